@@ -1,9 +1,10 @@
 """From a region, imagery and a model to maps.
 
 The stages are functions here, one for each subcommand of ``gw``, and each takes its own frozen configuration:
-``geowatch.tile(geowatch.TileConfig(...))``. They are loaded when they are first named, so that importing the package
-costs nothing. Two rooms of the library share their name with a stage (``predict`` and ``stitch``): the attribute is
-always the stage, and the room is reached by importing from it (``from geowatch.predict.batches import ...``).
+``geowatch.tile(geowatch.TileConfig(...))``. They are loaded when they are first named, so that importing the
+package costs nothing. Two rooms of the library share their name with a stage (``predict`` and ``stitch``):
+the attribute is always the stage, and the room is reached by importing from it (``from
+geowatch.predict.batches import ...``).
 """
 
 from __future__ import annotations
@@ -14,32 +15,26 @@ from types import ModuleType
 
 __version__ = "0.1.0"
 
-_STAGES = {
-    "clean": ("clean", "CleanConfig"),
-    "doctor": ("doctor", "DoctorConfig"),
-    "predict": ("predict", "PredictConfig"),
-    "run": ("run", "RunConfig"),
-    "status": ("status", "StatusConfig"),
-    "stitch": ("stitch", "StitchConfig"),
-    "tile": ("tile", "TileConfig"),
-    "verify": ("verify", "VerifyConfig"),
-    "import_model": ("model", "ImportModelConfig"),
-    "package_model": ("model", "PackageModelConfig"),
-    "show_model": ("model", "ShowModelConfig"),
-    "verify_model": ("model", "VerifyModelConfig"),
+_MODULES = {
+    "clean": "CleanConfig",
+    "doctor": "Report",
+    "predict": "PredictConfig",
+    "run": "RunConfig",
+    "status": "StatusConfig",
+    "stitch": "StitchConfig",
+    "tile": "TileConfig",
+    "verify": "VerifyConfig",
 }
-_MODULE_OF = {
-    name: f"geowatch.stages.{module}" for stage, (module, config) in _STAGES.items() for name in (stage, config)
-}
-
-__all__ = [*_MODULE_OF, "__version__"]
+_MODEL = ("import_model", "package_model", "show_model", "verify_model")
+_MODULE_OF = {name: name for name in _MODULES} | {name: module for module, name in _MODULES.items()}
+_MODULE_OF |= dict.fromkeys(_MODEL, "model")
 
 
 class _Lazy:
     """A name of a stage's module, imported when it is first asked for.
 
-    It is a data descriptor because the import system sets the attribute ``predict`` on this package when the room
-    ``geowatch.predict`` is loaded; that must not hide the stage.
+    It is a data descriptor because the import system sets the attribute ``predict`` on this package when the
+    room ``geowatch.predict`` is loaded; that must not hide the stage.
     """
 
     def __init__(self, module: str, name: str) -> None:
@@ -61,5 +56,5 @@ class _Package(ModuleType):
 
 
 for _name, _module in _MODULE_OF.items():
-    setattr(_Package, _name, _Lazy(_module, _name))
+    setattr(_Package, _name, _Lazy(f"geowatch.stages.{_module}", _name))
 sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,167 @@
+"""Every option that more than one command has, declared once, with its unit and its default.
+
+Options have no value unless they are given: defaults live in the configurations alone, and the help repeats
+them as ``[default: ...]``, which a test compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from gw_cli.session import Session
+from gw_cli.values import BYTES, NAMES, OVERLAP, SHARD, SIZE_PX
+
+__all__ = ["BACKENDS", "combine", "common", "flag", "option"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+BACKENDS = ("auto", "eager", "onnxruntime")
+"""What ``--jit`` takes."""
+
+
+def option(*names: str, **attrs: Any) -> Callable[[F], F]:  # noqa: ANN401
+    """Declare an option that has no value unless it is given."""
+    return click.option(*names, **{"default": None, **attrs})
+
+
+def flag(*names: str, **attrs: Any) -> Callable[[F], F]:  # noqa: ANN401
+    """Declare a switch; not giving it leaves the configuration alone."""
+    return click.option(
+        *names, **{"default": None, "is_flag": True, "flag_value": True, "type": bool, **attrs}
+    )
+
+
+def combine(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Apply options so that the help lists them in this order."""
+
+    def apply(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+def _set_session(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    def store(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
+        session = ctx.find_object(Session)
+        if value and session is not None:
+            setattr(session, name, True)
+
+    return store
+
+
+def _speech(name: str, text: str) -> Callable[[F], F]:
+    attrs: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False}
+    return click.option(f"--{name.replace('_', '-')}", callback=_set_session(name), help=text, **attrs)
+
+
+log_json = _speech("log_json", "Write progress, notes and errors as JSON lines.")
+debug = _speech("debug", "Show the traceback of an error.")
+config = option(
+    "--config", type=click.Path(exists=True, dir_okay=False), help="YAML file of keys and values."
+)
+settings = option("--set", multiple=True, metavar="KEY=VALUE", help="Set one key; wins over --config.")
+
+common = combine(config, settings, log_json, debug)
+"""What every command has that fills a configuration."""
+
+run = option(
+    "--run",
+    metavar="DIR",
+    help="Run folder, where each command finds what the last one left.  [default: gw-run]",
+)
+dry_run = flag("--dry-run", help="Show the plan and its cost; write nothing.")
+fsync = flag("--fsync", help="Make results survive a loss of power too.")
+
+images = option(
+    "--images",
+    multiple=True,
+    metavar="PATH",
+    help="Folder, glob or file of imagery, or a STAC item; may be repeated.",
+)
+date = option("--date", multiple=True, metavar="YYYY-MM-DD", help="Only images of this day; may be repeated.")
+latest = flag("--latest", help="Only the latest day that qualifies.")
+max_cloud = option(
+    "--max-cloud", type=float, metavar="PERCENT", help="Only scenes at most this cloudy, 0 to 100."
+)
+selection = combine(date, latest, max_cloud)
+"""Which of the images."""
+
+sensor = option("--sensor", metavar="NAME", help="Sensor, where the files do not say it, such as sentinel-2.")
+bands = option(
+    "--bands", type=NAMES, help="Common names of a file's bands in their order, such as blue,green,red."
+)
+scale = option("--scale", type=float, help="Physical value of one digital number; wins over the files.")
+offset = option("--offset", type=float, help="Physical value of digital number 0; wins over the files.")
+nodata = option("--nodata", type=float, help="Digital number that stands for no data; wins over the files.")
+sun_elevation = option(
+    "--sun-elevation",
+    type=float,
+    metavar="DEGREES",
+    help="Sun above the horizon, where the files do not say it (Landsat level 1).",
+)
+imagery = combine(images, selection, sensor, bands, scale, offset, nodata, sun_elevation)
+"""Where the images are, which of them, and what their numbers mean."""
+
+resampling = option(
+    "--resampling",
+    type=click.Choice(["nearest", "bilinear", "cubic", "average", "lanczos"]),
+    help="How pixels are put onto the grid.  [default: bilinear]",
+)
+composite = option(
+    "--composite",
+    type=click.Choice(["first", "median", "least-cloudy"]),
+    help="Which value wins where scenes of one day overlap.  [default: first]",
+)
+reading = combine(resampling, composite)
+"""How images become a cube."""
+
+model = option("--model", metavar="PACKAGE", help="Model package: a folder with manifest.json.")
+jit = option(
+    "--jit",
+    is_flag=False,
+    flag_value="auto",
+    type=click.Choice(BACKENDS),
+    help="Backend of the network; alone, the fastest of them on this machine.  [default: eager]",
+)
+window = option(
+    "--window", type=SIZE_PX, help="Window of the network in pixels: 256, or 256x320 (height x width)."
+)
+overlap = option(
+    "--overlap", type=OVERLAP, help="Overlap of windows: pixels from 1, or a share below 1 (0.25, 25%)."
+)
+blend = option(
+    "--blend",
+    type=click.Choice(["hann", "gaussian", "linear", "crop", "mean"]),
+    help="Weights by which overlapping windows are joined.",
+)
+batch = option(
+    "--batch", type=click.IntRange(min=1), metavar="WINDOWS", help="Windows in one call of the network."
+)
+network = combine(model, jit, window, overlap, blend, batch)
+"""What the network sees, and who runs it."""
+
+workers = option(
+    "--workers", type=click.IntRange(min=0), metavar="N", help="Worker processes; 0 works in this one."
+)
+threads = option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of each network; part of the recipe."
+)
+scheduler = option(
+    "--scheduler", metavar="ADDRESS", help="Dask scheduler to work on, such as tcp://host:8786."
+)
+shard = option("--shard", type=SHARD, help="Only share i of n of the work, counted from 0, such as 0/4.")
+memory = option(
+    "--memory", type=BYTES, help="Memory that a worker may take, such as 2GB; work is cut to fit."
+)
+in_memory = flag("--in-memory", help="Stitch in memory instead of in bands of rows; the same values.")
+work = combine(workers, threads, scheduler, shard, memory, in_memory)
+"""Where and how the work is done."""
+
+require_coverage = flag("--require-coverage", help="Fail where the imagery covers only part of the region.")
+allow_gaps = flag("--allow-gaps", help="Finish although tiles are missing; coverage.json lists them.")

@@ -1,0 +1,71 @@
+"""One call of the command line: how it speaks, when it stops, and how options become a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gw_cli.progress import Reporter, reporter
+from gw_cli.signals import Interrupts
+
+if TYPE_CHECKING:
+    from gw_cli.lazy import GwCommand
+
+__all__ = ["Session"]
+
+C = TypeVar("C")
+
+
+@dataclass
+class Session:
+    """The state of one call; click carries it as ``ctx.obj``."""
+
+    debug: bool = False
+    """Show tracebacks of errors that are meant for users."""
+    log_json: bool = False
+    """Write events as JSON lines."""
+    _reporter: Reporter | None = None
+
+    @property
+    def events(self) -> Reporter:
+        """What a stage talks to."""
+        if self._reporter is None:
+            interrupts = Interrupts(self._say)
+            self._reporter = reporter(interrupts, as_json=self.log_json)
+            interrupts.listen()
+        return self._reporter
+
+    def _say(self, text: str) -> None:
+        self.events.note(text)
+
+    def configure(self, ctx: click.Context, given: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Build the command's configuration from defaults < ``--config`` < ``--set`` < options."""
+        from gw_cli import configuration
+
+        command: GwCommand = ctx.command  # type: ignore[assignment]
+        explicit = {
+            command.fields.get(name, name): value
+            for name, value in given.items()
+            if value is not None and value != ()
+        }
+        file, settings = explicit.pop("config", None), explicit.pop("set", ())
+        layers = [
+            *([configuration.from_file(Path(file))] if file else []),
+            configuration.from_settings(settings),
+            configuration.Layer("options", explicit),
+        ]
+        return configuration.build(command.config_class(), layers)
+
+    def made(self, what: str | Path | Iterable[str | Path]) -> None:
+        """Name what was made, one line each, on standard output."""
+        for path in [what] if isinstance(what, str | Path) else what:
+            self.events.result(str(path))
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        if self._reporter is not None:
+            self._reporter.close()

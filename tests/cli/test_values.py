@@ -1,0 +1,53 @@
+"""Values with a unit or a form of their own."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from gw_cli.values import BYTES, FLOATS, NAMES, OVERLAP, SHARD, SIZE_PX
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (BYTES, "2GB", 2 * 10**9),
+        (BYTES, "512MiB", 512 * 2**20),
+        (BYTES, "1.5 g", 1_500_000_000),
+        (BYTES, "4096", 4096),
+        (SIZE_PX, "256", (256, 256)),
+        (SIZE_PX, "256x320", (256, 320)),
+        (OVERLAP, "64", 64.0),
+        (OVERLAP, "0.25", 0.25),
+        (OVERLAP, "25%", 0.25),
+        (OVERLAP, "0", 0.0),
+        (SHARD, "0/4", (0, 4)),
+        (SHARD, "3/4", (3, 4)),
+        (NAMES, "blue, green", ("blue", "green")),
+        (FLOATS, "0.1,2", (0.1, 2.0)),
+    ],
+)
+def test_reads(kind, text, value):
+    assert kind.convert(text, None, None) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (BYTES, "2 elephants"),
+        (BYTES, "-1GB"),
+        (SIZE_PX, "0"),
+        (SIZE_PX, "-3"),
+        (OVERLAP, "-1"),
+        (OVERLAP, "64.5"),
+        (OVERLAP, "100%"),
+        (SHARD, "4/4"),
+        (SHARD, "1"),
+        (SHARD, "a/b"),
+        (NAMES, "blue,,green"),
+        (FLOATS, "x"),
+    ],
+)
+def test_refuses_and_names_the_value_that_it_got(kind, text):
+    with pytest.raises(click.BadParameter, match=text):
+        kind.convert(text, None, None)
