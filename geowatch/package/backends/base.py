@@ -1,0 +1,111 @@
+"""The one Protocol behind which networks run, and what names a backend's numerics."""
+
+from __future__ import annotations
+
+import platform
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+
+from geowatch.package.tensors import check_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from geowatch.package.manifest import Manifest
+
+__all__ = ["Backend", "BackendIdentity", "BackendName", "Precision", "cpu_class", "run_batches"]
+
+BackendName = Literal["eager", "onnxruntime"]
+"""Backends that this version knows."""
+Precision = Literal["fp32"]
+"""Number types that backends compute in."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendIdentity:
+    """Everything on which the bytes of a backend's output depend, beside package and windows.
+
+    It stands in a run's recipe: two runs with equal identities give equal bytes.
+    """
+
+    name: str
+    """Backend, such as ``onnxruntime``."""
+    version: str
+    """Version of its library."""
+    precision: str
+    """Number type that it computes in, such as ``fp32``."""
+    device: str
+    """Class of device, such as ``cpu-avx512``: processors of one class have the same instructions."""
+    threads: int
+    """Threads that one network runs on."""
+    fixed_batch: int | None = None
+    """Windows in each run of the network, where its output was found to depend on it; None where not."""
+
+
+class Backend(Protocol):
+    """Runs a package's network."""
+
+    @property
+    def identity(self) -> BackendIdentity:
+        """What its bytes depend on."""
+
+    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+        """Return the raw output of each head, by `HeadSpec.name`, in the head's own layout.
+
+        ``inputs`` hold (N, C, H, W) float32 for each `InputSpec.name`, as `prepare` makes them, N at least 1.
+        A window's output does not depend on N or on its place, bit for bit. Raises BackendError where the
+        inputs do not fit or the network fails.
+        """
+
+    def close(self) -> None:
+        """Free what it holds; it cannot run any more."""
+
+
+def run_batches(
+    manifest: Manifest,
+    inputs: Mapping[str, NDArray[np.float32]],
+    batch: int | None,
+    run: Callable[[Mapping[str, NDArray[np.float32]]], dict[str, NDArray[Any]]],
+) -> dict[str, NDArray[Any]]:
+    """Run ``inputs`` in batches of exactly ``batch`` windows, the last filled up by repeating a window."""
+    n = check_inputs(manifest, inputs)
+    if batch is None or n == batch:
+        return run(inputs)
+    parts = [
+        run({k: _filled(v[i : i + batch], batch) for k, v in inputs.items()}) for i in range(0, n, batch)
+    ]
+    return {name: np.concatenate([part[name] for part in parts])[:n] for name in parts[0]}
+
+
+def _filled(x: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+    return x if len(x) == batch else np.concatenate([x, np.repeat(x[-1:], batch - len(x), axis=0)])
+
+
+@cache
+def cpu_class() -> str:
+    """Class of this processor by its widest vector instructions, such as ``cpu-avx512``.
+
+    Kernels are chosen by them, so results can differ in the last bits from one class to another.
+    """
+    flags = _cpu_flags()
+    widest = next((name for name, flag in _ISA if flag in flags), platform.machine() or "unknown")
+    return f"cpu-{widest}"
+
+
+_ISA = (("avx512", "avx512f"), ("avx2", "avx2"), ("sve", "sve"), ("neon", "asimd"))
+
+
+def _cpu_flags() -> frozenset[str]:
+    listing = Path("/proc/cpuinfo")
+    if not listing.exists():
+        return frozenset()
+    found = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", listing.read_text(), re.MULTILINE)
+    return frozenset(found.group(1).split()) if found else frozenset()

@@ -1,0 +1,118 @@
+"""ONNX Runtime on the CPU: runs the package's graph.
+
+The library is imported when the first session is made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geowatch.errors import BackendError
+from geowatch.package.backends.base import BackendIdentity, cpu_class, run_batches
+from geowatch.package.manifest import GRAPH_FILE
+from geowatch.package.tensors import feeds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from geowatch.package.bundle import Package
+    from geowatch.package.manifest import Manifest
+
+__all__ = ["GraphSession", "OnnxRuntimeBackend"]
+
+
+class GraphSession:
+    """An ONNX graph that runs: tensors in, tensors out, by name."""
+
+    def __init__(self, graph: bytes, *, threads: int, optimise: bool = True) -> None:
+        """Make the session; ``optimise=False`` runs the graph literally. Raises BackendError."""
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        levels = ort.GraphOptimizationLevel
+        options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimise else levels.ORT_DISABLE_ALL
+        options.log_severity_level = 3
+        # Idle threads sleep: other workers share these cores.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except _ort_errors() as error:
+            raise BackendError(
+                f"onnxruntime {ort.__version__} cannot load the graph: {_line(error)}"
+            ) from error
+        self.outputs = tuple(o.name for o in self._session.get_outputs())
+
+    def run(
+        self, tensors: Mapping[str, NDArray[Any]], outputs: list[str] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return the outputs (all by default) by name. Raises BackendError where the network fails."""
+        names = list(self.outputs) if outputs is None else outputs
+        try:
+            found = self._session.run(names, dict(tensors))
+        except _ort_errors() as error:
+            shapes = {name: x.shape for name, x in tensors.items()}
+            raise BackendError(f"the network failed on {shapes}: {_line(error)}") from error
+        return dict(zip(names, found, strict=True))
+
+
+def _ort_errors() -> tuple[type[Exception], ...]:
+    """Every error of the library; they have no common ancestor of their own."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    kinds = [v for v in vars(state).values() if isinstance(v, type) and issubclass(v, Exception)]
+    return (*kinds, RuntimeError, ValueError)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:400]
+
+
+class OnnxRuntimeBackend:
+    """Runs the graph of a package with ONNX Runtime; implements `Backend`."""
+
+    def __init__(
+        self, package: Package, *, threads: int, fixed_batch: int | None = None, optimise: bool = True
+    ) -> None:
+        """Open the graph. ``optimise=False`` gives the reference that gates compare with."""
+        import onnxruntime as ort
+
+        self._manifest: Manifest = package.manifest
+        self._session: GraphSession | None = GraphSession(
+            package.read(GRAPH_FILE), threads=threads, optimise=optimise
+        )
+        self._identity = BackendIdentity(
+            name="onnxruntime" if optimise else "reference",
+            version=ort.__version__,
+            precision="fp32",
+            device=cpu_class(),
+            threads=threads,
+            fixed_batch=package.manifest.batch or fixed_batch,
+        )
+
+    @property
+    def identity(self) -> BackendIdentity:
+        """What its bytes depend on."""
+        return self._identity
+
+    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+        """Return raw outputs by head; see `Backend.run`."""
+        return run_batches(self._manifest, inputs, self._identity.fixed_batch, self._run)
+
+    def _run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+        if self._session is None:
+            raise BackendError("the backend is closed")
+        heads = self._manifest.heads
+        names = list(dict.fromkeys(h.output for h in heads))
+        found = self._session.run(feeds(self._manifest.inputs, inputs), names)
+        return {h.name: found[h.output] for h in heads}
+
+    def close(self) -> None:
+        """Free the session."""
+        self._session = None

@@ -1,0 +1,110 @@
+"""Import of a foreign network: an ONNX file and what the user says of it become a package."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from geowatch.errors import BackendError, PackageError
+from geowatch.package.backends.onnxruntime import GraphSession
+from geowatch.package.bundle import PICKLES, Package, record_of, save_package
+from geowatch.package.flops import count_gflop
+from geowatch.package.graph import flatten, parse_graph, signature
+from geowatch.package.manifest import GRAPH_FILE, Manifest, NetSpec, Origin
+from geowatch.package.spec import ImportSpec, complaint, identifier
+from geowatch.package.tensors import feeds
+from geowatch.package.trial import Findings, trial_windows, try_network
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnx import ModelProto
+
+__all__ = ["import_onnx", "publish_network"]
+
+
+def import_onnx(path: str | Path, spec: ImportSpec, output: str | Path) -> Package:
+    """Make package folder ``output`` from the ONNX file ``path``.
+
+    The graph is checked to be plain data and run on zeros and noise: sizes, layouts and the kind of output
+    are found or compared with what ``spec`` says. Raises PackageError where they do not fit.
+    """
+    source = Path(path)
+    content = _read_source(source, spec.max_bytes)
+    model = flatten(parse_graph(content, source.name, max_bytes=spec.max_bytes), source.name)
+    origin = Origin(
+        kind="onnx",
+        source=source.name,
+        source_sha256=record_of(content).sha256,
+        versions={name: version(name) for name in ("onnx", "onnxruntime")},
+    )
+    name = spec.name or identifier(source.stem, "model")
+    return publish_network(model, spec, output, name=name, origin=origin)
+
+
+def _read_source(source: Path, max_bytes: int) -> bytes:
+    if source.suffix.lower() in PICKLES:
+        raise PackageError(
+            f"{source} would run code when loaded",
+            hint="export it to ONNX, or use `gw model package --net module:Class --weights FILE`",
+        )
+    try:
+        if (size := source.stat().st_size) > max_bytes:
+            raise PackageError(
+                f"{source} has {size:,} bytes; at most {max_bytes:,} are taken",
+                hint="raise it with --max-bytes",
+            )
+        return source.read_bytes()
+    except OSError as error:
+        raise PackageError(
+            f"cannot read {source} ({error.strerror})", hint="give the path of an ONNX file"
+        ) from error
+
+
+def publish_network(
+    model: ModelProto,
+    spec: ImportSpec,
+    output: str | Path,
+    *,
+    name: str,
+    origin: Origin,
+    net: tuple[NetSpec, Mapping[str, bytes]] | None = None,
+) -> Package:
+    """Try a checked graph and publish it as a package, beside a registry network's files if any."""
+    content = model.SerializeToString()
+    try:
+        findings = try_network(GraphSession(content, threads=1), signature(model), spec)
+    except BackendError as error:
+        raise PackageError(error.fact, hint=error.hint) from error
+    files = {GRAPH_FILE: content, **(net[1] if net else {})}
+    try:
+        manifest = Manifest(
+            name=name,
+            version=spec.version,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            license=spec.license,
+            description=spec.description,
+            inputs=findings.inputs,
+            window=findings.window,
+            resolution_m=spec.resolution_m,
+            heads=findings.heads,
+            batch=findings.batch,
+            net=net[0] if net else None,
+            gflop_per_window=_gflop(model, findings),
+            origin=origin,
+            files={file: record_of(data) for file, data in files.items()},
+        )
+    except ValidationError as error:
+        raise PackageError(f"the package contradicts itself: {complaint(error)}") from error
+    return save_package(output, manifest, files)
+
+
+def _gflop(model: ModelProto, findings: Findings) -> float | None:
+    n = findings.batch or 1
+    windows = trial_windows(findings.inputs, n, findings.window.size)
+    total = count_gflop(model, feeds(findings.inputs, windows))
+    return None if total is None else total / n

@@ -1,0 +1,306 @@
+"""The manifest of a package: what a network takes, what it gives, and the digest of every file beside it.
+
+It is the schema of ``manifest.json``. Nothing in it is code: preprocessing is a list of known steps, the
+network is a file that the manifest names. A document with unknown keys is refused, so that a key with a meaning
+is never passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from geowatch.package.steps import Step, step_channels
+
+__all__ = [
+    "GRAPH_FILE",
+    "SCHEMA_VERSION",
+    "WEIGHTS_FILE",
+    "Activation",
+    "FileRecord",
+    "GateSpec",
+    "HeadSpec",
+    "InputSpec",
+    "Manifest",
+    "NetSpec",
+    "Origin",
+    "WindowSpec",
+    "by_tensor",
+]
+
+#: Version of this schema; a package with a newer one is refused.
+SCHEMA_VERSION = "1"
+#: Name of the ONNX graph in a package.
+GRAPH_FILE = "model.onnx"
+#: Name of the weights of a registry network in a package.
+WEIGHTS_FILE = "model.safetensors"
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+ /-]{0,127}$")]
+PlainName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
+Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Size = tuple[Annotated[int, Field(ge=1, le=65536)], Annotated[int, Field(ge=1, le=65536)]]
+
+Activation = Literal["softmax", "sigmoid", "binary", "none", "labels"]
+"""How raw output becomes probabilities; see `geowatch.package.activate`."""
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class InputSpec(_Document):
+    """What is fed from one date: bands, their preprocessing, and the graph's tensor that they go into."""
+
+    name: Identifier
+    """Key of this input in `Backend.run`; unique in the package."""
+    tensor: str = Field(min_length=1)
+    """Input tensor of the graph. Inputs that share one are joined in order: along C, or T in 5-D layouts."""
+    bands: tuple[Identifier, ...] = Field(min_length=1)
+    """Bands to read, by common name (``blue``, ``nir``, ``swir16`` ...), in order."""
+    date: int = Field(default=0, ge=0)
+    """Which of the frames of a prediction it shows, counted from 0, oldest first."""
+    sensors: tuple[Identifier, ...] = ()
+    """Sensors that the network was made for; empty means any."""
+    layout: Literal["NCHW", "NHWC", "NTCHW", "NCTHW"] = "NCHW"
+    """Order of the tensor's axes: N window, T date, C channel, H row, W column."""
+    dtype: Literal["float32", "float16", "float64", "uint8", "uint16"] = "float32"
+    """Number type of the tensor; whole numbers are rounded and limited to their range."""
+    steps: tuple[Step, ...] = ()
+    """Preprocessing in order, on physical values (scale and offset of the imagery already applied)."""
+    mean: tuple[float, ...] = ()
+    """Mean of each channel after the steps, subtracted; empty for none."""
+    std: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    """Standard deviation of each channel after the steps, divided by; empty for none."""
+    fill: float = 0.0
+    """Value after normalisation where nothing valid was seen; 0 is the mean."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels that the network sees."""
+        return step_channels(self.bands, self.steps)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(set(self.bands)) < len(self.bands):
+            raise ValueError(f"input {self.name!r} names a band twice: {', '.join(self.bands)}")
+        for what, values in (("mean", self.mean), ("std", self.std)):
+            if values and len(values) != len(self.channels):
+                raise ValueError(
+                    f"{what} has {len(values)} values for the channels {', '.join(self.channels)}"
+                )
+        return self
+
+
+class HeadSpec(_Document):
+    """What one output of the network means."""
+
+    name: Identifier
+    """Key of this head's raw output from `Backend.run`; unique in the package."""
+    output: str = Field(min_length=1)
+    """Output tensor of the graph."""
+    layout: Literal["NCHW", "NHWC", "NHW"] = "NCHW"
+    """Order of the tensor's axes; NHW has no class axis (labels, or one class)."""
+    classes: tuple[Identifier, ...] = Field(min_length=1)
+    """Classes in the order of the probabilities that `activate` returns."""
+    activation: Activation = "softmax"
+    """How raw output becomes probabilities."""
+    reduction: Literal[1, 2, 4, 8] = 1
+    """Input pixels per output pixel along a side; above 1 the output is enlarged, linearly interpolated."""
+    colors: tuple[Color, ...] = ()
+    """Colour of each class for maps and legends, ``#rrggbb`` or ``#rrggbbaa``."""
+
+    @property
+    def raw_channels(self) -> int:
+        """Channels of the raw output."""
+        return 1 if self.activation in {"binary", "labels"} else len(self.classes)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"head {self.name!r} names a class twice: {', '.join(self.classes)}")
+        if self.colors and len(self.colors) != len(self.classes):
+            raise ValueError(
+                f"{len(self.colors)} colours for {len(self.classes)} classes of head {self.name!r}"
+            )
+        if self.activation == "binary" and len(self.classes) != 2:
+            raise ValueError(f"a binary head has two classes, not {', '.join(self.classes)}")
+        if self.layout == "NHW" and self.raw_channels != 1:
+            raise ValueError(f"layout NHW of head {self.name!r} has no room for {self.raw_channels} channels")
+        return self
+
+
+class WindowSpec(_Document):
+    """Sizes of window that the network takes, and how windows are laid."""
+
+    size: Size
+    """(height, width) in pixels."""
+    fixed: bool = True
+    """Whether this size is the only one."""
+    multiple_of: int = Field(default=1, ge=1)
+    """Where sizes are free: height and width must be multiples of this."""
+    overlap: float = Field(default=0.25, ge=0)
+    """Default overlap of neighbours: a share of the window below 1, else pixels."""
+    blend: Literal["hann", "gaussian", "linear", "crop", "mean"] = "hann"
+    """Default weights where windows overlap."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if any(side % self.multiple_of for side in self.size):
+            raise ValueError(f"a window of {self.size} px is no multiple of {self.multiple_of} px")
+        return self
+
+    def accepts(self, size: tuple[int, int]) -> bool:
+        """Whether the network takes windows of ``size`` (height, width) pixels."""
+        if self.fixed:
+            return size == self.size
+        return all(side > 0 and side % self.multiple_of == 0 for side in size)
+
+
+class FileRecord(_Document):
+    """Size and digest of one file of the package."""
+
+    sha256: Sha256
+    """SHA-256 of its bytes, hexadecimal."""
+    bytes: int = Field(ge=0)
+    """Its size."""
+
+
+class GateSpec(_Document):
+    """How far a backend may be from the package's reference before it is refused.
+
+    Compared are probabilities on real windows. Percentile and agreement rather than the maximum: one pixel on
+    the edge of a decision says nothing about a map.
+    """
+
+    percentile: float = Field(default=99.99, gt=0, le=100)
+    """Which percentile of the absolute difference of probabilities is limited."""
+    max_difference: float = Field(default=1e-3, gt=0)
+    """Largest difference of probability at that percentile, full precision."""
+    agreement: float = Field(default=0.999, ge=0, le=1)
+    """Smallest share of pixels with the same strongest class, full precision."""
+    reduced_agreement: float = Field(default=0.995, ge=0, le=1)
+    """The same at reduced precision (bf16, fp16, int8), where differences are not limited."""
+
+
+class NetSpec(_Document):
+    """Network of the registry in `geowatch.nets` whose weights are ``model.safetensors``."""
+
+    name: str
+    """Name in the registry."""
+    kwargs: dict[str, int | float | bool | str | tuple[int | str, ...] | dict[str, int]] = Field(
+        default_factory=dict
+    )
+    """Fields of its configuration."""
+
+
+class Origin(_Document):
+    """Where the package came from."""
+
+    kind: Literal["onnx", "registry", "module"]
+    """What was packaged: a foreign ONNX file, a registry network or a torch module."""
+    source: str
+    """File name, registry name or ``module:Class``."""
+    source_sha256: Sha256 | None = None
+    """Digest of the file that was imported."""
+    weights_sha256: Sha256 | None = None
+    """Digest of the weights file that was packaged."""
+    versions: dict[str, str] = Field(default_factory=dict)
+    """Versions of the libraries that made it."""
+
+
+class Manifest(_Document):
+    """Everything that is known of a network without opening its files."""
+
+    schema_version: Literal["1"] = "1"
+    """Version of this schema."""
+    name: PlainName
+    """Short name of the model."""
+    version: PlainName = "1"
+    """The model's own version."""
+    created: str | None = None
+    """When it was packaged, UTC; not part of the digest."""
+    license: str | None = None
+    """Licence of the weights, as an SPDX expression where there is one."""
+    description: str = ""
+    """One paragraph for people."""
+    inputs: tuple[InputSpec, ...] = Field(min_length=1)
+    """What it takes."""
+    window: WindowSpec
+    """Window sizes."""
+    resolution_m: float | None = Field(default=None, gt=0)
+    """Size of a pixel in metres that it was trained for; None where unknown."""
+    heads: tuple[HeadSpec, ...] = Field(min_length=1)
+    """What it gives."""
+    batch: int | None = Field(default=None, ge=1)
+    """Number of windows that a run must hold, where the graph or its numerics demand one; None where free."""
+    gate: GateSpec = GateSpec()
+    """Limits for backends."""
+    net: NetSpec | None = None
+    """Registry network, where there is one; the graph alone otherwise."""
+    gflop_per_window: float | None = Field(default=None, ge=0)
+    """Billions of floating point operations for one window of ``window.size``."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """Figures reported by whoever trained it."""
+    origin: Origin | None = None
+    """Where it came from."""
+    files: dict[PlainName, FileRecord]
+    """Every file of the package but the manifest."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for what, names in (("input", [i.name for i in self.inputs]), ("head", [h.name for h in self.heads])):
+            if len(set(names)) < len(names):
+                raise ValueError(f"two {what}s have the same name: {', '.join(names)}")
+        for tensor, parts in self.tensors.items():
+            if len({(p.layout, p.dtype) for p in parts}) > 1:
+                raise ValueError(f"the inputs of tensor {tensor!r} differ in layout or number type")
+        dates = {i.date for i in self.inputs}
+        if dates != set(range(len(dates))):
+            raise ValueError(f"dates {sorted(dates)} are not counted from 0 without a gap")
+        needed = {WEIGHTS_FILE} if self.net is not None else {GRAPH_FILE}
+        if missing := needed - set(self.files):
+            raise ValueError(f"the package has no {missing.pop()}")
+        return self
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Bands of all inputs, each once, in order of first use."""
+        return tuple(dict.fromkeys(band for i in self.inputs for band in i.bands))
+
+    @property
+    def dates(self) -> int:
+        """Number of frames that one prediction takes."""
+        return max(i.date for i in self.inputs) + 1
+
+    @property
+    def tensors(self) -> dict[str, tuple[InputSpec, ...]]:
+        """Inputs by the graph's tensor that they go into, in order."""
+        return by_tensor(self.inputs)
+
+    def head(self, name: str) -> HeadSpec:
+        """Return the head called ``name``; KeyError where there is none."""
+        return {h.name: h for h in self.heads}[name]
+
+    def canonical(self) -> bytes:
+        """Return the bytes that the package's digest is taken of: sorted JSON, without ``created``."""
+        document = self.model_dump(mode="json", exclude={"created"})
+        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `canonical`; since it names every file's digest, it stands for the whole package."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+    def document(self) -> bytes:
+        """Return ``manifest.json`` as it stands on disk."""
+        return (json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def by_tensor(inputs: tuple[InputSpec, ...]) -> dict[str, tuple[InputSpec, ...]]:
+    """Return inputs by the graph's tensor that they go into, in order."""
+    names = dict.fromkeys(i.tensor for i in inputs)
+    return {name: tuple(i for i in inputs if i.tensor == name) for name in names}

@@ -1,0 +1,214 @@
+"""What a user says of a foreign network, and what follows from it for the network's tensors.
+
+A graph knows the names and some sizes of its tensors; only the user knows which bands they are, and what the
+classes are called. `ImportSpec` holds the user's part, in the words of the command line. For several inputs
+or heads that differ, ``inputs`` and ``heads`` say each in full.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import ValidationError
+
+from geowatch.errors import PackageError
+from geowatch.package.graph import MAX_GRAPH_BYTES
+from geowatch.package.manifest import Activation, HeadSpec, InputSpec
+from geowatch.package.steps import Clip, Log1p, Offset, Scale, index_step
+
+if TYPE_CHECKING:
+    from geowatch.package.graph import TensorInfo
+    from geowatch.package.steps import Step
+
+__all__ = ["ImportSpec", "chosen_outputs", "describe_inputs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportSpec:
+    """What a network takes and gives, as far as its file does not say so."""
+
+    bands: tuple[str, ...] = ()
+    """Bands of each date in the order of the network's channels, by common name (``blue``, ``swir16``)."""
+    classes: tuple[str, ...] = ()
+    """Classes in the order of the output's channels."""
+    window: tuple[int, int] | None = None
+    """(height, width) of a window in pixels; None takes the graph's own size, or 256 where it is free."""
+    dates: int = 1
+    """Number of dates that the network sees at once."""
+    mean: tuple[float, ...] = ()
+    """Mean of each channel, subtracted after the steps; empty for none."""
+    std: tuple[float, ...] = ()
+    """Standard deviation of each channel, divided by after the mean; empty for none."""
+    scale: float = 1.0
+    """First step: multiply physical values by this."""
+    offset: float = 0.0
+    """Second step: add this."""
+    clip: tuple[float, float] | None = None
+    """Third step: limit to (low, high)."""
+    log1p: bool = False
+    """Fourth step: natural logarithm of 1 + x."""
+    indices: tuple[str, ...] = ()
+    """Last step: append these normalised differences as channels (``ndvi``, ``ndwi``, ``nbr`` ...)."""
+    layout: Literal["auto", "NCHW", "NHWC"] = "auto"
+    """Order of the input's axes; auto finds the axis that has as many places as there are channels."""
+    output: str | None = None
+    """Output tensor of the graph to use, where it has several."""
+    activation: Literal["auto"] | Activation = "auto"
+    """How raw output becomes probabilities; auto finds it by running the network."""
+    colors: tuple[str, ...] = ()
+    """Colour of each class, ``#rrggbb`` or ``#rrggbbaa``; empty takes well-known ones."""
+    overlap: float = 0.25
+    """Default overlap of windows: a share below 1, else pixels."""
+    blend: Literal["hann", "gaussian", "linear", "crop", "mean"] = "hann"
+    """Default weights where windows overlap."""
+    resolution_m: float | None = None
+    """Size of a pixel in metres that the network was trained for."""
+    name: str | None = None
+    """Name of the model; None takes the file's."""
+    version: str = "1"
+    """The model's own version."""
+    license: str | None = None
+    """Licence of the weights, as an SPDX expression where there is one."""
+    description: str = ""
+    """One paragraph for people."""
+    inputs: tuple[InputSpec, ...] = ()
+    """Inputs in full, instead of bands, mean and steps, where they differ."""
+    heads: tuple[HeadSpec, ...] = ()
+    """Heads in full, instead of classes, where there are several."""
+    max_bytes: int = MAX_GRAPH_BYTES
+    """Largest file that is taken."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Preprocessing steps that these options ask for, in order."""
+        steps: list[Step] = []
+        if self.scale != 1:
+            steps.append(Scale(factor=self.scale))
+        if self.offset:
+            steps.append(Offset(value=self.offset))
+        if self.clip is not None:
+            steps.append(Clip(low=self.clip[0], high=self.clip[1]))
+        if self.log1p:
+            steps.append(Log1p())
+        steps.extend(index_step(name) for name in self.indices)
+        return tuple(steps)
+
+
+def describe_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[InputSpec, ...]:
+    """Return the package's inputs from the graph's input tensors. Raises PackageError if they do not fit."""
+    known = {t.name for t in graph}
+    if spec.inputs:
+        wanted = {i.tensor for i in spec.inputs}
+        if wanted != known:
+            raise PackageError(f"inputs are described for {sorted(wanted)}; the graph takes {sorted(known)}")
+        return spec.inputs
+    if not spec.bands:
+        raise PackageError(
+            f"nothing says which bands the inputs {sorted(known)} are",
+            hint="name them, such as --bands red,green,blue",
+        )
+    try:
+        return _plain_inputs(graph, spec)
+    except (ValidationError, ValueError) as error:
+        raise PackageError(f"the inputs do not fit: {complaint(error)}") from error
+
+
+def complaint(error: ValueError) -> str:
+    """Return the first complaint of a validation as one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+    return str(error)
+
+
+def _plain_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[InputSpec, ...]:
+    if len(graph) == spec.dates:
+        return tuple(_part(tensor, spec, date, 1) for date, tensor in enumerate(graph))
+    if len(graph) == 1:
+        return tuple(_part(graph[0], spec, date, spec.dates) for date in range(spec.dates))
+    raise PackageError(
+        f"the graph has {len(graph)} inputs ({', '.join(t.name for t in graph)}) for {spec.dates} date(s)",
+        hint=f"say --dates {len(graph)} if each takes the same bands of one date, else use --spec",
+    )
+
+
+def _part(tensor: TensorInfo, spec: ImportSpec, date: int, joined: int) -> InputSpec:
+    name = identifier(tensor.name, "input")
+    part = InputSpec(
+        name=name if joined == 1 else f"{name}.{date}",
+        tensor=tensor.name,
+        bands=spec.bands,
+        date=date,
+        dtype=_dtype(tensor),
+        steps=spec.steps,
+        mean=spec.mean,
+        std=spec.std,
+    )
+    layout = _layout(tensor, spec, len(part.channels), joined)
+    return part.model_copy(update={"layout": layout})
+
+
+def identifier(name: str, otherwise: str) -> str:
+    """Return a tensor's name as a name for people."""
+    kept = re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip("_.-")[:100]
+    return kept or otherwise
+
+
+def _dtype(tensor: TensorInfo) -> Literal["float32", "float16", "float64", "uint8", "uint16"]:
+    for name in ("float32", "float16", "float64", "uint8", "uint16"):
+        if tensor.dtype == name:
+            return name
+    raise PackageError(f"input {tensor.name!r} takes {tensor.dtype}", hint="export it with float32 inputs")
+
+
+def _layout(tensor: TensorInfo, spec: ImportSpec, channels: int, joined: int) -> str:
+    """Return the layout of a tensor that has room for ``joined`` dates of ``channels``."""
+    dims = tensor.dims
+    if len(dims) == 5:
+        found = [
+            name for name, c, t in (("NTCHW", 2, 1), ("NCTHW", 1, 2)) if _may(dims, {c: channels, t: joined})
+        ]
+    else:
+        found = [
+            name
+            for name, c in (("NCHW", 1), ("NHWC", 3))
+            if len(dims) == 4 and _may(dims, {c: channels * joined})
+        ]
+    if spec.layout != "auto":
+        found = [name for name in found if name == spec.layout]
+    if not found:
+        shape = " x ".join("?" if d is None else str(d) for d in dims)
+        raise PackageError(
+            f"input {tensor.name!r} is {shape}: no axis takes {joined} date(s) of {channels} channels",
+            hint="the number of --bands (and --indices) times --dates is the number of channels",
+        )
+    return found[0]
+
+
+def _may(dims: tuple[int | None, ...], sizes: dict[int, int]) -> bool:
+    return all(dims[axis] in {None, size} for axis, size in sizes.items())
+
+
+def chosen_outputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[str, ...]:
+    """Return the names of the output tensors in use. Raises PackageError where that is not clear."""
+    names = [t.name for t in graph]
+    if spec.heads:
+        wanted = [h.output for h in spec.heads]
+    elif spec.output is not None:
+        wanted = [spec.output]
+    elif len(names) == 1:
+        wanted = names
+    else:
+        raise PackageError(
+            f"the graph has {len(names)} outputs: {', '.join(names)}",
+            hint="choose one with --output NAME, or describe each head with --spec",
+        )
+    if missing := [name for name in wanted if name not in names]:
+        raise PackageError(f"the graph has no output {missing[0]!r}; it has {', '.join(names)}")
+    if not spec.heads and not spec.classes:
+        raise PackageError(
+            "nothing says what the classes are", hint="name them, such as --classes background,cloud"
+        )
+    return tuple(dict.fromkeys(wanted))
