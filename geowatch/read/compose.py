@@ -1,0 +1,65 @@
+"""How overlapping scenes become one image: pixel by pixel, in a stated order that no reader can change."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geowatch.grid.lattice import PixelBox
+
+__all__ = ["PixelSource", "compose_first", "compose_median"]
+
+Float = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+
+
+class PixelSource(Protocol):
+    """One scene as pixels of the lattice."""
+
+    @property
+    def extent(self) -> PixelBox:
+        """Where it has pixels."""
+
+    def read(self, box: PixelBox) -> tuple[Float, Bool]:
+        """Return values (C, H, W), 0 where invalid, and validity (H, W), of a box within the extent."""
+
+
+def compose_first(scenes: Sequence[PixelSource], box: PixelBox, values: Float, valid: Bool) -> None:
+    """Fill ``values`` (C, H, W) and ``valid`` (H, W) of ``box`` with the first valid pixel among scenes.
+
+    All bands of a pixel come from one scene.
+    """
+    for scene in scenes:
+        part = scene.extent & box
+        rows, cols = part.within(box)
+        here = valid[rows, cols]
+        if here.all():
+            continue
+        found, there = scene.read(part)
+        take = there & ~here
+        np.copyto(values[:, rows, cols], found, where=take)
+        here |= take
+
+
+def compose_median(scenes: Sequence[PixelSource], box: PixelBox, values: Float, valid: Bool) -> None:
+    """Fill ``values`` and ``valid`` of ``box`` with each band's median over the scenes that are valid there.
+
+    Among an even number of scenes it is the mean of the middle two.
+    """
+    if not scenes:
+        return
+    stack = np.full((len(scenes), *values.shape), np.nan, np.float32)
+    for layer, scene in zip(stack, scenes, strict=True):
+        part = scene.extent & box
+        rows, cols = part.within(box)
+        found, there = scene.read(part)
+        np.copyto(layer[:, rows, cols], found, where=there)
+        valid[rows, cols] |= there
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # pixels that no scene has
+        middle = np.nanmedian(stack, axis=0)
+    np.copyto(values, middle, where=valid)

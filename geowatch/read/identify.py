@@ -1,0 +1,85 @@
+"""What kind of image a file is, told by its first bytes and never by its name.
+
+The shared Sentinel-2 files are called ``.jp2`` and are GeoTIFFs: a wrong suffix is worth a note, not an
+error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from geowatch.errors import CorruptImageError, ImageryError
+
+__all__ = ["FileKind", "identify", "sniff"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """A kind of image file that gw reads."""
+
+    name: str
+    """What people call it."""
+    driver: str
+    """GDAL's name for it."""
+    suffixes: tuple[str, ...]
+    """Endings that such files usually have."""
+
+    def suffix_note(self, path: Path) -> str | None:
+        """Return a sentence if the name of ``path`` promises something else than its content."""
+        if path.suffix.lower() in self.suffixes:
+            return None
+        return f"'{path.name}' is a {self.name} by content; its suffix '{path.suffix}' says otherwise"
+
+
+GEOTIFF = FileKind("GeoTIFF", "GTiff", (".tif", ".tiff", ".gtif", ".tf8"))
+JP2 = FileKind("JPEG 2000", "JP2OpenJPEG", (".jp2", ".j2k", ".jpx", ".jpf"))
+PNG = FileKind("PNG", "PNG", (".png",))
+JPEG = FileKind("JPEG", "JPEG", (".jpg", ".jpeg", ".jpe"))
+VRT = FileKind("VRT", "VRT", (".vrt",))
+
+_MAGIC: tuple[tuple[bytes, FileKind], ...] = (
+    (b"II*\x00", GEOTIFF),
+    (b"MM\x00*", GEOTIFF),
+    (b"II+\x00", GEOTIFF),
+    (b"MM\x00+", GEOTIFF),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", JP2),
+    (b"\xff\x4f\xff\x51", JP2),
+    (b"\x89PNG\r\n\x1a\n", PNG),
+    (b"\xff\xd8\xff", JPEG),
+)
+_HEAD_BYTES = 1024
+
+
+def sniff(head: bytes) -> FileKind | None:
+    """Return the kind that a file's first bytes show, None if it is no image that gw reads."""
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return VRT if b"<VRTDataset" in text and text.startswith(b"<") else None
+
+
+def identify(path: str | Path) -> FileKind:
+    """Return the kind of the image file at ``path``.
+
+    Raises:
+        ImageryError: there is no such file, or it is no image that gw reads.
+        CorruptImageError: the file is empty.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise ImageryError(
+            f"'{path}' cannot be read: {error.strerror or error}", hint="check the path and its permissions"
+        ) from error
+    if not head:
+        raise CorruptImageError(f"'{path}' is empty: 0 bytes", hint="fetch the file again")
+    kind = sniff(head)
+    if kind is None:
+        raise ImageryError(
+            f"'{path}' is no image that gw reads: it begins with {head[:8]!r}",
+            hint="gw reads GeoTIFF, COG, JPEG 2000, VRT, PNG and JPEG",
+        )
+    return kind

@@ -1,0 +1,193 @@
+"""What a file says about itself: size, place, bands, mask, numbers. No pixel is decoded here.
+
+`probe` vets a file before GDAL sees it (kind by content, VRTs by their XML) and its header after (absurd
+sizes), and returns a `Raster` from which scenes are made.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from affine import Affine
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.io import DatasetReader
+
+from geowatch.errors import CorruptImageError, ImageryError
+from geowatch.read.crs import crs_text
+from geowatch.read.gdal import GDAL_FAILURES, gdal_env, open_image
+from geowatch.read.identify import FileKind, identify
+from geowatch.read.scene import Fingerprint, RasterGrid
+from geowatch.read.vrt import check_vrt
+
+__all__ = ["Raster", "RasterBand", "fingerprint", "probe"]
+
+#: No raster of the Earth has a longer side: its equator is 40,075,017 m.
+MAX_SIDE_PX = 50_000_000
+#: A header that declares more bytes than this is a bomb, or no business of one run.
+MAX_RASTER_BYTES = 2**50
+#: A stored block is decoded as one piece of memory.
+MAX_BLOCK_BYTES = 2**29
+#: PNG and JPEG cannot shrink an image further than about a thousand times.
+MAX_SQUEEZE = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class RasterBand:
+    """One band as its file declares it."""
+
+    index: int
+    """Number in the file, from 1."""
+    dtype: str
+    """Stored type."""
+    nodata: float | None
+    """Declared number for no data, if finite."""
+    scale: float
+    """Declared factor, 1 if none."""
+    offset: float
+    """Declared offset, 0 if none."""
+    label: str | None
+    """Declared description."""
+    color: str
+    """Declared meaning as a colour: ``red``, ``gray``, ``undefined``, ..."""
+    has_mask: bool
+    """Whether a mask or an alpha channel tells its valid pixels."""
+    overviews: tuple[int, ...]
+    """Factors of its overviews."""
+    block: tuple[int, int]
+    """(rows, columns) of a stored block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """One image file as it declares itself."""
+
+    uri: str
+    """The file, as an absolute path."""
+    kind: FileKind
+    """What it is by content."""
+    grid: RasterGrid
+    """Where its pixels are."""
+    bands: tuple[RasterBand, ...]
+    """Its bands, alpha left out."""
+    tags: dict[str, str]
+    """Its metadata."""
+    fingerprints: tuple[Fingerprint, ...]
+    """Of the file and all files that belong to it."""
+    notes: tuple[str, ...] = ()
+    """What a user should know."""
+
+
+def fingerprint(path: str | Path) -> Fingerprint:
+    """Return size and time of a file as they are now.
+
+    Raises:
+        ImageryError: there is no such file.
+    """
+    try:
+        stat = Path(path).stat()
+    except OSError as error:
+        raise ImageryError(
+            f"'{path}' cannot be read: {error.strerror}", hint="was it moved or deleted?"
+        ) from error
+    return Fingerprint(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+def probe(path: str | Path, roots: tuple[Path, ...] = ()) -> Raster:
+    """Return what the image file at ``path`` declares. VRTs may lead to files beside them or under ``roots``.
+
+    Raises:
+        ImageryError: there is no such file, or it cannot be used.
+        CorruptImageError: its header is damaged or absurd.
+    """
+    uri = os.path.abspath(path)
+    kind = identify(uri)
+    if kind.driver == "VRT":
+        check_vrt(Path(uri), roots)
+    with gdal_env(), open_image(uri) as dataset:
+        try:
+            _check_header(dataset, kind, uri)
+            return _describe(dataset, kind, uri)
+        except GDAL_FAILURES as error:
+            raise CorruptImageError(
+                f"the header of '{uri}' breaks: {error}", hint="fetch the file again"
+            ) from error
+
+
+def _check_header(dataset: DatasetReader, kind: FileKind, uri: str) -> None:
+    rows, cols = dataset.shape
+    depth = max((_itemsize(t) for t in dataset.dtypes), default=1)
+    total = rows * cols * depth * dataset.count
+    block = max((h * w * depth for h, w in dataset.block_shapes), default=0)
+    squeezed = total > MAX_SQUEEZE * max(1, Path(uri).stat().st_size) and kind.name in {"PNG", "JPEG"}
+    if max(rows, cols) > MAX_SIDE_PX or total > MAX_RASTER_BYTES or squeezed:
+        raise CorruptImageError(
+            f"'{uri}' declares {rows} x {cols} pixels in {dataset.count} bands ({total / 2**40:.3g} TiB), "
+            f"in a file of {Path(uri).stat().st_size} bytes",
+            hint="its header is damaged or made to exhaust memory; leave the file out",
+        )
+    if block > MAX_BLOCK_BYTES:
+        raise CorruptImageError(
+            f"'{uri}' is stored in blocks of {block / 2**20:.0f} MiB, which are decoded whole",
+            hint="store it in tiles: gdal_translate -of COG",
+        )
+
+
+def _itemsize(dtype: str) -> int:
+    bits = "".join(c for c in dtype.removeprefix("complex_") if c.isdigit())
+    return max(1, int(bits or 8) // 8)
+
+
+def _describe(dataset: DatasetReader, kind: FileKind, uri: str) -> Raster:
+    colors = dataset.colorinterp
+    keep = [i for i in dataset.indexes if colors[i - 1] != ColorInterp.alpha]
+    notes = [n for n in (kind.suffix_note(Path(uri)),) if n]
+    grid, note = _grid(dataset, uri)
+    files = [f for f in dataset.files if Path(f).exists()] or [uri]
+    return Raster(
+        uri=uri,
+        kind=kind,
+        grid=grid,
+        bands=tuple(_band(dataset, i, uri) for i in keep),
+        tags=dict(dataset.tags()),
+        fingerprints=tuple(fingerprint(f) for f in sorted({os.path.abspath(f) for f in files})),
+        notes=(*notes, *note),
+    )
+
+
+def _grid(dataset: DatasetReader, uri: str) -> tuple[RasterGrid, tuple[str, ...]]:
+    crs = crs_text(dataset.crs)
+    if crs is not None:
+        return RasterGrid(dataset.shape, tuple(dataset.transform)[:6], crs), ()  # type: ignore[arg-type]
+    if dataset.gcps[0] or dataset.rpcs:
+        raise ImageryError(
+            f"'{uri}' is placed by ground control points or RPCs only",
+            hint="rectify it first, e.g. with gdalwarp",
+        )
+    note = f"'{uri}' has no CRS: its transform is left out and its pixels are counted from 0,0"
+    placed = dataset.transform != Affine.identity()
+    return RasterGrid(dataset.shape, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), None), (note,) if placed else ()
+
+
+def _band(dataset: DatasetReader, index: int, uri: str) -> RasterBand:
+    i = index - 1
+    dtype = dataset.dtypes[i]
+    if "complex" in dtype:
+        raise ImageryError(
+            f"band {index} of '{uri}' holds {dtype} numbers", hint="store amplitude or intensity"
+        )
+    nodata = dataset.nodatavals[i]
+    return RasterBand(
+        index=index,
+        dtype=dtype,
+        nodata=float(nodata) if nodata is not None and math.isfinite(nodata) else None,
+        scale=float(dataset.scales[i]),
+        offset=float(dataset.offsets[i]),
+        label=dataset.descriptions[i] or None,
+        color=dataset.colorinterp[i].name,
+        has_mask=MaskFlags.per_dataset in dataset.mask_flag_enums[i],
+        overviews=tuple(dataset.overviews(index)),
+        block=tuple(dataset.block_shapes[i]),
+    )

@@ -1,0 +1,118 @@
+"""Reading boxes of a frame, exactly: any box has the bytes of the same part of the whole.
+
+A `FrameReader` follows a `FramePlan`. Bands that lie on the lattice are copied; all others are computed in
+whole blocks of the lattice, kept for the neighbours that ask next. Overlapping scenes combine pixel by pixel
+in the plan's order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geowatch.errors import ImageryError
+from geowatch.grid.lattice import PixelBox
+from geowatch.read.compose import compose_first, compose_median
+from geowatch.read.gdal import gdal_env
+from geowatch.read.handles import Handles
+from geowatch.read.plan import RESAMPLE_BLOCK_PX, FramePlan
+from geowatch.read.source import BlockCache, SceneReader
+
+__all__ = ["FrameReader", "Patch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Pixels of a frame."""
+
+    values: NDArray[np.float32]
+    """Physical values (C, H, W), finite everywhere; 0 where invalid."""
+    valid: NDArray[np.bool_]
+    """(H, W): all bands are there and no mask hides the pixel."""
+
+
+class FrameReader:
+    """Reads boxes of one frame. For one reading thread at a time; others wait.
+
+    Args:
+        plan: how the frame is read.
+        cache_bytes: memory for resampled blocks that the next reads may ask for again.
+    """
+
+    def __init__(self, plan: FramePlan, *, cache_bytes: int) -> None:
+        self.plan = plan
+        self._stack = ExitStack()
+        self._lock = threading.Lock()
+        self._handles = self._stack.enter_context(Handles())
+        self._cache = BlockCache(cache_bytes)
+        self._scenes = [SceneReader(plan, i, self._handles, self._cache) for i in range(len(plan.scenes))]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all files and forget all blocks."""
+        with self._lock:
+            self._stack.close()
+            self._cache.clear()
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of stored pixels that were asked of files so far."""
+        return self._handles.bytes_read
+
+    @property
+    def requests(self) -> int:
+        """Reads that were asked of files so far."""
+        return self._handles.requests
+
+    @property
+    def blocks_planned(self) -> int:
+        """Blocks whose place in their source was worked out so far; asking again costs nothing."""
+        return sum(s.blocks_planned for s in self._scenes)
+
+    def read(self, box: PixelBox) -> Patch:
+        """Return the pixels of ``box``, which must lie within ``plan.extent``.
+
+        Raises:
+            ImageryError: the box is empty or reaches beyond the extent.
+            CorruptImageError: a file breaks; the message names file and band.
+        """
+        if not box or not self.plan.extent.covers(box):
+            raise ImageryError(
+                f"box {box.to_list()} is not within the extent {self.plan.extent.to_list()} of frame "
+                f"'{self.plan.frame_id}'",
+                hint="read the part that lies within, and fill the rest by rule",
+            )
+        with self._lock, gdal_env():
+            return self._compose(box)
+
+    def _compose(self, box: PixelBox) -> Patch:
+        scenes = [s for s in self._scenes if s.extent & box]
+        values = np.zeros((len(self.plan.bands), *box.shape), np.float32)
+        valid = np.zeros(box.shape, bool)
+        if self.plan.composite != "median" or len(scenes) < 2:
+            compose_first(scenes, box, values, valid)
+            return Patch(values, valid)
+        # A median holds all scenes at once: block by block it needs little memory whatever the box.
+        for block in box.blocks(RESAMPLE_BLOCK_PX):
+            part = block & box
+            rows, cols = part.within(box)
+            compose_median(_touching(scenes, part), part, values[:, rows, cols], valid[rows, cols])
+        return Patch(values, valid)
+
+
+def _touching(scenes: Sequence[SceneReader], box: PixelBox) -> list[SceneReader]:
+    return [s for s in scenes if s.extent & box]
