@@ -1,0 +1,1 @@
+"""From frames to the scores of windows: strips of prepared input, batches, the network."""

@@ -1,0 +1,256 @@
+"""An opened run, and the job that a worker is sent.
+
+A `Session` is made once by the stage; a `Job` is small and travels to workers, which open the same run themselves
+and obey its recipe.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from geowatch.errors import CoverageError, PlanMismatchError
+from geowatch.grid.windows import WindowLattice
+from geowatch.lineage import Made, Source
+from geowatch.package import load_package
+from geowatch.package.backends import open_backend
+from geowatch.predict.recipe import Recipe, pin_recipe, read_recipe
+from geowatch.predict.scoring import Network
+from geowatch.predict.strips import Look, overlap
+from geowatch.read.reader import FrameReader
+from geowatch.stages.imagery import Bound, bind, read_bound
+from geowatch.stages.provenance import made, scene_sources
+from geowatch.stages.recipes import find_package, settle_recipe
+from geowatch.stages.sweeping import Figures, Sweeper
+from geowatch.stitch.band import unit_weights
+from geowatch.stitch.cover import Cover
+from geowatch.stitch.heatmap import HEATMAP, HeadLayout, HeatmapLayout
+from geowatch.stitch.quantise import Quantiser
+from geowatch.store import open_store
+from geowatch.store.plans import read_plan, read_tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from geowatch.executors.base import Watch
+    from geowatch.grid.plan import Grid, Plan
+    from geowatch.grid.tiles import Tile, TileTable
+    from geowatch.package import Package
+    from geowatch.read.plan import FramePlan
+    from geowatch.stages.events import Events
+    from geowatch.stages.predict import PredictConfig
+    from geowatch.store import Store
+
+__all__ = ["Job", "Part", "Session", "layout_of", "open_session", "parts_of", "run_job"]
+
+#: Bytes of decoded blocks that one reader may keep.
+READ_CACHE_BYTES = 128 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One plane of the heatmap: a grid at a time."""
+
+    grid: Grid
+    """Where."""
+    time: int
+    """Place on the heatmap's time axis."""
+    frames: tuple[FramePlan, ...]
+    """What the network sees there, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The tiles of one sweep at one time, as a worker gets them."""
+
+    run: str
+    """Address of the run's store."""
+    package: str
+    """Where the package is."""
+    recipe: str
+    """Digest of the recipe that the worker must find there."""
+    grid: str
+    """Grid of the tiles."""
+    time: int
+    """Place on the heatmap's time axis."""
+    tiles: tuple[Tile, ...]
+    """What to compute."""
+    batch: int
+    """Most windows at once."""
+    fsync: bool
+    """Whether results must survive a loss of power."""
+    in_memory: bool
+    """Whether to stitch in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A run that predict works on."""
+
+    store: Store
+    plan: Plan
+    package: Package
+    bound: Bound
+    recipe: Recipe
+    reason: str
+    config: PredictConfig
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Every plane of the heatmap."""
+        return parts_of(self.plan, self.bound, self.package.manifest.dates)
+
+    @property
+    def sweep_tiles(self) -> tuple[int, int]:
+        """Largest sweep in tiles, (rows, columns)."""
+        return self.plan.sweep_tiles
+
+    def tiles(self, grid: str) -> TileTable:
+        """Tiles of a grid."""
+        return read_tiles(self.store, self.plan, grid)
+
+    def job(self, part: Part, tiles: tuple[Tile, ...]) -> Job:
+        """Return the job that computes ``tiles``."""
+        return Job(
+            self.config.run, str(self.package.path), self.recipe.digest, part.grid.id, part.time, tiles,
+            self.config.batch, self.config.fsync, self.config.in_memory,
+        )  # fmt: skip
+
+    def publish(self) -> None:
+        """Pin the recipe, then publish the heatmap's metadata."""
+        pin_recipe(self.store, self.recipe)
+        for grid in self.plan.grids:
+            layout_of(self.plan, self.bound, self.recipe, grid).publish(self.store)
+
+    def made(self, stage: str, artifact: str, options: object, figures: Mapping[str, object]) -> Made:
+        """Return the lineage record of something made of this run's imagery and package."""
+        sources = [
+            *scene_sources(frame for frames in self.bound.frames.values() for frame in frames),
+            Source(str(self.package.path), version=f"sha256:{self.package.digest}", role="package"),
+        ]
+        return made(stage, artifact, options, sources=sources, recipe=self.recipe.digest, figures=figures)
+
+
+def open_session(config: PredictConfig, events: Events) -> Session:
+    """Open the run for predict: plan, package, imagery and recipe, pinned or new."""
+    store = open_store(config.run, fsync=config.fsync)
+    plan = read_plan(store)
+    package = find_package(store, config.model)
+    bound = bind(store, config.imagery, plan.grids, plan.region, package.manifest.bands, events)
+    _check_bands(bound, package)
+    recipe, reason = settle_recipe(config, store, plan, package, bound)
+    return Session(store, plan, package, bound, recipe, reason, config)
+
+
+def _check_bands(bound: Bound, package: Package) -> None:
+    if bound.bands != package.manifest.bands:
+        raise PlanMismatchError(
+            f"the run reads the bands {', '.join(bound.bands)}, the package wants {', '.join(package.manifest.bands)}",
+            hint="start another run with --run",
+        )
+
+
+def parts_of(plan: Plan, bound: Bound, dates: int) -> tuple[Part, ...]:
+    """Return the planes of the heatmap: each run of ``dates`` consecutive frames of each grid."""
+    parts = tuple(
+        Part(grid, time, frames[time : time + dates])
+        for grid in plan.grids
+        for frames in [bound.frames.get(grid.id, ())]
+        for time in range(len(frames) - dates + 1)
+    )
+    if not parts:
+        raise CoverageError(
+            f"the network looks at {dates} dates at once, the imagery has {max(map(len, bound.frames.values()))}",
+            hint="give imagery of more dates with --images and --date",
+        )
+    return parts
+
+
+def layout_of(plan: Plan, bound: Bound, recipe: Recipe, grid: Grid) -> HeatmapLayout:
+    """Return the layout of a grid's heatmap; several grids are groups of one Zarr hierarchy."""
+    heads = tuple(
+        HeadLayout(h.name, h.classes, Quantiser(h.stored), h.activation, h.colors)  # type: ignore[arg-type]
+        for h in recipe.heads
+    )
+    frames = bound.frames.get(grid.id, ())
+    times: tuple[datetime | None, ...] = tuple(f.scenes[0].scene.time for f in frames[recipe.dates - 1 :])
+    group = HEATMAP if len(plan.grids) == 1 else f"{HEATMAP}/{grid.id}"
+    return HeatmapLayout(grid, heads, times, group)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What a worker process keeps from one job to the next."""
+
+    plan: Plan
+    bound: Bound
+    recipe: Recipe
+    network: Network
+
+
+@lru_cache(maxsize=1)
+def _opened(run: str, package_path: str, digest: str, batch: int) -> _Opened:
+    store = open_store(run)
+    recipe = read_recipe(store)
+    bound = read_bound(store)
+    package = load_package(package_path)
+    if recipe is None or bound is None or recipe.digest != digest or package.digest != recipe.package:
+        raise PlanMismatchError(
+            f"recipe {digest[:12]} with package {package_path} is not what the run in {run} holds",
+            hint="every worker must see the same run folder and package",
+        )
+    pin = recipe.backend
+    backend = open_backend(package, pin.name, threads=pin.threads)
+    if asdict(backend.identity) != pin.model_dump():
+        differences = [f"{k}: {v} here, {pin.model_dump()[k]} in the run" for k, v in asdict(backend.identity).items()]
+        raise PlanMismatchError(
+            f"this machine computes otherwise than the run's recipe: {'; '.join(differences)}",
+            hint="run on machines of one kind with one image, or start another run",
+        )
+    windows = WindowLattice(recipe.window_px, recipe.stride_px)
+    return _Opened(read_plan(store), bound, recipe, Network(package.manifest, backend, windows, batch))
+
+
+def run_job(job: Job, watch: Watch) -> Figures:
+    """Compute and publish one job's tiles. This is what every executor runs."""
+    opened = _opened(job.run, job.package, job.recipe, job.batch)
+    part = next(
+        p
+        for p in parts_of(opened.plan, opened.bound, opened.recipe.dates)
+        if (p.grid.id, p.time) == (job.grid, job.time)
+    )
+    with ExitStack() as stack:
+        readers = tuple(
+            stack.enter_context(FrameReader(plan, cache_bytes=READ_CACHE_BYTES)) for plan in part.frames
+        )
+        manifest = opened.network.manifest
+        look = Look(readers, opened.bound.bands, manifest.inputs, overlap([r.extent for r in part.frames]))
+        sweeper = Sweeper(
+            store=open_store(job.run, fsync=job.fsync),
+            layout=layout_of(opened.plan, opened.bound, opened.recipe, part.grid),
+            cover=Cover(part.grid),
+            look=look,
+            time=part.time,
+            network=opened.network,
+            weights=unit_weights(opened.recipe.blend, opened.network.windows),  # type: ignore[arg-type]
+            recipe=opened.recipe.digest,
+            stopping=watch.stopping,
+            watch=_Deltas(watch).tell,
+        )
+        return sweeper.run_in_memory(job.tiles) if job.in_memory else sweeper.run(job.tiles)
+
+
+class _Deltas:
+    """Turns a sweep's running sums into what is new since the last report."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._told: dict[str, float] = {}
+
+    def tell(self, figures: Figures) -> None:
+        now = asdict(figures)
+        self._watch.report(**{name: value - self._told.get(name, 0) for name, value in now.items()})
+        self._told = now

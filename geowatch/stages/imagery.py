@@ -1,0 +1,175 @@
+"""Binding imagery to a run: which scenes, as which frames, read how.
+
+The first stage that is given imagery pins it in ``imagery.json``: scenes with their fingerprints, frames with their
+order, and for each grid the read plan of each frame. Every later stage and worker reads exactly that.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal
+
+from geowatch.errors import ImageryError, PlanMismatchError
+from geowatch.read.catalog import SceneOptions, find_scenes
+from geowatch.read.frames import make_frames
+from geowatch.read.plan import frames_from_json, frames_to_json, plan_frame
+from geowatch.read.select import Selection, select_scenes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from geowatch.grid.plan import Grid
+    from geowatch.grid.region import Region
+    from geowatch.read.frames import Frame
+    from geowatch.read.plan import FramePlan
+    from geowatch.read.scene import Scene
+    from geowatch.stages.events import Events
+    from geowatch.store import Store
+
+__all__ = ["IMAGERY", "Bound", "ImageryConfig", "bind", "choose_scenes", "read_bound"]
+
+#: Key of the pinned imagery in a run folder.
+IMAGERY = "imagery.json"
+
+Resampling = Literal["nearest", "bilinear", "cubic", "average", "lanczos"]
+Composite = Literal["first", "median", "least-cloudy"]
+
+
+@dataclass(frozen=True)
+class ImageryConfig:
+    """Which imagery, and what its numbers mean."""
+
+    images: tuple[str, ...] = ()
+    """Files, folders, globs or STAC documents."""
+    date: tuple[str, ...] = ()
+    """Days to take, YYYY-MM-DD; empty takes all."""
+    latest: bool = False
+    """Take the latest frame only."""
+    max_cloud: float | None = None
+    """Leave out scenes with more cloud than this (percent, from their metadata)."""
+    sensor: str | None = None
+    """Sensor preset, such as sentinel-2-l1c, where files do not say it."""
+    bands: tuple[str, ...] = ()
+    """Names of the bands of multi-band files, in order."""
+    scale: float | None = None
+    """Physical value of one stored unit."""
+    offset: float | None = None
+    """Physical value of stored 0."""
+    nodata: float | None = None
+    """Stored value that means no data."""
+    sun_elevation: float | None = None
+    """Elevation of the sun in degrees, for top-of-atmosphere reflectance of Landsat level 1."""
+    resampling: Resampling = "bilinear"
+    """How pixels are computed where imagery and grid differ."""
+    composite: Composite = "first"
+    """Which scene wins where scenes of a frame overlap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The imagery of a run."""
+
+    bands: tuple[str, ...]
+    """Bands that every frame gives, in order."""
+    frames: dict[str, tuple[FramePlan, ...]]
+    """Read plans by grid id, oldest first."""
+    digest: str
+    """Digest of all this."""
+
+
+def choose_scenes(config: ImageryConfig, region: Region | None, events: Events) -> tuple[Scene, ...]:
+    """Return the scenes that ``config`` and the region's time range select.
+
+    Raises:
+        ImageryError: where nothing is found or nothing fits.
+    """
+    options = SceneOptions(
+        sensor=config.sensor,
+        bands=config.bands,
+        scale=config.scale,
+        offset=config.offset,
+        nodata=config.nodata,
+        sun_elevation_deg=config.sun_elevation,
+    )
+    catalog = find_scenes(config.images, options)
+    for note in catalog.notes:
+        events.note(note)
+    wanted = Selection(
+        dates=tuple(date.fromisoformat(d) for d in config.date),
+        latest=config.latest,
+        max_cloud=config.max_cloud,
+        start=region.start if region else None,
+        end=region.end if region else None,
+        region=region.geometry if region else None,
+    )
+    return tuple(select_scenes(catalog.scenes, wanted))
+
+
+def bind(
+    store: Store, config: ImageryConfig, grids: Sequence[Grid], region: Region | None, bands: tuple[str, ...],
+    events: Events,
+) -> Bound:  # fmt: skip
+    """Pin the imagery, or check that what is given now is what is pinned.
+
+    Raises:
+        ImageryError: without any imagery, or where none of it meets the grids.
+        PlanMismatchError: where the run is bound to other imagery.
+    """
+    pinned = read_bound(store)
+    if not config.images:
+        if pinned is None:
+            raise ImageryError("this run has no imagery yet", hint="give it with --images")
+        return pinned
+    frames = make_frames(choose_scenes(config, region, events), order=config.composite)
+    content = _document(config, frames, grids, bands)
+    if store.put_if_absent(IMAGERY, content):
+        return _parse(content)
+    if pinned is None:
+        pinned = read_bound(store)
+    if pinned is None or pinned.digest != _parse(content).digest:
+        raise PlanMismatchError(
+            f"the run in {store.url} is bound to other imagery, or read otherwise, than {', '.join(config.images)}",
+            hint="leave out --images to go on with the run's own, or start another run with --run",
+        )
+    return pinned
+
+
+def read_bound(store: Store) -> Bound | None:
+    """Return the pinned imagery, or None where there is none yet."""
+    return _parse(store.get(IMAGERY)) if store.size(IMAGERY) is not None else None
+
+
+def _document(
+    config: ImageryConfig, frames: Sequence[Frame], grids: Sequence[Grid], bands: tuple[str, ...]
+) -> bytes:
+    plans = {
+        grid.id: [
+            plan
+            for frame in frames
+            if (plan := plan_frame(frame, bands, grid.lattice, resampling=config.resampling)).extent & grid.bounds
+        ]
+        for grid in grids
+    }
+    if not any(plans.values()):
+        raise ImageryError(
+            f"none of the {len(frames)} frames meets the region", hint="check --images, --date and the region's place"
+        )
+    document = {
+        "schema_version": "1",
+        "bands": list(bands),
+        "options": {k: v for k, v in asdict(config).items() if k != "images"},
+        "frames": {grid: json.loads(frames_to_json(tuple(found))) for grid, found in plans.items()},
+    }
+    return (json.dumps(document, sort_keys=True, indent=1) + "\n").encode()
+
+
+def _parse(content: bytes) -> Bound:
+    document = json.loads(content)
+    frames = {
+        grid: tuple(frames_from_json(json.dumps(found).encode())) for grid, found in document["frames"].items()
+    }
+    canonical = json.dumps([document["bands"], document["frames"]], sort_keys=True).encode()
+    return Bound(tuple(document["bands"]), frames, sha256(canonical).hexdigest())

@@ -1,0 +1,63 @@
+"""Writing lineage: who, when and what code, around the pure records."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from geowatch import __version__
+from geowatch.lineage import Made, Source, dump
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from geowatch.read.plan import FramePlan
+    from geowatch.store import Store
+
+__all__ = ["LINEAGE", "made", "record", "scene_sources"]
+
+#: Folder of lineage records in a run.
+LINEAGE = "lineage"
+
+
+def made(
+    stage: str, artifact: str, options: object, *, sources: Iterable[Source] = (), recipe: str | None = None,
+    figures: Mapping[str, object] | None = None, sha256: str | None = None,
+) -> Made:  # fmt: skip
+    """Return the record of ``artifact``, made now by this code."""
+    asked = asdict(options) if is_dataclass(options) and not isinstance(options, type) else {"value": options}
+    return Made(
+        artifact=artifact,
+        stage=stage,
+        code=f"gw-geowatch {__version__}",
+        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        sources=tuple(sources),
+        recipe=recipe,
+        options=asked,
+        figures=dict(figures or {}),
+        sha256=sha256,
+    )
+
+
+def record(store: Store, entry: Made) -> None:
+    """Publish a record beside those of other calls that made the same artifact."""
+    stamp = f"{entry.made_at.replace(':', '')}-{os.urandom(3).hex()}"
+    store.put(f"{LINEAGE}/{entry.artifact}/{stamp}.json", dump(entry))
+
+
+def scene_sources(plans: Iterable[FramePlan]) -> list[Source]:
+    """Return every file that the frames are read from, once."""
+    found = {
+        print_.uri: Source(
+            uri=print_.uri,
+            bytes=print_.size_bytes,
+            version=f"etag:{print_.etag}" if print_.etag else f"mtime_ns:{print_.mtime_ns}",
+            role="scene",
+        )
+        for plan in plans
+        for scene in plan.scenes
+        for print_ in scene.scene.fingerprints
+    }
+    return [found[uri] for uri in sorted(found)]

@@ -1,0 +1,106 @@
+"""Settling the recipe: what the run has pinned, or what this first predict chooses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from geowatch.errors import ConfigError, PackageError, PlanMismatchError
+from geowatch.grid.blend import BLENDS
+from geowatch.grid.windows import WindowLattice
+from geowatch.package import load_package
+from geowatch.package.backends import available, choose_backend, open_backend
+from geowatch.predict.recipe import BackendPin, HeadPin, Recipe, read_recipe
+from geowatch.stitch.quantise import Quantiser
+
+if TYPE_CHECKING:
+    from geowatch.grid.plan import Plan
+    from geowatch.package import Package
+    from geowatch.package.manifest import Manifest
+    from geowatch.stages.imagery import Bound
+    from geowatch.stages.predict import PredictConfig
+    from geowatch.store import Store
+
+__all__ = ["PACKAGE", "find_package", "settle_recipe"]
+
+#: Key of the note that says which package a run uses.
+PACKAGE = "package.json"
+
+
+def find_package(store: Store, path: str | None) -> Package:
+    """Return the package at ``path``, or the one that the run uses already."""
+    noted = json.loads(store.get(PACKAGE)) if store.size(PACKAGE) is not None else None
+    if path is None and noted is None:
+        raise PackageError("this run has no model yet", hint="give a package with --model")
+    package = load_package(path or noted["path"])
+    if noted is not None and noted["digest"] != package.digest:
+        raise PlanMismatchError(
+            f"the run uses package {noted['digest'][:12]}, {path or noted['path']} is {package.digest[:12]}",
+            hint="start another run with --run",
+        )
+    note = {"path": str(package.path), "name": package.manifest.name, "digest": package.digest}
+    store.put_if_absent(PACKAGE, (json.dumps(note, indent=1, sort_keys=True) + "\n").encode())
+    return package
+
+
+def settle_recipe(
+    config: PredictConfig, store: Store, plan: Plan, package: Package, bound: Bound
+) -> tuple[Recipe, str]:
+    """Return the recipe and why its backend was taken.
+
+    What the options leave open is as the run's recipe says; without one, as the package says.
+    """
+    pinned = read_recipe(store)
+    windows = _windows(config, pinned, package.manifest)
+    backend, reason = _backend(config, pinned, package)
+    heads = tuple(
+        HeadPin(
+            name=h.name, classes=h.classes, activation=h.activation, colors=h.colors,
+            stored=_stored(config, pinned, h.activation),
+        )
+        for h in package.manifest.heads
+    )  # fmt: skip
+    blend = config.blend or (pinned.blend if pinned else package.manifest.window.blend)
+    if blend not in BLENDS:
+        raise ConfigError(f"no blend '{blend}'", hint=f"one of {', '.join(BLENDS)}")
+    recipe = Recipe(
+        plan=plan.id, package=package.digest, imagery=bound.digest, window_px=windows.size,
+        stride_px=windows.stride, blend=blend, dates=package.manifest.dates, heads=heads, backend=backend,
+    )  # fmt: skip
+    return recipe, reason
+
+
+def _windows(config: PredictConfig, pinned: Recipe | None, manifest: Manifest) -> WindowLattice:
+    if config.window is None and config.overlap is None and pinned is not None:
+        return WindowLattice(pinned.window_px, pinned.stride_px)
+    size = manifest.window.size if config.window is None else (config.window, config.window)
+    if not manifest.window.accepts(size):
+        rule = "only" if manifest.window.fixed else f"multiples of {manifest.window.multiple_of}, such as"
+        raise ConfigError(
+            f"the network takes no windows of {size[0]} px", hint=f"{rule} {manifest.window.size[0]} px"
+        )
+    return WindowLattice.of(size, manifest.window.overlap if config.overlap is None else config.overlap)
+
+
+def _stored(config: PredictConfig, pinned: Recipe | None, activation: str) -> str:
+    if config.stored is not None:
+        return Quantiser(config.stored).stored  # type: ignore[arg-type]  # the quantiser checks it
+    if pinned is not None:
+        return pinned.heads[0].stored
+    return "float32" if activation == "none" else "uint8"
+
+
+def _backend(config: PredictConfig, pinned: Recipe | None, package: Package) -> tuple[BackendPin, str]:
+    if pinned is not None and config.jit in {None, "auto"}:
+        threads = config.threads or pinned.backend.threads
+        return pinned.backend.model_copy(update={"threads": threads}), "as the run's recipe says"
+    threads = config.threads or 1
+    if config.jit == "auto":
+        choice = choose_backend(package, threads=threads)
+        return BackendPin(**asdict(choice.identity)), choice.reason
+    name = config.jit or available(package)[0]
+    backend = open_backend(package, name, threads=threads)
+    identity = backend.identity
+    backend.close()
+    return BackendPin(**asdict(identity)), "asked for" if config.jit else "the package's default"

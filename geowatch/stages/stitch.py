@@ -1,0 +1,153 @@
+"""Stitch: from the finished tiles of a heatmap to maps, pictures and an account of what they cover.
+
+Predict has stitched the scores already; this stage joins parts that were made in different places, refuses holes
+that nobody allowed, and writes what people open: COGs, a quicklook, ``coverage.json`` and a STAC item.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from geowatch.errors import CoverageError, InputError
+from geowatch.predict.recipe import read_recipe
+from geowatch.stages.context import layout_of, parts_of
+from geowatch.stages.deliverables import Names, Plane, deliver
+from geowatch.stages.events import Events, Silent
+from geowatch.stages.imagery import read_bound
+from geowatch.stages.joining import join_parts
+from geowatch.stages.provenance import made, record
+from geowatch.stitch.mosaic import Mosaic
+from geowatch.store import open_store
+from geowatch.store.plans import read_plan, read_tiles
+
+if TYPE_CHECKING:
+    from geowatch.predict.recipe import Recipe
+    from geowatch.stages.deliverables import Delivered
+    from geowatch.store import Store
+
+__all__ = ["COVERAGE", "StitchConfig", "Stitched", "stitch"]
+
+#: Key of the account of coverage in a run folder.
+COVERAGE = "coverage.json"
+
+
+@dataclass(frozen=True)
+class StitchConfig:
+    """What stitch is asked for."""
+
+    run: str = "gw-run"
+    """Run folder with a heatmap; parts are joined into it."""
+    parts: tuple[str, ...] = ()
+    """Further run folders that hold tiles of the same plan and recipe."""
+    allow_gaps: bool = False
+    """Write maps although tiles are missing."""
+    require_coverage: float | None = None
+    """Smallest share of the region (0 to 1) that must have scores."""
+    probability: bool = True
+    """Write the scores of each class as a COG beside the map."""
+    quicklook: bool = True
+    """Draw the quicklook."""
+    fsync: bool = False
+    """Results survive a loss of power."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stitched:
+    """What stitch made."""
+
+    run: str
+    """Run folder."""
+    files: tuple[str, ...]
+    """Keys of what was written."""
+    coverage: float
+    """Share of the region that has scores."""
+    missing: int
+    """Tiles that are missing."""
+    classes: dict[str, float]
+    """Share of each class of the first map among the pixels with scores."""
+
+
+def stitch(config: StitchConfig, events: Events | None = None) -> Stitched:
+    """Join parts, check coverage, write maps and pictures.
+
+    Raises:
+        CoverageError: for missing tiles without ``allow_gaps``, or less coverage than required.
+        PlanMismatchError: for parts of another plan or recipe.
+    """
+    events = events or Silent()
+    store = open_store(config.run, fsync=config.fsync)
+    join_parts(store, [open_store(part) for part in config.parts], events)
+    recipe = read_recipe(store)
+    if recipe is None:
+        raise InputError(f"the run in {store.url} has no heatmap yet", hint="gw predict makes it")
+    planes = _planes(store, recipe)
+    missing = {plane.name: [t.name for t in plane.tiles if not plane.mosaic.is_there(t, plane.time)] for plane in planes}
+    _refuse_gaps(config, missing)
+    delivered = [deliver(store, plane, config, events) for plane in planes]
+    share = _account(store, planes, delivered, missing)
+    for files, plane in zip(delivered, planes, strict=True):
+        for key, digest in files.digests.items():
+            record(store, made("stitch", key, config, recipe=plane.mosaic.recipe, sha256=digest))
+    _require(config, share)
+    keys = tuple(key for files in delivered for key in files.digests)
+    gaps = sum(map(len, missing.values()))
+    return Stitched(store.url, (*keys, COVERAGE), share, gaps, delivered[0].shares)
+
+
+def _planes(store: Store, recipe: Recipe) -> list[Plane]:
+    """Return the planes of the heatmap, each with the names of what is made of it."""
+    plan, bound = read_plan(store), read_bound(store)
+    if bound is None:
+        raise InputError(f"the run in {store.url} has no imagery", hint="gw predict --images binds it")
+    parts = parts_of(plan, bound, recipe.dates)
+    tables = {grid.id: list(read_tiles(store, plan, grid.id)) for grid in plan.grids}
+    return [
+        Plane(
+            names=Names.of(plan, [p for p in parts if p.grid == part.grid], part),
+            title=plan.region.id if plan.region else "footprint",
+            mosaic=Mosaic(store, layout_of(plan, bound, recipe, part.grid), recipe.digest),
+            tiles=tables[part.grid.id],
+            time=part.time,
+            frame=part.frames[-1],
+        )
+        for part in parts
+    ]
+
+
+def _refuse_gaps(config: StitchConfig, missing: dict[str, list[str]]) -> None:
+    names = [name for tiles in missing.values() for name in tiles]
+    if names and not config.allow_gaps:
+        raise CoverageError(
+            f"{len(names)} tiles are missing, such as {', '.join(names[:3])}",
+            hint="run gw predict again to make them, or accept the gaps with --allow-gaps",
+        )
+
+
+def _account(store: Store, planes: list[Plane], delivered: list[Delivered], missing: dict[str, list[str]]) -> float:
+    """Write coverage.json; return the share of the region that has scores."""
+    region = sum(files.coverage.region_px for files in delivered)
+    share = sum(files.coverage.scored_px for files in delivered) / max(1, region)
+    document = {
+        "schema_version": "1",
+        "coverage": share,
+        "planes": [
+            {
+                "map": plane.names.map, "grid": plane.grid.id, "frame": plane.frame.frame_id, "tiles": len(plane.tiles),
+                "missing_tiles": missing[plane.name], **asdict(files.coverage), "classes": files.shares,
+            }
+            for plane, files in zip(planes, delivered, strict=True)
+        ],
+    }  # fmt: skip
+    store.put(COVERAGE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
+    return share
+
+
+def _require(config: StitchConfig, share: float) -> None:
+    if config.require_coverage is not None and share < config.require_coverage:
+        raise CoverageError(
+            f"{share:.2%} of the region has scores, {config.require_coverage:.2%} are required",
+            hint="coverage.json says what is missing; add imagery, or lower --require-coverage",
+        )
+

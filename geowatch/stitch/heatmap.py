@@ -1,0 +1,167 @@
+"""The heatmap: a Zarr group that xarray, rioxarray and any Zarr v3 library open as it is.
+
+One array a head, axes (time, class, y, x), one shard a tile. All metadata is a function of the plan and the recipe,
+so that any worker may publish it, once, before the first shard. The arrays cover whole tiles; deliverables crop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geowatch.stitch.quantise import Quantiser
+from geowatch.stitch.shard import ZSTD_LEVEL, inner_chunk_px
+
+if TYPE_CHECKING:
+    import zarr
+
+    from geowatch.grid.plan import Grid
+    from geowatch.grid.tiles import Tile
+    from geowatch.store import Store
+
+__all__ = ["HEATMAP", "HeadLayout", "HeatmapLayout"]
+
+#: Key of the heatmap in a run folder.
+HEATMAP = "heatmap.zarr"
+
+_NO_TIME = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLayout:
+    """One array of the heatmap."""
+
+    name: str
+    """Name of the head, and of the array."""
+    classes: tuple[str, ...]
+    """What its planes mean."""
+    quantiser: Quantiser
+    """How scores are stored."""
+    activation: str = "softmax"
+    """What raw output went through; it decides how classes are told."""
+    colors: tuple[str, ...] = ()
+    """Colour of each class, #rrggbb or #rrggbbaa."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeatmapLayout:
+    """Where each tile's scores lie in the store, and the metadata that says so."""
+
+    grid: Grid
+    """Where the pixels are."""
+    heads: tuple[HeadLayout, ...]
+    """The arrays."""
+    times: tuple[datetime | None, ...]
+    """One entry a plane of the time axis; None where the imagery is undated."""
+    group: str = HEATMAP
+    """Key of the Zarr group."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the arrays: whole tiles."""
+        return self.grid.array_box.shape
+
+    def shard_key(self, head: HeadLayout, tile: Tile, time: int) -> str:
+        """Key of the object that holds a tile's core."""
+        box = self.grid.array_box
+        row = tile.iy - box.y0 // self.grid.tile_px
+        column = tile.ix - box.x0 // self.grid.tile_px
+        return f"{self.group}/{head.name}/c/{time}/0/{row}/{column}"
+
+    def publish(self, store: Store) -> None:
+        """Publish the metadata and coordinates, unless they are there already; the group's own entry comes last."""
+        entries = self.metadata()
+        for key in sorted(entries, key=lambda k: (k.count("/"), k), reverse=True):
+            store.put_if_absent(key, entries[key])
+
+    def metadata(self) -> dict[str, bytes]:
+        """Return metadata and coordinate objects by key."""
+        import zarr
+        from zarr.storage import MemoryStore
+
+        memory = MemoryStore()
+        group = zarr.create_group(
+            memory, zarr_format=3, attributes={"Conventions": "CF-1.11", "title": "gw heatmap"}
+        )
+        for head in self.heads:
+            self._add_head(group, head)
+        self._add_coordinates(group)
+        zarr.consolidate_metadata(memory)
+        return {f"{self.group}/{key}": content for key, content in asyncio.run(_contents(memory)).items()}
+
+    def _add_head(self, group: zarr.Group, head: HeadLayout) -> None:
+        from zarr.codecs import ZstdCodec
+
+        tile, chunk, stored = self.grid.tile_px, inner_chunk_px(self.grid.tile_px), head.quantiser
+        planes = len(head.classes)
+        attributes: dict[str, object] = {
+            "long_name": f"scores of {head.name}",
+            "grid_mapping": "spatial_ref",
+            "coordinates": "spatial_ref",
+            "activation": head.activation,
+            "class_names": list(head.classes),
+            "class_colors": list(head.colors),
+        }
+        if stored.stored in {"uint8", "uint16"}:
+            attributes |= {"scale_factor": stored.scale, "_FillValue": int(stored.fill)}
+        group.create_array(
+            head.name,
+            shape=(len(self.times), planes, *self.shape),
+            shards=(1, planes, tile, tile),
+            chunks=(1, 1, chunk, chunk),
+            dtype=stored.stored,
+            fill_value=stored.fill,
+            compressors=ZstdCodec(level=ZSTD_LEVEL, checksum=False),
+            dimension_names=["time", _class_axis(head, self.heads), "y", "x"],
+            attributes=attributes,
+        )
+
+    def _add_coordinates(self, group: zarr.Group) -> None:
+        box, lattice = self.grid.array_box, self.grid.lattice
+        affine = lattice.affine_of(box)
+        _coordinate(group, "y", affine.f + (np.arange(box.height) + 0.5) * affine.e, {"axis": "Y"})
+        _coordinate(group, "x", affine.c + (np.arange(box.width) + 0.5) * affine.a, {"axis": "X"})
+        seconds = [_NO_TIME if t is None else int(t.astimezone(UTC).timestamp()) for t in self.times]
+        unit = {"units": "seconds since 1970-01-01", "calendar": "standard", "_FillValue": _NO_TIME}
+        _coordinate(group, "time", np.array(seconds, np.int64), unit)
+        for head in self.heads:
+            axis = _class_axis(head, self.heads)
+            if axis not in group:
+                names = group.create_array(axis, shape=(len(head.classes),), dtype="str", dimension_names=[axis])
+                names[:] = np.array(head.classes, dtype=object)
+        attributes: dict[str, object] = {"GeoTransform": " ".join(repr(v) for v in affine.to_gdal())}
+        if lattice.crs is not None:
+            from pyproj import CRS
+
+            crs = CRS.from_user_input(lattice.crs)
+            attributes |= {"crs_wkt": crs.to_wkt(), "spatial_ref": crs.to_wkt()}
+        group.create_array("spatial_ref", shape=(), dtype="int64", attributes=attributes)
+
+
+def _class_axis(head: HeadLayout, heads: tuple[HeadLayout, ...]) -> str:
+    # One head has the axis `class`; further heads with other classes need axes of their own.
+    same = all(h.classes == head.classes for h in heads)
+    return "class" if same else f"class_{head.name}"
+
+
+def _coordinate(
+    group: zarr.Group, name: str, values: np.ndarray[tuple[int], np.dtype[np.generic]], attributes: dict[str, object]
+) -> None:
+    array = group.create_array(
+        name, shape=values.shape, chunks=values.shape, dtype=values.dtype, dimension_names=[name], attributes=attributes
+    )
+    array[:] = values
+
+
+async def _contents(memory: object) -> dict[str, bytes]:
+    from zarr.core.buffer import default_buffer_prototype
+
+    found: dict[str, bytes] = {}
+    async for key in memory.list():  # type: ignore[attr-defined]
+        buffer = await memory.get(key, default_buffer_prototype())  # type: ignore[attr-defined]
+        found[key] = buffer.to_bytes()
+    return found

@@ -1,0 +1,34 @@
+"""A finished core becomes durable: encode in memory, publish each object, then the marker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geowatch.stitch.shard import encode_shard, inner_chunk_px
+from geowatch.store.markers import Marker, MarkerPlace, StoredObject, write_marker
+
+if TYPE_CHECKING:
+    from geowatch.stitch.cores import Core
+    from geowatch.stitch.heatmap import HeatmapLayout
+    from geowatch.store import Store
+
+__all__ = ["publish_core"]
+
+
+def publish_core(store: Store, layout: HeatmapLayout, core: Core, time: int, recipe: str) -> Marker:
+    """Publish a core under the recipe with digest ``recipe``; doing it twice does no harm."""
+    chunk_px = inner_chunk_px(layout.grid.tile_px)
+    objects: list[StoredObject] = []
+    for head, stored in zip(layout.heads, core.heads, strict=True):
+        content = encode_shard(stored, head.quantiser.is_fill(stored), chunk_px)
+        key = layout.shard_key(head, core.tile, time)
+        if content is None:
+            store.delete(key)  # what a damaged run may have left there
+            continue
+        store.put(key, content)
+        objects.append(StoredObject.of(key, content))
+    marker = Marker(
+        tile=core.tile.name, time=time, recipe=recipe, valid_px=core.valid_px, objects=tuple(objects)
+    )
+    write_marker(store, MarkerPlace(recipe, core.tile, time), marker)
+    return marker

@@ -1,0 +1,100 @@
+"""One tile's core as the bytes of one Zarr shard.
+
+The sharding codec of Zarr v3 (index at the end) is small enough to be written down here, and doing so keeps three
+promises that a general library does not make: the bytes are a function of the values alone, nothing but finished
+bytes ever meets the store, and memory is what the core takes. Reading is left to any Zarr library.
+Source: Zarr v3 specification, "sharding_indexed" codec, version 1.0.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import google_crc32c
+import numpy as np
+from numcodecs.zstd import Zstd
+
+from geowatch.errors import DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+__all__ = ["ZSTD_LEVEL", "decode_shard", "encode_shard", "inner_chunk_px"]
+
+#: Compression level of the stored chunks; part of the format of a run.
+ZSTD_LEVEL = 3
+
+_ABSENT = np.uint64(2**64 - 1)
+
+
+def inner_chunk_px(tile_px: int) -> int:
+    """Return the side of the chunks inside a shard: the largest of 512, 256, ... that divides the tile.
+
+    >>> inner_chunk_px(2048), inner_chunk_px(768), inner_chunk_px(100)
+    (512, 256, 100)
+    """
+    side = 512
+    while side >= 64:
+        if tile_px % side == 0:
+            return side
+        side //= 2
+    return tile_px
+
+
+def encode_shard(core: NDArray[np.generic], empty: NDArray[np.bool_], chunk_px: int) -> bytes | None:
+    """Return the bytes of a shard with chunks (1, 1, chunk_px, chunk_px), or None where all of it is fill.
+
+    Args:
+        core: Stored values, shape (T, K, H, W), little endian.
+        empty: Where ``core`` is fill, same shape; chunks that are all fill take no bytes.
+        chunk_px: Side of a chunk; it divides H and W.
+    """
+    codec = Zstd(level=ZSTD_LEVEL)
+    counts = (core.shape[0], core.shape[1], core.shape[2] // chunk_px, core.shape[3] // chunk_px)
+    index = np.full((*counts, 2), _ABSENT, "<u8")
+    parts: list[bytes] = []
+    offset = 0
+    for place, chunk in _chunks(counts, chunk_px):
+        if empty[chunk].all():
+            continue
+        encoded = bytes(codec.encode(np.ascontiguousarray(core[chunk])))
+        index[place] = offset, len(encoded)
+        offset += len(encoded)
+        parts.append(encoded)
+    if not parts:
+        return None
+    table = index.tobytes()
+    return b"".join([*parts, table, google_crc32c.value(table).to_bytes(4, "little")])
+
+
+def decode_shard(content: bytes, core: NDArray[np.generic], chunk_px: int) -> None:
+    """Fill ``core`` (T, K, H, W; preset to fill) from the bytes of its shard.
+
+    Raises:
+        DamagedError: where the index or a chunk is not what it should be.
+    """
+    counts = (core.shape[0], core.shape[1], core.shape[2] // chunk_px, core.shape[3] // chunk_px)
+    table = content[-(16 * int(np.prod(counts)) + 4) : -4]
+    if google_crc32c.value(table).to_bytes(4, "little") != content[-4:]:
+        raise DamagedError("a shard's index is damaged", hint="gw verify names the tile; gw predict makes it again")
+    index = np.frombuffer(table, "<u8").reshape(*counts, 2)
+    codec = Zstd(level=ZSTD_LEVEL)
+    for place, chunk in _chunks(counts, chunk_px):
+        offset, length = index[place]
+        if offset == _ABSENT:
+            continue
+        try:
+            plain = codec.decode(content[int(offset) : int(offset + length)])
+            core[chunk] = np.frombuffer(plain, core.dtype).reshape(chunk_px, chunk_px)
+        except (RuntimeError, ValueError) as error:
+            raise DamagedError(f"a shard's chunk is damaged: {error}", hint="gw verify names the tile") from error
+
+
+def _chunks(
+    counts: tuple[int, int, int, int], px: int
+) -> Iterator[tuple[tuple[int, ...], tuple[int | slice, ...]]]:
+    for t, k, y, x in product(*(range(n) for n in counts)):
+        yield (t, k, y, x), (t, k, slice(y * px, (y + 1) * px), slice(x * px, (x + 1) * px))
