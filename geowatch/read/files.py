@@ -57,7 +57,7 @@ def center_lon(grid: RasterGrid) -> float | None:
     """Return the longitude of the middle of a raster, None without georeference."""
     if grid.crs is None:
         return None
-    x, y = grid.transform * (grid.shape[1] / 2, grid.shape[0] / 2)
+    x, y = grid.transform @ (grid.shape[1] / 2, grid.shape[0] / 2)
     lon, _ = move_points(np.array([x]), np.array([y]), grid.crs, "EPSG:4326")
     return round(float(lon[0]), 6) if np.isfinite(lon[0]) else None
 

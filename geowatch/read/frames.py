@@ -71,7 +71,7 @@ def _frame(day: date, sensor: str, scenes: list[Scene], order: Composite) -> Fra
     _check(scenes)
     known = None if day == date.max else day
     name = f"{known.isoformat() if known else 'undated'}_{sensor}"
-    return Frame(name, sensor, known, tuple(sorted(scenes, key=_ORDERS[order])), order)  # type: ignore[arg-type]
+    return Frame(name, sensor, known, tuple(sorted(scenes, key=_ORDERS[order])), order)
 
 
 def _check(scenes: list[Scene]) -> None:

@@ -45,13 +45,13 @@ class SourceWindow:
 
 
 def aligned_offset(grid: RasterGrid, lattice: Lattice) -> tuple[int, int] | None:
-    """Return the lattice (row, column) of a raster's first pixel if its pixels are the lattice's, else None."""
+    """Return the lattice (row, column) of a raster's first pixel if its pixels are the lattice's."""
     if not (grid.is_straight and same_crs(grid.crs, lattice.crs)):
         return None
     near, far = lattice.affine, grid.transform
     rows, cols = grid.shape
-    first = ~near * (far * (0, 0))
-    last = ~near * (far * (cols, rows))
+    first = ~near @ (far @ (0, 0))
+    last = ~near @ (far @ (cols, rows))
     col, row = round(first[0]), round(first[1])
     off = max(abs(first[0] - col), abs(first[1] - row), abs(last[0] - col - cols), abs(last[1] - row - rows))
     return (row, col) if off < ALIGNED_PX else None

@@ -65,7 +65,8 @@ class Handles:
         self, uri: str, index: int, window: SourceWindow, overview: int | None = None
     ) -> NDArray[np.bool_]:
         """Return which pixels (H, W) the file's own mask or alpha channel calls valid."""
-        return self._pixels(uri, index, window, overview, mask=True) != 0
+        valid: NDArray[np.bool_] = self._pixels(uri, index, window, overview, mask=True) != 0
+        return valid
 
     def _pixels(
         self, uri: str, index: int, window: SourceWindow, overview: int | None, *, mask: bool

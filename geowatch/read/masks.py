@@ -47,7 +47,7 @@ class MaskReader:
         """Return which pixels (H, W) of a raster in the mask's own CRS are hidden."""
         place = ~self._mask.grid.transform @ target
         rows, cols = self._mask.grid.shape
-        (xa, ya), (xb, yb) = place * (0, 0), place * (shape[1], shape[0])
+        (xa, ya), (xb, yb) = place @ (0, 0), place @ (shape[1], shape[0])
         x0, x1 = (min(cols, max(0, v)) for v in (int(min(xa, xb)) - 1, int(max(xa, xb)) + 2))
         y0, y1 = (min(rows, max(0, v)) for v in (int(min(ya, yb)) - 1, int(max(ya, yb)) + 2))
         window = SourceWindow(y0, x0, y1, x1)
@@ -63,7 +63,8 @@ class MaskReader:
         place = self._affine(window), self._mask.grid.crs
         bad = self._bad(window).astype(np.float32)
         found = warp_block(bad, place, self._lattice, block, ("max", self._sampling.scale))
-        return ~(found == 0)  # NaN, where the mask does not reach, is hidden too
+        visible: Bool = found == 0  # NaN, where the mask does not reach, is hidden too
+        return ~visible
 
     def _bad(self, window: SourceWindow) -> Bool:
         raw = self._handles.read(self._mask.uri, self._mask.index, window)

@@ -69,8 +69,10 @@ def family_of(natives: set[str], key: str = "") -> str | None:
 def common_name(native: str, family: str | None, key: str = "") -> str:
     """Return the common name of a sensor's band; the name itself where there is none.
 
-    >>> common_name("B04", "sentinel-2"), common_name("SR_B4", "landsat"), common_name("B4", "landsat", "LT05_L1")
-    ('red', 'red', 'nir08')
+    >>> common_name("B04", "sentinel-2"), common_name("SR_B4", "landsat")
+    ('red', 'red')
+    >>> common_name("B4", "landsat", "LT05_L1TP")
+    'nir08'
     """
     name = re.sub(r"^(SR|ST)_", "", native.upper())
     if family == "sentinel-2":

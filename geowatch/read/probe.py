@@ -102,7 +102,7 @@ def probe(path: str | Path, roots: tuple[Path, ...] = ()) -> Raster:
         ImageryError: there is no such file, or it cannot be used.
         CorruptImageError: its header is damaged or absurd.
     """
-    uri = os.path.abspath(path)
+    uri = _absolute(path)
     kind = identify(uri)
     if kind.driver == "VRT":
         check_vrt(Path(uri), roots)
@@ -114,6 +114,10 @@ def probe(path: str | Path, roots: tuple[Path, ...] = ()) -> Raster:
             raise CorruptImageError(
                 f"the header of '{uri}' breaks: {error}", hint="fetch the file again"
             ) from error
+
+
+def _absolute(path: str | Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - a link keeps its name, and ".." goes
 
 
 def _check_header(dataset: DatasetReader, kind: FileKind, uri: str) -> None:
@@ -152,7 +156,7 @@ def _describe(dataset: DatasetReader, kind: FileKind, uri: str) -> Raster:
         grid=grid,
         bands=tuple(_band(dataset, i, uri) for i in keep),
         tags=dict(dataset.tags()),
-        fingerprints=tuple(fingerprint(f) for f in sorted({os.path.abspath(f) for f in files})),
+        fingerprints=tuple(fingerprint(f) for f in sorted({_absolute(f) for f in files})),
         notes=(*notes, *note),
     )
 
@@ -160,7 +164,7 @@ def _describe(dataset: DatasetReader, kind: FileKind, uri: str) -> Raster:
 def _grid(dataset: DatasetReader, uri: str) -> tuple[RasterGrid, tuple[str, ...]]:
     crs = crs_text(dataset.crs)
     if crs is not None:
-        return RasterGrid(dataset.shape, tuple(dataset.transform)[:6], crs), ()  # type: ignore[arg-type]
+        return RasterGrid(dataset.shape, tuple(dataset.transform)[:6], crs), ()
     if dataset.gcps[0] or dataset.rpcs:
         raise ImageryError(
             f"'{uri}' is placed by ground control points or RPCs only",

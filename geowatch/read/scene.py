@@ -78,7 +78,7 @@ class RasterGrid:
     def bounds(self) -> tuple[float, float, float, float]:
         """(left, bottom, right, top) in CRS units."""
         rows, cols = self.shape
-        corners = [self.transform * p for p in ((0, 0), (cols, 0), (0, rows), (cols, rows))]
+        corners = [self.transform @ p for p in ((0, 0), (cols, 0), (0, rows), (cols, rows))]
         xs, ys = [p[0] for p in corners], [p[1] for p in corners]
         return min(xs), min(ys), max(xs), max(ys)
 
@@ -177,7 +177,8 @@ class Scene:
         found = self._find(name) or self._find(_TWINS.get(name.lower(), name))
         if found is None:
             raise ImageryError(
-                f"scene '{self.id}' has no band '{name}'; it has {', '.join(b.name for b in self.bands) or 'none'}",
+                f"scene '{self.id}' has no band '{name}'; it has "
+                f"{', '.join(b.name for b in self.bands) or 'none'}",
                 hint="name the bands of a multi-band file in order with --bands, or leave the scene out",
             )
         return found

@@ -21,8 +21,8 @@ MASK_CLASSES = ("fill", "saturated", "cloud", "cirrus", "shadow", "snow", "water
 
 # Scene classification of Sentinel-2 level 2A: which values each class stands for.
 _SCL: dict[str, tuple[int, ...]] = {
-    "fill": (0,), "saturated": (1,), "dark": (2,), "shadow": (3,), "water": (6,), "cloud": (8, 9), "cirrus": (10,),
-    "snow": (11,),
+    "fill": (0,), "saturated": (1,), "dark": (2,), "shadow": (3,), "water": (6,), "cloud": (8, 9),
+    "cirrus": (10,), "snow": (11,),
 }  # fmt: skip
 # Landsat Collection 2 QA_PIXEL: bits. "cloud" takes in the dilated rim.
 _QA_PIXEL: dict[str, int] = {
@@ -32,7 +32,8 @@ _QA_PIXEL: dict[str, int] = {
 # Landsat Collection 1 BQA: bits. Confidences take two bits; "high" sets both, and only the upper is asked
 # for.
 _BQA: dict[str, int] = {
-    "fill": 1 << 0, "saturated": 1 << 3, "cloud": 1 << 4, "shadow": 1 << 8, "snow": 1 << 10, "cirrus": 1 << 12,
+    "fill": 1 << 0, "saturated": 1 << 3, "cloud": 1 << 4, "shadow": 1 << 8, "snow": 1 << 10,
+    "cirrus": 1 << 12,
 }  # fmt: skip
 #: Native names of mask bands and the kind of mask that they are.
 MASK_KINDS = {"SCL": "scl", "QA_PIXEL": "qa_pixel", "BQA": "bqa"}

@@ -163,6 +163,6 @@ def _as_stored(nodata: float | None, dtype: np.dtype[np.generic]) -> np.generic 
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             return dtype.type(nodata)
-    limits = np.iinfo(dtype)
+    limits = np.iinfo(dtype.name)
     fits = nodata == int(nodata) and limits.min <= nodata <= limits.max
     return dtype.type(int(nodata)) if fits else None

@@ -20,13 +20,13 @@ MAX_XML_BYTES = 64 * 1024**2
 MAX_DEPTH = 4
 _SOURCES = {"SimpleSource", "ComplexSource"}
 _PLAIN = {
-    "SRS", "GeoTransform", "Metadata", "MDI", "GCPList", "GCP", "BlockXSize", "BlockYSize", "OverviewList",
-    "Description", "NoDataValue", "ColorInterp", "ColorTable", "Entry", "Offset", "Scale", "UnitType",
-    "CategoryNames", "Category", "HideNoDataValue", "Histograms", "HistItem", "HistMin", "HistMax", "BucketCount",
-    "IncludeOutOfRange", "Approximate", "HistCounts", "MaskBand", "VRTRasterBand", "VRTDataset", "Overview",
-    "SourceFilename", "SourceBand", "SourceProperties", "SrcRect", "DstRect", "NODATA",
-    "ScaleOffset", "ScaleRatio", "LUT", "UseMaskBand", "ColorTableComponent", "Exponent", "SrcMin", "SrcMax",
-    "DstMin", "DstMax", "Clamp",
+    "Approximate", "BlockXSize", "BlockYSize", "BucketCount", "Category", "CategoryNames", "Clamp",
+    "ColorInterp", "ColorTable", "ColorTableComponent", "Description", "DstMax", "DstMin", "DstRect",
+    "Entry", "Exponent", "GCP", "GCPList", "GeoTransform", "HideNoDataValue", "HistCounts", "HistItem",
+    "HistMax", "HistMin", "Histograms", "IncludeOutOfRange", "LUT", "MDI", "MaskBand", "Metadata",
+    "NODATA", "NoDataValue", "Offset", "Overview", "OverviewList", "SRS", "Scale", "ScaleOffset",
+    "ScaleRatio", "SourceBand", "SourceFilename", "SourceProperties", "SrcMax", "SrcMin", "SrcRect",
+    "UnitType", "UseMaskBand", "VRTDataset", "VRTRasterBand",
 }  # fmt: skip
 _ALLOWED = _PLAIN | _SOURCES
 

@@ -104,7 +104,8 @@ def nearest(source: Float, affine: Affine, target: Affine, shape: tuple[int, int
 
 
 def _under(start: float, step: float, count: int) -> NDArray[np.intp]:
-    return np.floor(start + (np.arange(count) + 0.5) * step + _EDGE).astype(np.intp)
+    places: NDArray[np.intp] = np.floor(start + (np.arange(count) + 0.5) * step + _EDGE).astype(np.intp)
+    return places
 
 
 def any_overlap(bad: Bool, affine: Affine, target: Affine, shape: tuple[int, int]) -> Bool:
@@ -121,7 +122,8 @@ def any_overlap(bad: Bool, affine: Affine, target: Affine, shape: tuple[int, int
     )
     found = sums[np.ix_(r1, c1)] - sums[np.ix_(r0, c1)] - sums[np.ix_(r1, c0)] + sums[np.ix_(r0, c0)]
     outside = ((y0 < 0) | (y1 > bad.shape[0]))[:, None] | ((x0 < 0) | (x1 > bad.shape[1]))
-    return (found > 0) | outside
+    bad_there: Bool = (found > 0) | outside
+    return bad_there
 
 
 def _edges(start: float, step: float, count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
