@@ -1,0 +1,127 @@
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from geowatch.errors import ConfigError, StoreError
+from geowatch.store import LocalStore, open_store
+from geowatch.store.local import TEMPORARY_PREFIX
+
+
+class StoreContract:
+    """What every store keeps; a store proves itself by subclassing this with a ``store`` fixture."""
+
+    def test_an_object_comes_back_whole_and_in_part(self, store):
+        store.put("a/b/c", b"0123456789")
+        assert store.get("a/b/c") == b"0123456789"
+        assert store.get("a/b/c", 2, 3) == b"234"
+        assert store.size("a/b/c") == 10
+
+    def test_put_replaces(self, store):
+        store.put("k", b"old")
+        store.put("k", b"newer")
+        assert store.get("k") == b"newer"
+
+    def test_put_if_absent_keeps_the_first(self, store):
+        assert store.put_if_absent("k", b"first")
+        assert not store.put_if_absent("k", b"second")
+        assert store.get("k") == b"first"
+
+    def test_of_racing_writers_exactly_one_wins(self, store):
+        won = []
+        barrier = threading.Barrier(8)
+
+        def write(number):
+            barrier.wait()
+            if store.put_if_absent("race", bytes([number]) * 100_000):
+                won.append(number)
+
+        threads = [threading.Thread(target=write, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+        assert store.get("race") == bytes(won) * 100_000
+
+    def test_what_is_absent_is_said(self, store):
+        assert store.size("nothing") is None
+        store.delete("nothing")
+        with pytest.raises(StoreError, match="holds no 'nothing'"):
+            store.get("nothing")
+
+    def test_list_gives_keys_below_a_prefix(self, store):
+        for key in ("p/1", "p/2/x", "pq", "r"):
+            store.put(key, b"")
+        assert set(store.list("p/")) == {"p/1", "p/2/x"}
+        assert set(store.list()) == {"p/1", "p/2/x", "pq", "r"}
+        assert set(store.list("p")) == {"p/1", "p/2/x", "pq"}
+
+    def test_a_staged_file_appears_only_on_success(self, store):
+        with pytest.raises(ValueError, match="broken"), store.stage("out.tif") as path:
+            path.write_bytes(b"half")
+            raise ValueError("broken")
+        assert store.size("out.tif") is None
+        with store.stage("out.tif") as path:
+            path.write_bytes(b"whole")
+            assert store.size("out.tif") is None
+        assert store.get("out.tif") == b"whole"
+        assert list(store.list()) == ["out.tif"]
+
+    @pytest.mark.parametrize("key", ["../x", "/etc/x", "a/../../x", ""])
+    def test_keys_do_not_lead_out(self, store, key):
+        with pytest.raises(StoreError):
+            store.put(key, b"")
+
+
+class TestLocalStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path):
+        return LocalStore(tmp_path / "run")
+
+
+class TestLocalStoreWithFsync(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path):
+        return LocalStore(tmp_path / "run", fsync=True)
+
+
+def test_a_writer_killed_half_way_leaves_the_old_and_a_mark_to_clean(tmp_path):
+    store = LocalStore(tmp_path)
+    store.put("k", b"old")
+    script = (
+        "import os, sys, pathlib\n"
+        "from geowatch.store import LocalStore\n"
+        "pathlib.Path.replace = lambda *a: os.kill(os.getpid(), 9)\n"
+        "LocalStore(pathlib.Path(sys.argv[1])).put('k', b'new')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    assert ended.returncode == -9
+    assert store.get("k") == b"old"
+    assert list(store.list()) == ["k"]
+    left = list(store.unfinished())
+    assert [size for _, size in left] == [3]
+    assert left[0][0].name.startswith(TEMPORARY_PREFIX)
+
+
+def test_published_files_have_ordinary_rights(tmp_path):
+    store = LocalStore(tmp_path)
+    with store.stage("a.tif") as path:
+        path.write_bytes(b"x")
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (tmp_path / "a.tif").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError) as caught:
+        LocalStore(tmp_path / "file").put("a/b", b"x")
+    assert "--run" in caught.value.hint
+
+
+def test_an_unknown_kind_of_address_is_refused():
+    with pytest.raises(ConfigError, match="no store for 'ftp://'"):
+        open_store("ftp://host/run")
