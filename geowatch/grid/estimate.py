@@ -1,0 +1,277 @@
+"""What a plan costs, before anything runs: windows, bytes, memory, seconds and price.
+
+Counts are exact where the windows are known and None where they are not. Speed and price come from a small file of
+rates (`read_rates`), which says where its figures are from; nothing here measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from geowatch.errors import ConfigError, MemoryBudgetError
+from geowatch.grid.counts import SweepFigures
+from geowatch.grid.windows import WindowLattice
+
+__all__ = [
+    "Estimate",
+    "Machine",
+    "MemoryEstimate",
+    "Rates",
+    "Workload",
+    "cut_to_memory",
+    "estimate",
+    "memory_per_worker",
+    "packaged_rates",
+    "read_rates",
+]
+
+#: Decoded source blocks that a worker keeps.
+READ_CACHE_BYTES = 128 << 20
+#: Interpreter and libraries of a worker with a network runtime, before any work.
+PROCESS_BYTES = 320 << 20
+#: Sweeps without a memory limit are at most this large, in pixels (rows, columns): height costs no memory.
+DEFAULT_SWEEP_PX = (8192, 4096)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is done at each place, as far as it is known when planning."""
+
+    windows: WindowLattice | None = None
+    """Where the network looks."""
+    bands: int | None = None
+    """Bands that are read for a pixel, over all dates that the network sees at once."""
+    read_itemsize: int = 2
+    """Bytes of a stored value of the imagery."""
+    classes: int | None = None
+    """Classes that are written, over all heads."""
+    write_itemsize: int = 1
+    """Bytes of a stored score."""
+    times: int = 1
+    """Frames of the heatmap."""
+    batch: int = 8
+    """Windows that run at once."""
+    gflop_per_window: float | None = None
+    """Cost of one window in 1e9 operations."""
+    network_bytes: int = 0
+    """Weights."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Peak memory of one worker, by what holds it. It follows the width of a sweep and nothing else of the region."""
+
+    parts: tuple[tuple[str, int], ...]
+    """(name, bytes)."""
+
+    @property
+    def total_bytes(self) -> int:
+        """Sum of all parts."""
+        return sum(size for _, size in self.parts)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a plan costs; None is not known yet."""
+
+    tiles: int
+    """Tiles."""
+    sweeps: int = 0
+    """Sweeps at their largest."""
+    output_px: int = 0
+    """Pixels of all cores within the region's bounds, for one time."""
+    windows: int | None = None
+    """Windows that are computed: once for each sweep that they touch, for each time."""
+    redundancy: float | None = None
+    """Pixels that the network sees for each pixel of output."""
+    read_bytes: int | None = None
+    """Bytes of imagery, decoded, at the grid's resolution."""
+    write_bytes: int | None = None
+    """Bytes of scores, before compression."""
+    memory_bytes: int | None = None
+    """Peak memory of one worker."""
+    seconds: float | None = None
+    """Time on one machine."""
+    price: float | None = None
+    """Price of that time."""
+    currency: str | None = None
+    """Currency of the price."""
+    machine: str | None = None
+    """Machine of the rates file that seconds and price are for."""
+
+
+class Machine(BaseModel):
+    """Speed and price of a kind of machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str
+    """What it is, in words."""
+    gflops: float = Field(gt=0)
+    """1e9 operations a second that networks really reach on it."""
+    read_bytes_per_s: float = Field(gt=0)
+    """Bytes of imagery that it reads and decodes in a second."""
+    price_per_hour: float = Field(ge=0)
+    """Price of an hour."""
+    source: str
+    """Where speed and price are from."""
+
+
+class Rates(BaseModel):
+    """A file of machines."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: str = Field(pattern="^1$")
+    date: str
+    """Day on which the prices held."""
+    currency: str
+    """Currency of the prices."""
+    default: str
+    """Machine that is meant where none is named."""
+    machines: dict[str, Machine]
+
+    def machine(self, name: str | None) -> tuple[str, Machine]:
+        """Return a machine and its name. Raises ConfigError for one that the file does not hold."""
+        name = self.default if name is None else name
+        if name not in self.machines:
+            raise ConfigError(
+                f"no machine '{name}' in the rates", hint=f"choose from {', '.join(self.machines)}"
+            )
+        return name, self.machines[name]
+
+
+def read_rates(text: str) -> Rates:
+    """Read a rates file. Raises ConfigError where it is not one."""
+    try:
+        return Rates.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise ConfigError(
+            f"the rates cannot be used: {place}: {first['msg']}", hint="see the rates.json of the package"
+        ) from None
+
+
+def packaged_rates() -> Rates:
+    """Return the rates that come with the package."""
+    return read_rates(resources.files("geowatch.grid").joinpath("rates.json").read_text("utf-8"))
+
+
+def memory_per_worker(load: Workload, tile_px: int, sweep_cols: int) -> MemoryEstimate | None:
+    """Return the peak memory of one worker, or None while windows, bands or classes are unknown.
+
+    With W the pixels of a sweep's windows from west to east, h and s the height and stride of a window, B bands and
+    K classes: ``4 K W (h + s)`` for the band of rows in which scores add up and the rows just finished; ``8 B W h`` for
+    the rows of input, one of them read ahead; ``2 K`` rows of cores in their stored form, one of them being written; one
+    encoded core; and a batch of windows.
+    """
+    if load.windows is None or load.bands is None or load.classes is None:
+        return None
+    height, width = load.windows.size
+    wide = sweep_cols * tile_px + 2 * (width - 1)
+    stored = load.classes * load.write_itemsize
+    return MemoryEstimate(
+        (
+            ("band", 4 * load.classes * wide * (height + load.windows.stride[0])),
+            ("input rows", 2 * wide * height * (4 * load.bands + 1)),
+            ("core rows", 2 * sweep_cols * tile_px * tile_px * stored),
+            ("encoded core", tile_px * tile_px * stored),
+            ("batch", 4 * load.batch * height * width * (2 * load.bands + 2 * load.classes)),
+            ("network", load.network_bytes),
+            ("read cache", READ_CACHE_BYTES),
+            ("process", PROCESS_BYTES),
+        )
+    )
+
+
+def cut_to_memory(load: Workload, tile_px: int, memory_bytes: int | None) -> tuple[int, int]:
+    """Return the (rows, columns) of tiles of the largest sweep that fits the memory of a worker.
+
+    Raises:
+        MemoryBudgetError: If not even a single tile fits.
+    """
+    rows, cols = (_power_below(side_px // tile_px) for side_px in DEFAULT_SWEEP_PX)
+    if memory_bytes is None:
+        return rows, cols
+    while cols > 1 and _needs(load, tile_px, cols) > memory_bytes:
+        cols //= 2
+    if (least := _needs(load, tile_px, cols)) > memory_bytes:
+        raise MemoryBudgetError(
+            f"a worker needs {least / 1e6:,.0f} MB for one tile of {tile_px} px, and may take {memory_bytes / 1e6:,.0f} MB",
+            hint=_memory_hint(load, tile_px, memory_bytes),
+        )
+    return rows, cols
+
+
+def _needs(load: Workload, tile_px: int, sweep_cols: int) -> int:
+    memory = memory_per_worker(load, tile_px, sweep_cols)
+    return 0 if memory is None else memory.total_bytes
+
+
+def _memory_hint(load: Workload, tile_px: int, memory_bytes: int) -> str:
+    fits = [
+        px
+        for px in (1 << n for n in range(11, 7, -1))
+        if px < tile_px and _needs(load, px, 1) <= memory_bytes
+    ]
+    least = _needs(load, fits[0] if fits else tile_px, 1)
+    instead = f"--tile-size {fits[0]}, or " if fits else ""
+    return f"give {instead}--memory {-(-least // 10**6)}MB" if not fits else f"give {instead}more --memory"
+
+
+def _power_below(count: int) -> int:
+    return 1 << (max(1, count).bit_length() - 1)
+
+
+def estimate(
+    figures: Sequence[SweepFigures],
+    load: Workload,
+    memory: MemoryEstimate | None,
+    rates: Rates,
+    machine: str | None,
+) -> Estimate:
+    """Add up the figures of all grids and say what they cost on a machine."""
+    output = sum(each.output_px for each in figures)
+    windows = _sum_of([each.windows for each in figures], load.times)
+    inputs = _sum_of([each.input_px for each in figures], load.times)
+    name, kind = rates.machine(machine)
+    seen = (
+        None
+        if windows is None or load.windows is None
+        else windows * load.windows.size[0] * load.windows.size[1]
+    )
+    read = None if inputs is None or load.bands is None else inputs * load.bands * load.read_itemsize
+    seconds = _seconds(windows, read, load, kind)
+    return Estimate(
+        tiles=sum(each.tiles for each in figures),
+        sweeps=sum(each.sweeps for each in figures),
+        output_px=output,
+        windows=windows,
+        redundancy=None if seen is None or not output else seen / (output * load.times),
+        read_bytes=read,
+        write_bytes=None
+        if load.classes is None
+        else output * load.times * load.classes * load.write_itemsize,
+        memory_bytes=None if memory is None else memory.total_bytes,
+        seconds=seconds,
+        price=None if seconds is None else seconds / 3600 * kind.price_per_hour,
+        currency=rates.currency,
+        machine=name,
+    )
+
+
+def _sum_of(counts: Sequence[int | None], times: int) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) * times if len(known) == len(counts) else None
+
+
+def _seconds(windows: int | None, read: int | None, load: Workload, kind: Machine) -> float | None:
+    # Reading runs ahead of the network, so the slower of the two counts.
+    if windows is None or read is None or load.gflop_per_window is None:
+        return None
+    return max(windows * load.gflop_per_window / kind.gflops, read / kind.read_bytes_per_s)
