@@ -20,7 +20,7 @@ _MODULES = {
     "doctor": "Report",
     "predict": "PredictConfig",
     "run": "RunConfig",
-    "status": "StatusConfig",
+    "status": "Status",
     "stitch": "StitchConfig",
     "tile": "TileConfig",
     "verify": "VerifyConfig",

@@ -1,8 +1,8 @@
 """From layers of values to a frozen configuration: defaults < file < ``--set`` < options.
 
 A configuration is a frozen dataclass, whose fields may be dataclasses again. A key is a field's name; the
-unit at its end may be left out (``memory`` for ``memory_bytes``), and a field of an inner dataclass may be
-named alone where only one has that name (``scale`` for ``scenes.scale``).
+unit at its end may be left out (``memory`` for ``memory_bytes``), and so may what the field lies in:
+``scale`` names every ``scale`` there is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import yaml
 from geowatch.errors import ConfigError
 from gw_cli.coerce import MismatchError, Text, coerce, field_types
 
-__all__ = ["Layer", "build", "field_path", "fields_of", "from_file", "from_settings"]
+__all__ = ["Layer", "build", "field_paths", "fields_of", "from_file", "from_settings"]
 
 C = TypeVar("C")
 FieldPath = tuple[str, ...]
@@ -74,8 +74,9 @@ def build(kind: type[C], layers: Sequence[Layer]) -> C:
     known = fields_of(kind)
     chosen: dict[FieldPath, object] = {}
     for layer in layers:
-        for path, value in _flat(layer, known, layer.values):
-            chosen[path] = _checked(value, known[path], f"{layer.origin}: {'.'.join(path)}")
+        for paths, value in sorted(_flat(layer, known, layer.values), key=_breadth):
+            for path in paths:
+                chosen[path] = _checked(value, known[path], f"{layer.origin}: {_dotted(path)}")
     return _construct(kind, chosen)
 
 
@@ -90,51 +91,55 @@ def fields_of(kind: type[Any], above: FieldPath = ()) -> dict[FieldPath, Any]:
     return found
 
 
-def field_path(known: Mapping[FieldPath, Any], key: str, origin: str) -> FieldPath:
-    """Find the field that a key names."""
+def field_paths(known: Mapping[FieldPath, Any], key: str, origin: str) -> tuple[FieldPath, ...]:
+    """Find the fields that a key names: the one of exactly that path, else all whose path ends with it."""
     wanted = tuple(part.replace("-", "_") for part in key.split("."))
-    for match in (_exactly, _without_unit, _alone):
-        paths = [path for path in known if match(path, wanted)]
-        if len(paths) == 1:
-            return paths[0]
-    names = sorted({_short(path) for path in known})
-    near = difflib.get_close_matches(_short(wanted), names, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(names)}"
+    if wanted in known:
+        return (wanted,)
+    found = tuple(path for path in known if _ends_with(path, wanted))
+    if found:
+        return found
+    names = sorted({_dotted(path) for path in known} | {path[-1] for path in known})
+    near = difflib.get_close_matches(_dotted(wanted), names, n=1, cutoff=0.5)
+    hint = (
+        f"did you mean '{near[0]}'?"
+        if near
+        else f"known keys: {', '.join(sorted({path[0] for path in known}))}"
+    )
     raise ConfigError(f"{origin}: unknown key '{key}'", hint=hint)
 
 
-def _exactly(path: FieldPath, wanted: FieldPath) -> bool:
-    return path == wanted
-
-
-def _without_unit(path: FieldPath, wanted: FieldPath) -> bool:
-    return path[:-1] == wanted[:-1] and _bare(path[-1]) == wanted[-1]
-
-
-def _alone(path: FieldPath, wanted: FieldPath) -> bool:
-    return len(wanted) == 1 and wanted[0] in {path[-1], _bare(path[-1])}
+def _ends_with(path: FieldPath, wanted: FieldPath) -> bool:
+    end = path[-len(wanted) :]
+    return end[:-1] == wanted[:-1] and wanted[-1] in {end[-1], _bare(end[-1])}
 
 
 def _bare(name: str) -> str:
+    """Leave out the unit."""
     for unit in UNITS:
         name = name.removesuffix(unit)
     return name
 
 
-def _short(path: FieldPath) -> str:
+def _dotted(path: FieldPath) -> str:
     return ".".join(path)
+
+
+def _breadth(entry: tuple[tuple[FieldPath, ...], object]) -> int:
+    """Order within a layer: what names one field wins over what names several."""
+    return -len(entry[0])
 
 
 def _flat(
     layer: Layer, known: Mapping[FieldPath, Any], values: Mapping[str, object], above: str = ""
-) -> Iterator[tuple[FieldPath, object]]:
+) -> Iterator[tuple[tuple[FieldPath, ...], object]]:
     """Follow nested keys down to fields that are no dataclass."""
     for key, value in values.items():
-        path = field_path(known, f"{above}{key}", layer.origin)
-        if isinstance(value, Mapping) and _dataclass_in(known[path]):
-            yield from _flat(layer, known, value, f"{'.'.join(path)}.")
+        paths = field_paths(known, f"{above}{key}", layer.origin)
+        if isinstance(value, Mapping) and all(_dataclass_in(known[path]) for path in paths):
+            yield from _flat(layer, known, value, f"{above}{key}.")
         else:
-            yield path, value
+            yield paths, value
 
 
 def _checked(value: object, hint: Any, place: str) -> object:  # noqa: ANN401

@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from gw_cli import report
-from gw_cli.options import BACKENDS
+from gw_cli.options import BARE
 from gw_cli.session import Session
 
 __all__ = ["GwCommand", "LazyGroup", "command"]
@@ -48,12 +48,12 @@ class GwCommand(_Examples, click.Command):
         return kind
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Let a bare ``--jit`` stand before an argument: only a backend's name is its value."""
-        jit = [
-            "--jit=auto" if arg == "--jit" and after not in BACKENDS else arg
+        """Let an option whose value may be left out stand before an argument of the command."""
+        spelt = [
+            f"{arg}={BARE[arg].value}" if arg in BARE and not BARE[arg].takes(after or "") else arg
             for arg, after in zip_longest(args, args[1:])
         ]
-        return super().parse_args(ctx, jit)
+        return super().parse_args(ctx, spelt)
 
 
 def command(

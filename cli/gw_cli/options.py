@@ -7,20 +7,37 @@ them as ``[default: ...]``, which a test compares.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
 from gw_cli.session import Session
-from gw_cli.values import BYTES, NAMES, OVERLAP, SHARD, SIZE_PX
+from gw_cli.values import BYTES, COUNT, DATE, NAMES, OVERLAP, SHARD, SHARE, is_share
 
-__all__ = ["BACKENDS", "combine", "common", "flag", "option"]
+__all__ = ["BACKENDS", "BARE", "combine", "common", "flag", "option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
 
 BACKENDS = ("auto", "eager", "onnxruntime")
 """What ``--jit`` takes."""
+
+
+@dataclass(frozen=True)
+class Bare:
+    """An option whose value may be left out."""
+
+    value: str
+    """What it then stands for."""
+    takes: Callable[[str], bool]
+    """Whether a word that follows is its value, and no argument of the command."""
+
+
+BARE = {
+    "--jit": Bare("auto", BACKENDS.__contains__),
+    "--require-coverage": Bare("100%", is_share),
+}
 
 
 def option(*names: str, **attrs: Any) -> Callable[[F], F]:  # noqa: ANN401
@@ -78,13 +95,15 @@ run = option(
 dry_run = flag("--dry-run", help="Show the plan and its cost; write nothing.")
 fsync = flag("--fsync", help="Make results survive a loss of power too.")
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+
 images = option(
     "--images",
     multiple=True,
     metavar="PATH",
     help="Folder, glob or file of imagery, or a STAC item; may be repeated.",
 )
-date = option("--date", multiple=True, metavar="YYYY-MM-DD", help="Only images of this day; may be repeated.")
+date = option("--date", multiple=True, type=DATE, help="Only images of this day; may be repeated.")
 latest = flag("--latest", help="Only the latest day that qualifies.")
 max_cloud = option(
     "--max-cloud", type=float, metavar="PERCENT", help="Only scenes at most this cloudy, 0 to 100."
@@ -127,11 +146,9 @@ jit = option(
     is_flag=False,
     flag_value="auto",
     type=click.Choice(BACKENDS),
-    help="Backend of the network; alone, the fastest of them on this machine.  [default: eager]",
+    help="Backend of the network; alone, the fastest of them on this machine.",
 )
-window = option(
-    "--window", type=SIZE_PX, help="Window of the network in pixels: 256, or 256x320 (height x width)."
-)
+window = option("--window", type=COUNT, metavar="PX", help="Side of the network's windows in pixels.")
 overlap = option(
     "--overlap", type=OVERLAP, help="Overlap of windows: pixels from 1, or a share below 1 (0.25, 25%)."
 )
@@ -140,22 +157,30 @@ blend = option(
     type=click.Choice(["hann", "gaussian", "linear", "crop", "mean"]),
     help="Weights by which overlapping windows are joined.",
 )
-batch = option(
-    "--batch", type=click.IntRange(min=1), metavar="WINDOWS", help="Windows in one call of the network."
+stored = option(
+    "--stored",
+    type=click.Choice(["uint8", "uint16", "float16", "float32"]),
+    help="Type of the heatmap's values; part of the recipe.",
 )
-network = combine(model, jit, window, overlap, blend, batch)
+batch = option(
+    "--batch",
+    type=COUNT,
+    metavar="WINDOWS",
+    help="Windows in one call of the network; it changes no value.  [default: 8]",
+)
+network = combine(model, jit, window, overlap, blend, stored, batch)
 """What the network sees, and who runs it."""
 
 workers = option(
-    "--workers", type=click.IntRange(min=0), metavar="N", help="Worker processes; 0 works in this one."
+    "--workers",
+    type=COUNT,
+    help="Worker processes; 1 works in this process, without Dask. Left out: one a core.",
 )
-threads = option(
-    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of each network; part of the recipe."
-)
+threads = option("--threads", type=COUNT, help="Threads of each network; part of the recipe.")
 scheduler = option(
     "--scheduler", metavar="ADDRESS", help="Dask scheduler to work on, such as tcp://host:8786."
 )
-shard = option("--shard", type=SHARD, help="Only share i of n of the work, counted from 0, such as 0/4.")
+shard = option("--shard", type=SHARD, help="Only share i of n of the work, counted from 1, such as 1/4.")
 memory = option(
     "--memory", type=BYTES, help="Memory that a worker may take, such as 2GB; work is cut to fit."
 )
@@ -163,5 +188,11 @@ in_memory = flag("--in-memory", help="Stitch in memory instead of in bands of ro
 work = combine(workers, threads, scheduler, shard, memory, in_memory)
 """Where and how the work is done."""
 
-require_coverage = flag("--require-coverage", help="Fail where the imagery covers only part of the region.")
+require_coverage = option(
+    "--require-coverage",
+    is_flag=False,
+    flag_value="100%",
+    type=SHARE,
+    help="Fail where less of the region has imagery; alone, where any of it has none.",
+)
 allow_gaps = flag("--allow-gaps", help="Finish although tiles are missing; coverage.json lists them.")

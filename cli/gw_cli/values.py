@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 
 import click
 
-__all__ = ["BYTES", "FLOATS", "NAMES", "OVERLAP", "SHARD", "SIZE_PX", "parse_bytes"]
+__all__ = [
+    "BYTES",
+    "COUNT",
+    "DATE",
+    "FLOATS",
+    "NAMES",
+    "OVERLAP",
+    "SHARD",
+    "SHARE",
+    "is_share",
+    "parse_bytes",
+]
 
 _UNITS = {
     "": 1,
@@ -36,13 +48,6 @@ def parse_bytes(text: str) -> int:
     return round(float(number) * _UNITS[(unit or "").lower()])
 
 
-def _size_px(text: str) -> tuple[int, int]:
-    height, _, width = text.lower().partition("x")
-    if not height.isdigit() or not (width or height).isdigit() or int(height) * int(width or height) == 0:
-        raise ValueError(f"'{text}' is not a size in pixels such as 256 or 256x320 (height x width)")
-    return int(height), int(width or height)
-
-
 def _overlap(text: str) -> float:
     share = text.endswith("%")
     try:
@@ -56,11 +61,43 @@ def _overlap(text: str) -> float:
     return number
 
 
+def _share(text: str) -> float:
+    try:
+        number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 1:
+        raise ValueError(f"'{text}' is not a share such as 0.9 or 90%")
+    return number
+
+
+def is_share(text: str) -> bool:
+    """Whether a word reads as a share."""
+    try:
+        _share(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _shard(text: str) -> tuple[int, int]:
     index, slash, count = text.partition("/")
-    if not (slash and index.isdigit() and count.isdigit()) or not int(index) < int(count):
-        raise ValueError(f"'{text}' is not a share such as 0/4; shares count from 0, so the last of 4 is 3/4")
+    if not (slash and index.isdigit() and count.isdigit()) or not 1 <= int(index) <= int(count):
+        raise ValueError(f"'{text}' is not a share such as 1/4; shares count from 1, so the last of 4 is 4/4")
     return int(index), int(count)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise ValueError(f"'{text}' is not a whole number from 1")
+    return int(text)
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(f"'{text}' is not a day such as 2020-06-01") from None
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -94,9 +131,11 @@ class _Value(click.ParamType):  # type: ignore[type-arg]  # older releases of cl
             self.fail(str(problem), param, ctx)
 
 
+COUNT = _Value("n", _count)
+DATE = _Value("YYYY-MM-DD", _date)
 BYTES = _Value("size", parse_bytes)
-SIZE_PX = _Value("px", _size_px)
 OVERLAP = _Value("px|share", _overlap)
 SHARD = _Value("i/n", _shard)
+SHARE = _Value("share", _share)
 NAMES = _Value("a,b,...", _names)
 FLOATS = _Value("x,y,...", _floats)

@@ -87,6 +87,22 @@ def test_settings_are_read_as_the_type_of_their_field(settings, field_name, valu
     assert getattr(build(Work, [from_settings(settings), options()]), field_name) == value
 
 
+@dataclass(frozen=True)
+class Line:
+    first: Work
+    second: Work
+
+
+def test_a_key_of_several_parts_reaches_all_of_them_and_the_nearer_name_wins(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("second: {run: other}\nrun: here\nscenes: {scale: 2}\nblend: linear\n")
+    made = build(Line, [from_file(file), Layer("options", {"overlap": 0.5})])
+    assert (made.first.run, made.second.run) == (Path("here"), Path("other"))
+    assert made.first.scenes.scale == made.second.scenes.scale == 2
+    assert made.first.blend == made.second.blend == "linear"
+    assert made.first.overlap == made.second.overlap == 0.5
+
+
 def test_a_misspelt_key_names_the_nearest(tmp_path):
     (tmp_path / "c.yaml").write_text("blnd: hann\n")
     with pytest.raises(ConfigError, match=r"c\.yaml: unknown key 'blnd'") as caught:

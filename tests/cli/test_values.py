@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from gw_cli.values import BYTES, FLOATS, NAMES, OVERLAP, SHARD, SIZE_PX
+from gw_cli.values import BYTES, COUNT, DATE, FLOATS, NAMES, OVERLAP, SHARD, SHARE
 
 
 @pytest.mark.parametrize(
@@ -15,14 +15,17 @@ from gw_cli.values import BYTES, FLOATS, NAMES, OVERLAP, SHARD, SIZE_PX
         (BYTES, "512MiB", 512 * 2**20),
         (BYTES, "1.5 g", 1_500_000_000),
         (BYTES, "4096", 4096),
-        (SIZE_PX, "256", (256, 256)),
-        (SIZE_PX, "256x320", (256, 320)),
         (OVERLAP, "64", 64.0),
         (OVERLAP, "0.25", 0.25),
         (OVERLAP, "25%", 0.25),
         (OVERLAP, "0", 0.0),
-        (SHARD, "0/4", (0, 4)),
-        (SHARD, "3/4", (3, 4)),
+        (COUNT, "8", 8),
+        (SHARD, "1/4", (1, 4)),
+        (SHARD, "4/4", (4, 4)),
+        (SHARE, "0.9", 0.9),
+        (SHARE, "90%", 0.9),
+        (SHARE, "1", 1.0),
+        (DATE, "2020-06-01", "2020-06-01"),
         (NAMES, "blue, green", ("blue", "green")),
         (FLOATS, "0.1,2", (0.1, 2.0)),
     ],
@@ -36,12 +39,18 @@ def test_reads(kind, text, value):
     [
         (BYTES, "2 elephants"),
         (BYTES, "-1GB"),
-        (SIZE_PX, "0"),
-        (SIZE_PX, "-3"),
         (OVERLAP, "-1"),
         (OVERLAP, "64.5"),
         (OVERLAP, "100%"),
-        (SHARD, "4/4"),
+        (COUNT, "0"),
+        (COUNT, "-1"),
+        (SHARD, "5/4"),
+        (SHARE, "101%"),
+        (SHARE, "-0.1"),
+        (SHARE, "all"),
+        (SHARD, "0/4"),
+        (DATE, "2020-13-01"),
+        (DATE, "june"),
         (SHARD, "1"),
         (SHARD, "a/b"),
         (NAMES, "blue,,green"),

@@ -1,0 +1,46 @@
+"""``gw predict``: a model over the imagery of a plan."""
+
+from __future__ import annotations
+
+import click
+
+from gw_cli import options
+from gw_cli.lazy import command as gw_command
+from gw_cli.session import Session
+
+
+@gw_command(
+    "predict",
+    config="geowatch.stages.predict:PredictConfig",
+    examples="""
+    gw predict --jit --images scenes/ --model cloud-package/
+    gw predict --images 'scenes/*.tif' --model pkg/ --workers 4 --memory 2GB
+    gw predict --shard 1/8
+    """,
+)
+@options.run
+@options.network
+@options.imagery
+@options.reading
+@options.work
+@options.fsync
+@options.dry_run
+@options.common
+@click.pass_context
+def command(ctx: click.Context, /, **given: object) -> None:
+    """Run a model over the imagery of a plan.
+
+    Leaves heatmap.zarr in the run folder, and goes on where it was stopped. The first call pins the imagery
+    and the recipe of the run; later calls, and workers on other machines, obey them.
+    """
+    from geowatch.stages.predict import predict
+
+    session: Session = ctx.obj
+    config = session.configure(ctx, given)
+    done = predict(config, session.events)
+    if config.jit is not None:
+        session.events.note(f"backend {done.backend}: {done.reason}")
+    if config.dry_run:
+        session.made(f"{done.tiles - done.done_before} of {done.tiles} tiles left")
+        return
+    session.made(done.heatmap)

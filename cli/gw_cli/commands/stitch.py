@@ -1,0 +1,40 @@
+"""``gw stitch``: the finished heatmap as maps and pictures."""
+
+from __future__ import annotations
+
+import click
+
+from gw_cli import options
+from gw_cli.lazy import command as gw_command
+from gw_cli.session import Session
+
+
+@gw_command(
+    "stitch",
+    config="geowatch.stages.stitch:StitchConfig",
+    examples="""
+    gw stitch
+    gw stitch --run joined here/gw-run there/gw-run
+    gw stitch --require-coverage 95% --no-probability
+    """,
+)
+@click.argument("parts", nargs=-1, metavar="[PART]...")
+@options.run
+@options.require_coverage
+@options.allow_gaps
+@options.flag("--probability/--no-probability", help="Write the scores of each class too.  [default: true]")
+@options.flag("--quicklook/--no-quicklook", help="Draw quicklook.png.  [default: true]")
+@options.fsync
+@options.common
+@click.pass_context
+def command(ctx: click.Context, /, **given: object) -> None:
+    """Finish the heatmap: join, check, write maps and pictures.
+
+    Leaves map.tif (a cloud-optimised GeoTIFF), quicklook.png and coverage.json in the run folder.
+    Each PART is a run folder with tiles of the same plan, made elsewhere.
+    """
+    from geowatch.stages.stitch import stitch
+
+    session: Session = ctx.obj
+    done = stitch(session.configure(ctx, given), session.events)
+    session.made(f"{done.run}/{name}" for name in done.files)

@@ -1,0 +1,234 @@
+"""Write docs/reference and docs/concepts/drawings from the code.
+
+``python docs/generate.py`` writes them; the tests compare what is committed with what would be written now.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS))
+
+from drawings import drawings  # noqa: E402  # lies beside this file
+
+from geowatch import errors  # noqa: E402
+from gw_cli.lazy import GwCommand, LazyGroup  # noqa: E402
+from gw_cli.main import cli  # noqa: E402
+
+WRITTEN_BY = "<!-- Written by docs/generate.py (make docs); do not edit. -->"
+
+MANIFEST = "geowatch.package.manifest:Manifest"
+DOCUMENTS = {
+    "geowatch.grid.documents:PlanDocument": ("plan/plan.json", "The plan of a run, written by `gw tile`."),
+    "geowatch.predict.recipe:Recipe": ("recipe.json", "The numerics of a run, pinned by its first predict."),
+}
+
+
+def pages() -> dict[Path, str]:
+    """Give every generated file with its text."""
+    made = {
+        "reference/cli.md": cli_page(),
+        "reference/configuration.md": configuration_page(),
+        "reference/errors.md": errors_page(),
+        "reference/manifest.md": models_page("The package manifest", {MANIFEST: ("manifest.json", "")}),
+        "reference/documents.md": models_page("Documents of a run folder", DOCUMENTS),
+    }
+    drawn = {f"concepts/drawings/{name}.svg": text for name, text in drawings().items()}
+    return {DOCS / name: text for name, text in (made | drawn).items()}
+
+
+def commands(group: LazyGroup = cli, above: str = "gw") -> Iterator[tuple[str, click.Command]]:
+    """Walk every command with the words that call it."""
+    for name in group.commands_help:
+        found = group.get_command(click.Context(group), name)
+        if isinstance(found, LazyGroup):
+            yield f"{above} {name}", found
+            yield from commands(found, f"{above} {name}")
+        elif found is not None:
+            yield f"{above} {name}", found
+
+
+def cli_page() -> str:
+    """Write the help of every command."""
+    parts = ["# Command line", "", WRITTEN_BY, "", "```text", _help(cli, "gw"), "```"]
+    for words, command in commands():
+        parts += ["", f"## {words}", "", "```text", _help(command, words), "```"]
+    return "\n".join(parts) + "\n"
+
+
+def _help(command: click.Command, words: str) -> str:
+    context = click.Context(command, info_name=words, terminal_width=100, max_content_width=100)
+    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines()).strip()
+
+
+def configuration_page() -> str:
+    """Write the keys that ``--config`` and ``--set`` take, command by command."""
+    parts = ["# Configuration", "", WRITTEN_BY, ""]
+    parts += [
+        "Keys of `--config file.yaml` and `--set key=value`. Later ones win: defaults, the file, `--set`,",
+        "options. The unit at the end of a key may be left out, and so may what a key lies in: `memory` is",
+        "`memory_bytes`, `max_cloud` is `imagery.max_cloud`, and in `gw run` the `run` of all three stages.",
+    ]
+    for words, command in commands():
+        if isinstance(command, GwCommand) and command.config:
+            parts += ["", f"## {words}", "", *_table(config_rows(command.config_class()), "key")]
+    return "\n".join(parts) + "\n"
+
+
+def config_rows(kind: type[Any], above: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Give key, type, default and meaning of each field of a configuration."""
+    meanings = field_docs(kind)
+    for field in dataclasses.fields(kind):
+        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        if dataclasses.is_dataclass(default) and not isinstance(default, type):
+            yield from config_rows(type(default), f"{above}{field.name}.")
+        else:
+            shown = "required" if default is dataclasses.MISSING else _plain(default)
+            yield f"{above}{field.name}", _type(field.type), shown, meanings.get(field.name, "")
+
+
+def errors_page() -> str:
+    """Write the tree of errors, and what each means."""
+    tree = (errors.__doc__ or "").split("::\n", 1)[1]
+    parts = ["# Errors and exit codes", "", WRITTEN_BY, ""]
+    parts += ["| exit code | what it means |", "| --- | --- |"]
+    parts += [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()]
+    parts += ["", "```text", textwrap.dedent(tree).strip("\n"), "```"]
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        parts += ["", f"## {name}", "", f"Exit code {kind.exit_code}. {inspect.cleandoc(kind.__doc__ or '')}"]
+    return "\n".join(parts) + "\n"
+
+
+EXIT_CODES = {
+    0: "done",
+    1: "failed; what was finished stays finished",
+    2: "what was asked for cannot be done as asked",
+    75: "stopped on request; the same command goes on",
+}
+
+
+def models_page(title: str, names: dict[str, tuple[str, str]]) -> str:
+    """Write the keys of documents, and of the documents within them."""
+    parts = [f"# {title}", "", WRITTEN_BY]
+    for name, (file, about) in names.items():
+        module, _, attribute = name.partition(":")
+        model = getattr(importlib.import_module(module), attribute)
+        parts += ["", f"## {file}", "", about or _paragraph(importlib.import_module(module).__doc__)]
+        for part in _models(model):
+            parts += ["", f"### {part.__name__}", "", _paragraph(part.__doc__), ""]
+            parts += _table(_model_rows(part), "key")
+    return "\n".join(parts) + "\n"
+
+
+def _models(model: type[BaseModel], seen: list[type[BaseModel]] | None = None) -> list[type[BaseModel]]:
+    """List a model and those that it holds, in the order of reading."""
+    found = [] if seen is None else seen
+    if model not in found:
+        found.append(model)
+        for field in model.model_fields.values():
+            for inner in _inside(field.annotation):
+                _models(inner, found)
+    return found
+
+
+def _inside(hint: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        yield hint
+    for part in getattr(hint, "__args__", ()):
+        yield from _inside(part)
+
+
+def _model_rows(model: type[BaseModel]) -> Iterator[tuple[str, str, str, str]]:
+    meanings = field_docs(model)
+    hints = field_types(model)
+    for name, field in model.model_fields.items():
+        shown = "required" if field.is_required() else _plain(field.get_default(call_default_factory=True))
+        yield field.alias or name, hints.get(name, ""), shown, meanings.get(name, field.description or "")
+
+
+def _table(rows: Iterator[tuple[str, str, str, str]], first: str) -> list[str]:
+    lines = [f"| {first} | type | default | meaning |", "| --- | --- | --- | --- |"]
+    for row in rows:
+        key, kind, default, meaning = (cell.replace("|", "\\|") for cell in row)
+        lines.append(f"| `{key}` | {_code(kind)} | {_code(default)} | {meaning.replace('``', '`')} |")
+    return lines
+
+
+def _code(text: str) -> str:
+    return text if text == "required" or not text else f"`{text}`"
+
+
+def _plain(value: object) -> str:
+    """Write a default as YAML would."""
+    words = {None: "null", True: "true", False: "false", (): "[]"}
+    if isinstance(value, bool | None) or value == ():
+        return words[value]  # type: ignore[index]
+    if isinstance(value, BaseModel):
+        return "as below"
+    return str(list(value) if isinstance(value, tuple) else value)
+
+
+def _type(hint: object) -> str:
+    return str(hint) if isinstance(hint, str) else getattr(hint, "__name__", str(hint))
+
+
+def _paragraph(text: str | None) -> str:
+    """Give the first paragraph of a docstring, on one line."""
+    return " ".join(inspect.cleandoc(text or "").split("\n\n")[0].split()).replace("``", "`")
+
+
+def field_docs(kind: type[Any]) -> dict[str, str]:
+    """Read the docstring under each field of a class and of those it comes from."""
+    found: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        body = _class_body(base)
+        for field, text in pairwise(body):
+            said = text.value if isinstance(text, ast.Expr) else None
+            if isinstance(field, ast.AnnAssign) and isinstance(said, ast.Constant):
+                found[ast.unparse(field.target)] = " ".join(str(said.value).split())
+    return found
+
+
+def field_types(kind: type[Any]) -> dict[str, str]:
+    """Read the types of the fields of a class, as they are written."""
+    found: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        for field in _class_body(base):
+            if isinstance(field, ast.AnnAssign):
+                found[ast.unparse(field.target)] = re.sub(r"\s+", " ", ast.unparse(field.annotation))
+    return found
+
+
+def _class_body(kind: type[Any]) -> list[ast.stmt]:
+    if not kind.__module__.startswith(("geowatch", "gw_cli")):
+        return []
+    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    return tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+
+
+def main() -> None:
+    """Write every page that has changed."""
+    for path, text in pages().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(path.relative_to(DOCS.parent))
+
+
+if __name__ == "__main__":
+    main()
