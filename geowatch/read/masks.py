@@ -17,7 +17,7 @@ from geowatch.read.geometry import SourceWindow, source_window
 from geowatch.read.handles import Handles
 from geowatch.read.plan import Sampling
 from geowatch.read.scene import MaskSource
-from geowatch.read.warp import any_overlap, hidden, kernel_reach, warp_block
+from geowatch.read.warp import Kernel, Placed, any_overlap, hidden, warp_block
 
 __all__ = ["MaskReader"]
 
@@ -56,15 +56,14 @@ class MaskReader:
         return any_overlap(self._bad(window), self._affine(window), target, shape)
 
     def _warped(self, block: PixelBox) -> Bool:
-        reach = kernel_reach("max", self._sampling.scale)
-        window = source_window(self._mask.grid, self._lattice, block, reach)
+        kernel = Kernel("max", self._sampling.scale)
+        window = source_window(self._mask.grid, self._lattice, block, kernel.reach)
         if not window:
             return np.ones(block.shape, bool)
-        place = self._affine(window), self._mask.grid.crs
         bad = self._bad(window).astype(np.float32)
-        found = warp_block(bad, place, self._lattice, block, ("max", self._sampling.scale))
-        visible: Bool = found == 0  # NaN, where the mask does not reach, is hidden too
-        return ~visible
+        source = Placed(bad, self._affine(window), self._mask.grid.crs)
+        visible: Bool = warp_block(source, self._lattice, block, kernel) == 0
+        return ~visible  # NaN, where the mask does not reach, is hidden too
 
     def _bad(self, window: SourceWindow) -> Bool:
         raw = self._handles.read(self._mask.uri, self._mask.index, window)

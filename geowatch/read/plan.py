@@ -39,6 +39,8 @@ RESAMPLINGS: tuple[Resampling, ...] = ("nearest", "bilinear", "cubic", "average"
 class Sampling:
     """How one stored raster reaches the lattice."""
 
+    extent: PixelBox
+    """Lattice pixels whose centres lie within its bounds."""
     offset: tuple[int, int] | None
     """Lattice (row, column) of its first pixel where its pixels are lattice pixels; None: it is resampled."""
     scale: tuple[float, float] = (1.0, 1.0)
@@ -48,7 +50,7 @@ class Sampling:
     factor: int = 1
     """Factor of that overview."""
     block_px: int = RESAMPLE_BLOCK_PX
-    """Side of the blocks that are computed whole."""
+    """Side of the blocks that are computed whole, less what lies outside ``extent``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,16 +200,17 @@ def _plan_scene(scene: Scene, lattice: Lattice, resampling: Resampling) -> Scene
 def _sampling(
     grid: RasterGrid, overviews: Sequence[int], lattice: Lattice, resampling: Resampling
 ) -> Sampling:
+    extent = extent_on(grid, lattice)
     offset = aligned_offset(grid, lattice)
     if offset is not None:
-        return Sampling(offset)
+        return Sampling(extent, offset)
     ratio = sampling_ratio(grid, lattice)
     # Overviews are averages as a rule: a class map read by nearest neighbour would not survive them.
     level = None if resampling == "nearest" else _overview(overviews, min(ratio))
     factor = 1 if level is None else overviews[level]
     left = max(ratio) / factor
     scale = min(1.0, factor / ratio[0]), min(1.0, factor / ratio[1])
-    return Sampling(None, scale, level, factor, _part_px(left))
+    return Sampling(extent, None, scale, level, factor, _part_px(left))
 
 
 def _overview(factors: Sequence[int], ratio: float) -> int | None:

@@ -12,9 +12,9 @@ from geowatch.grid.lattice import PixelBox
 from geowatch.read.geometry import SourceWindow, source_window
 from geowatch.read.handles import Handles
 from geowatch.read.masks import MaskReader
-from geowatch.read.plan import FramePlan, Sampling
+from geowatch.read.plan import FramePlan
 from geowatch.read.scene import BandSource
-from geowatch.read.warp import kernel_reach, warp_block
+from geowatch.read.warp import Kernel, Placed, warp_block
 
 __all__ = ["BlockCache", "SceneReader"]
 
@@ -100,37 +100,38 @@ class SceneReader:
             y, x = sampling.offset
             window = SourceWindow(box.y0 - y, box.x0 - x, box.y1 - y, box.x1 - x)
             return self._stored(band, window, None)
-        out = np.empty(box.shape, np.float32)
-        for block in box.blocks(sampling.block_px):
-            part = block & box
-            out[part.within(box)] = self._block(number, block)[part.within(block)]
+        out = np.full(box.shape, np.nan, np.float32)
+        for block in (box & sampling.extent).blocks(sampling.block_px):
+            whole = block & sampling.extent
+            part = whole & box
+            out[part.within(box)] = self._block(number, whole)[part.within(whole)]
         return out
 
     def _block(self, number: int, block: PixelBox) -> Float:
         key = self._number, number, block.y0, block.x0
         found = self._cache.get(key)
         if found is None:
-            found = self._computed(key, self._plan.scene.bands[number], self._plan.bands[number], block)
+            found = self._computed(key, block)
             self._cache.put(key, found)
         return found
 
-    def _computed(self, key: BlockKey, band: BandSource, sampling: Sampling, block: PixelBox) -> Float:
-        rows, cols = self._handles.shape(band.uri, sampling.overview)
-        factors = rows / band.grid.shape[0], cols / band.grid.shape[1]
+    def _computed(self, key: BlockKey, block: PixelBox) -> Float:
+        band, sampling = self._plan.scene.bands[key[1]], self._plan.bands[key[1]]
+        kernel = Kernel(self._resampling, sampling.scale)
+        level = self._handles.shape(band.uri, sampling.overview)
+        factors = level[0] / band.grid.shape[0], level[1] / band.grid.shape[1]
         window = self._windows.get(key)
         if window is None:
-            reach = kernel_reach(self._resampling, sampling.scale)
-            window = self._windows[key] = source_window(band.grid, self._lattice, block, reach, factors)
+            window = source_window(band.grid, self._lattice, block, kernel.reach, factors)
+            self._windows[key] = window
         if not window:
             return np.full(block.shape, np.nan, np.float32)
-        level = band.grid.transform @ Affine.scale(1 / factors[1], 1 / factors[0])
-        affine = level @ Affine.translation(window.x0, window.y0)
+        full = band.grid.transform @ Affine.scale(1 / factors[1], 1 / factors[0])
+        affine = full @ Affine.translation(window.x0, window.y0)
         raw = self._stored(band, window, sampling.overview)
         for mask in self._masks:
             raw[mask.hidden_under(affine, window.shape)] = np.nan
-        return warp_block(
-            raw, (affine, band.grid.crs), self._lattice, block, (self._resampling, sampling.scale)
-        )
+        return warp_block(Placed(raw, affine, band.grid.crs), self._lattice, block, kernel)
 
     def _stored(self, band: BandSource, window: SourceWindow, overview: int | None) -> Float:
         """Return stored numbers as float32, NaN where the file says that there is none."""

@@ -9,22 +9,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.enums import Resampling as Kernel
-from rasterio.warp import reproject
+from rasterio.enums import Resampling
+from rasterio.io import MemoryFile
+from rasterio.vrt import WarpedVRT
 
 from geowatch.grid.lattice import Lattice, PixelBox
 from geowatch.read.crs import same_crs
 
-__all__ = ["any_overlap", "hidden", "kernel_reach", "nearest", "warp_block"]
+__all__ = ["TOLERANCE_PX", "Kernel", "Placed", "any_overlap", "hidden", "nearest", "warp_block"]
 
 _RADIUS = {"nearest": 1, "bilinear": 1, "cubic": 2, "average": 1, "lanczos": 3, "max": 1}
-_KERNELS = {name: Kernel[name] for name in _RADIUS}
+_KERNELS = {name: Resampling[name] for name in _RADIUS}
+#: Error allowed when a transform between two CRSs is followed along a row (source pixels).
+TOLERANCE_PX = 1e-4
+#: Plain pixels: any system will do, as both sides have the same.
+_ANY_CRS = "EPSG:3857"
 #: A pixel edge that is nearer than this to another counts as the same (pixels).
 _EDGE = 1e-6
 Float = NDArray[np.float32]
@@ -36,59 +42,83 @@ def _crs(text: str) -> CRS:
     return CRS.from_user_input(text)
 
 
-def kernel_reach(resampling: str, scale: tuple[float, float]) -> tuple[int, int]:
-    """Return how far (rows, columns) a kernel reaches in source pixels, with two to spare."""
-    radius = _RADIUS[resampling]
-    return math.ceil(radius / scale[1]) + 2, math.ceil(radius / scale[0]) + 2
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """How pixels are weighed."""
+
+    resampling: str
+    """``nearest``, ``bilinear``, ``cubic``, ``average``, ``lanczos`` or ``max``."""
+    scale: tuple[float, float]
+    """Fixed scale (x, y): target pixels per source pixel, at most 1."""
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How far (rows, columns) it reaches in source pixels, with two to spare."""
+        radius = _RADIUS[self.resampling]
+        return math.ceil(radius / self.scale[1]) + 2, math.ceil(radius / self.scale[0]) + 2
 
 
-def warp_block(
-    source: Float,
-    place: tuple[Affine, str | None],
-    lattice: Lattice,
-    block: PixelBox,
-    kernel: tuple[str, tuple[float, float]],
-) -> Float:
-    """Return a block of the lattice, float32 with NaN where invalid.
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Stored pixels and where they are."""
 
-    Args:
-        source: stored numbers (H, W), NaN where there is none.
-        place: transform of ``source`` and its CRS.
-        lattice: the lattice.
-        block: which pixels.
-        kernel: resampling and its fixed scale (x, y).
-    """
-    affine, crs = place
-    resampling, scale = kernel
-    straight = not (affine.b or affine.d) and same_crs(crs, lattice.crs)
-    if resampling == "nearest" and straight:
-        return nearest(source, affine, lattice.affine_of(block), block.shape)
+    pixels: Float
+    """(H, W), NaN where there is none."""
+    affine: Affine
+    """From (column, row) to (x, y)."""
+    crs: str | None
+    """Their CRS."""
+
+
+def warp_block(source: Placed, lattice: Lattice, block: PixelBox, kernel: Kernel) -> Float:
+    """Return a block of the lattice, float32 (H, W) with NaN where invalid."""
+    same = same_crs(source.crs, lattice.crs)
+    if kernel.resampling == "nearest" and same and not (source.affine.b or source.affine.d):
+        return nearest(source.pixels, source.affine, lattice.affine_of(block), block.shape)
     target = np.full(block.shape, np.nan, np.float32)
-    if np.isnan(source).all():
+    if np.isnan(source.pixels).all():
         return target
-    name = _crs(crs or "EPSG:3857")  # plain pixels: any system will do, both sides have the same
-    reproject(
-        source,
-        target,
-        src_transform=affine,
-        src_crs=name,
-        src_nodata=np.nan,
-        dst_transform=lattice.affine_of(block),
-        dst_crs=name if straight else _crs(lattice.crs or "EPSG:3857"),
-        dst_nodata=np.nan,
-        resampling=_KERNELS[resampling],
-        init_dest_nodata=True,
-        num_threads=1,
-        # The transform is followed to a billionth of a pixel: an approximation would depend on the block's
-        # span.
-        tolerance=1e-9,
-        # One kernel scale for all blocks; GDAL would choose another one for each.
-        XSCALE=scale[0],
-        YSCALE=scale[1],
-        # Enough source around the block for any kernel, so that GDAL's own guess never cuts it.
-        SOURCE_EXTRA=64,
-    )
+    crs = _crs(source.crs or _ANY_CRS)
+    options = _vrt_options(lattice.affine_of(block), block.shape, kernel)
+    target_crs = crs if same else _crs(lattice.crs or _ANY_CRS)
+    with (
+        _in_memory(source, crs) as file,
+        file.open() as dataset,
+        WarpedVRT(dataset, crs=target_crs, **options) as vrt,
+    ):
+        vrt.read(1, out=target)
     return target
+
+
+def _in_memory(source: Placed, crs: CRS) -> MemoryFile:
+    """Return the pixels as a file that GDAL's warper can open."""
+    file = MemoryFile()
+    height, width = source.pixels.shape
+    shape = {"height": height, "width": width, "count": 1, "dtype": "float32"}
+    with file.open(driver="GTiff", crs=crs, transform=source.affine, nodata=np.nan, **shape) as dataset:
+        dataset.write(source.pixels, 1)
+    return file
+
+
+def _vrt_options(affine: Affine, shape: tuple[int, int], kernel: Kernel) -> dict[str, object]:
+    return {
+        "transform": affine,
+        "height": shape[0],
+        "width": shape[1],
+        "resampling": _KERNELS[kernel.resampling],
+        "src_nodata": np.nan,
+        "nodata": np.nan,
+        "init_dest_nodata": True,
+        # GDAL's usual eighth of a pixel would show at the edges of blocks; `reproject` knows no other.
+        "tolerance": TOLERANCE_PX,
+        # One kernel scale for all blocks; GDAL would choose another one for each.
+        "XSCALE": kernel.scale[0],
+        "YSCALE": kernel.scale[1],
+        # Enough source around the block for any kernel, so that GDAL's own guess never cuts it.
+        "SOURCE_EXTRA": 64,
+        # Megabytes; a block and its source need a tenth, so that GDAL never splits one.
+        "warp_mem_limit": 512,
+    }
 
 
 def nearest(source: Float, affine: Affine, target: Affine, shape: tuple[int, int]) -> Float:
@@ -111,25 +141,36 @@ def _under(start: float, step: float, count: int) -> NDArray[np.intp]:
 def any_overlap(bad: Bool, affine: Affine, target: Affine, shape: tuple[int, int]) -> Bool:
     """Return for each target pixel whether a bad source pixel overlaps it (equal CRS, no rotation).
 
-    What lies outside the source is bad: nothing is known of it.
+    A pixel whose centre lies outside the source is bad: nothing is known of it.
     """
-    y0, y1 = _edges((target.f - affine.f) / affine.e, target.e / affine.e, shape[0])
-    x0, x1 = _edges((target.c - affine.c) / affine.a, target.a / affine.a, shape[1])
+    rows = _Overlap.of((target.f - affine.f) / affine.e, target.e / affine.e, shape[0], bad.shape[0])
+    cols = _Overlap.of((target.c - affine.c) / affine.a, target.a / affine.a, shape[1], bad.shape[1])
+    # A table of sums tells how many bad pixels any rectangle holds from its four corners.
     sums = np.zeros((bad.shape[0] + 1, bad.shape[1] + 1), np.int64)
     np.cumsum(np.cumsum(bad, axis=0, dtype=np.int64), axis=1, out=sums[1:, 1:])
-    (r0, r1), (c0, c1) = (
-        [np.clip(v, 0, n) for v in pair] for pair, n in (((y0, y1), bad.shape[0]), ((x0, x1), bad.shape[1]))
-    )
-    found = sums[np.ix_(r1, c1)] - sums[np.ix_(r0, c1)] - sums[np.ix_(r1, c0)] + sums[np.ix_(r0, c0)]
-    outside = ((y0 < 0) | (y1 > bad.shape[0]))[:, None] | ((x0 < 0) | (x1 > bad.shape[1]))
-    bad_there: Bool = (found > 0) | outside
-    return bad_there
+    bands: NDArray[np.int64] = sums[rows.stop] - sums[rows.start]
+    found = bands[:, cols.stop] - bands[:, cols.start]
+    return (found > 0) | rows.outside[:, None] | cols.outside
 
 
-def _edges(start: float, step: float, count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    ends = np.stack([start + np.arange(count) * step, start + (np.arange(count) + 1) * step])
-    low, high = ends.min(axis=0), ends.max(axis=0)
-    return np.floor(low + _EDGE).astype(np.intp), np.ceil(high - _EDGE).astype(np.intp)
+@dataclass(frozen=True, slots=True)
+class _Overlap:
+    """Which source rows (or columns) each target row overlaps: ``start`` to ``stop``."""
+
+    start: NDArray[np.intp]
+    stop: NDArray[np.intp]
+    outside: Bool
+
+    @classmethod
+    def of(cls, start: float, step: float, count: int, size: int) -> _Overlap:
+        edges = start + np.arange(count + 1) * step
+        low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
+        centre = np.floor((low + high) / 2 + _EDGE)
+        return cls(
+            np.clip(np.floor(low + _EDGE), 0, size).astype(np.intp),
+            np.clip(np.ceil(high - _EDGE), 0, size).astype(np.intp),
+            (centre < 0) | (centre >= size),
+        )
 
 
 def hidden(raw: NDArray[np.generic], values: Sequence[int], bits: int) -> Bool:
