@@ -2,7 +2,8 @@
 
 `load_package` trusts nothing: every byte is compared with its digest, every graph is checked to be plain
 data, and a file that the manifest does not name, a link or a pickle makes the package unusable.
-`save_package` writes a folder under another name and renames it, so that a package is there whole or not at all.
+`save_package` writes a folder under another name and renames it, so that a package is there whole or not at
+all.
 """
 
 from __future__ import annotations

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto
 
-__all__ = ["MAX_GRAPH_BYTES", "TensorInfo", "check_graph", "flatten", "parse_graph", "signature"]
+__all__ = [
+    "MAX_GRAPH_BYTES",
+    "TensorInfo",
+    "all_graphs",
+    "all_tensors",
+    "check_graph",
+    "flatten",
+    "parse_graph",
+    "signature",
+    "strip_notes",
+]
 
 #: Domains of the ONNX standard itself.
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
@@ -80,7 +90,7 @@ def check_graph(model: ModelProto, name: str) -> None:
     local = {(f.domain, f.name) for f in model.functions}
     for node in _all_nodes(model):
         _check_operator(node, local, name)
-    for tensor in _all_tensors(model):
+    for tensor in all_tensors(model):
         _check_tensor(tensor, name)
 
 
@@ -107,11 +117,12 @@ def _check_tensor(tensor: TensorProto, name: str) -> None:
 
 def _all_nodes(model: ModelProto) -> Iterator[NodeProto]:
     """Every node of graph, functions and subgraphs."""
-    for graph in _all_graphs(model):
+    for graph in all_graphs(model):
         yield from graph.node
 
 
-def _all_graphs(model: ModelProto) -> Iterator[GraphProto | FunctionProto]:
+def all_graphs(model: ModelProto) -> Iterator[GraphProto | FunctionProto]:
+    """Every graph and function, subgraphs included."""
     waiting: list[GraphProto | FunctionProto] = [model.graph, *model.functions]
     while waiting:
         graph = waiting.pop()
@@ -128,8 +139,9 @@ def _attributes(graph: GraphProto | FunctionProto) -> Iterator[AttributeProto]:
     yield from getattr(graph, "attribute_proto", ())
 
 
-def _all_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    for graph in _all_graphs(model):
+def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
+    """Every stored tensor, those of attributes included."""
+    for graph in all_graphs(model):
         yield from getattr(graph, "initializer", ())
         sparse = list(getattr(graph, "sparse_initializer", ()))
         for attribute in _attributes(graph):
@@ -157,6 +169,20 @@ def flatten(model: ModelProto, name: str) -> ModelProto:
         first = str(error).strip().splitlines()[0]
         raise PackageError(f"{name} is no valid ONNX network: {first}", hint=_HINT_EXPORT) from error
     return model
+
+
+def strip_notes(model: ModelProto) -> None:
+    """Remove what exporters note beside the graph, such as source lines and paths of their machine."""
+    del model.metadata_props[:]
+    for graph in all_graphs(model):
+        del graph.metadata_props[:]
+        graph.doc_string = ""
+        for part in (*graph.node, *graph.value_info, *getattr(graph, "initializer", ())):
+            del part.metadata_props[:]
+            part.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+        value.doc_string = ""
 
 
 def signature(model: ModelProto) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:

@@ -18,6 +18,7 @@ from geowatch.package.manifest import GRAPH_FILE, Manifest, NetSpec, Origin
 from geowatch.package.spec import ImportSpec, complaint, identifier
 from geowatch.package.tensors import feeds
 from geowatch.package.trial import Findings, trial_windows, try_network
+from geowatch.package.widen import is_half, widened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,11 +32,13 @@ def import_onnx(path: str | Path, spec: ImportSpec, output: str | Path) -> Packa
     """Make package folder ``output`` from the ONNX file ``path``.
 
     The graph is checked to be plain data and run on zeros and noise: sizes, layouts and the kind of output
-    are found or compared with what ``spec`` says. Raises PackageError where they do not fit.
+    are found or compared with what ``spec`` says. Half precision is widened to float32. Raises PackageError
+    where they do not fit.
     """
     source = Path(path)
     content = _read_source(source, spec.max_bytes)
     model = flatten(parse_graph(content, source.name, max_bytes=spec.max_bytes), source.name)
+    model = widened(model) if is_half(model) else model
     origin = Origin(
         kind="onnx",
         source=source.name,

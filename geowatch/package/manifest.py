@@ -1,8 +1,8 @@
 """The manifest of a package: what a network takes, what it gives, and the digest of every file beside it.
 
 It is the schema of ``manifest.json``. Nothing in it is code: preprocessing is a list of known steps, the
-network is a file that the manifest names. A document with unknown keys is refused, so that a key with a meaning
-is never passed over.
+network is a file that the manifest names. A document with unknown keys is refused, so that a key with a
+meaning is never passed over.
 """
 
 from __future__ import annotations

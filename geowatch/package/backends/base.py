@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Backend", "BackendIdentity", "BackendName", "Precision", "cpu_class", "run_batches"]
 
-BackendName = Literal["eager", "onnxruntime"]
-"""Backends that this version knows."""
+BackendName = Literal["onnxruntime", "eager"]
+"""Backends that this version knows, the default first."""
 Precision = Literal["fp32"]
 """Number types that backends compute in."""
 

@@ -38,7 +38,7 @@ class GraphSession:
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         levels = ort.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimise else levels.ORT_DISABLE_ALL
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # failures come as errors, not as lines of a log
         # Idle threads sleep: other workers share these cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

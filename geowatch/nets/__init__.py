@@ -1,0 +1,1 @@
+"""Networks: torch modules and their registry. There is no training code here."""

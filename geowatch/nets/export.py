@@ -1,0 +1,125 @@
+"""From a torch module to an ONNX graph, and the module's own answers to compare it with."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from geowatch.errors import PackageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["answers", "export_onnx", "output_names"]
+
+
+class _Flat(nn.Module):
+    """Gives the tensors of any module's output as a tuple."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return tuple(_named(self.net(*tensors)).values())
+
+
+def _named(found: object) -> dict[str, Tensor]:
+    """Return a module's output (tensor, sequence or mapping) by name. Raises PackageError for others."""
+    if isinstance(found, Tensor):
+        return {"output": found}
+    if isinstance(found, Mapping):
+        named = {str(name): x for name, x in found.items()}
+    elif isinstance(found, Sequence):
+        named = {f"output{i}": x for i, x in enumerate(found)}
+    else:
+        named = {}
+    if not named or not all(isinstance(x, Tensor) for x in named.values()):
+        raise PackageError(
+            f"the network returns a {type(found).__name__}",
+            hint="return a tensor, or a tuple or dict of tensors",
+        )
+    return named
+
+
+def answers(net: nn.Module, tensors: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """Return what ``net`` says to ``tensors`` (one an argument), by output. Raises PackageError."""
+    try:
+        with torch.inference_mode():
+            found = _named(net(*(torch.from_numpy(x) for x in tensors)))
+    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
+        shapes = [x.shape for x in tensors]
+        reason = " ".join(str(error).split())[:300]
+        raise PackageError(
+            f"the network fails on inputs of {shapes}: {reason}", hint="check --bands"
+        ) from error
+    return {name: x.numpy() for name, x in found.items()}
+
+
+def output_names(net: nn.Module, tensors: Sequence[NDArray[np.float32]]) -> tuple[str, ...]:
+    """Return the names of the outputs of ``net`` when it is given ``tensors``."""
+    return tuple(answers(net, tensors))
+
+
+def export_onnx(
+    net: nn.Module,
+    tensors: Mapping[str, NDArray[np.float32]],
+    outputs: Sequence[str],
+    *,
+    free_axes: Mapping[str, Sequence[int]],
+) -> bytes:
+    """Return ``net`` as an ONNX file with inputs named as ``tensors`` are, in the order of its arguments.
+
+    ``free_axes`` says for each input which of its axes may have any size. Raises PackageError where torch
+    cannot express the module so.
+    """
+    arguments = tuple(torch.from_numpy(x) for x in tensors.values())
+    shapes = tuple(dict.fromkeys(free_axes[name], torch.export.Dim.DYNAMIC) for name in tensors)
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                _Flat(net).eval(),
+                arguments,
+                dynamo=True,
+                dynamic_shapes=(shapes,),
+                input_names=list(tensors),
+                output_names=list(outputs),
+                verbose=False,
+            )
+    except (RuntimeError, ValueError, TypeError, ImportError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise PackageError(
+            f"torch cannot export the network: {reason}",
+            hint="install the extra 'onnx', or export it by hand",
+        ) from error
+    return _serialised(program)
+
+
+def _serialised(program: torch.onnx.ONNXProgram | None) -> bytes:
+    if program is None:
+        raise PackageError("torch exported nothing")
+    content: bytes = program.model_proto.SerializeToString()
+    return content
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter from warning of libraries that are not needed."""
+    log = logging.getLogger("torch.onnx")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(before)

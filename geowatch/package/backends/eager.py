@@ -1,0 +1,103 @@
+"""Plain torch on the CPU: runs registry networks from their safetensors, in float32.
+
+torch is imported when a network is opened. Its number of threads belongs to the process: the last network
+that runs sets it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geowatch.errors import BackendError
+from geowatch.package.backends.base import BackendIdentity, cpu_class, run_batches
+from geowatch.package.manifest import WEIGHTS_FILE
+from geowatch.package.tensors import feeds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from geowatch.package.bundle import Package
+
+__all__ = ["EagerBackend"]
+
+
+class EagerBackend:
+    """Runs a registry network as it stands; implements `Backend`."""
+
+    def __init__(self, package: Package, *, threads: int, fixed_batch: int | None = None) -> None:
+        """Build the network and fill in the package's weights. Raises PackageError where they do not fit."""
+        import torch
+
+        self._manifest = package.manifest
+        self._net: nn.Module | None = _restore(package)
+        self._identity = BackendIdentity(
+            name="eager",
+            version=torch.__version__,
+            precision="fp32",
+            device=cpu_class(),
+            threads=threads,
+            fixed_batch=package.manifest.batch or fixed_batch,
+        )
+
+    @property
+    def identity(self) -> BackendIdentity:
+        """What its bytes depend on."""
+        return self._identity
+
+    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+        """Return raw outputs by head; see `Backend.run`."""
+        return run_batches(self._manifest, inputs, self._identity.fixed_batch, self._run)
+
+    def _run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+        import torch
+
+        if self._net is None:
+            raise BackendError("the backend is closed")
+        if torch.get_num_threads() != self._identity.threads:
+            torch.set_num_threads(self._identity.threads)
+        tensors = [torch.from_numpy(x) for x in feeds(self._manifest.inputs, inputs).values()]
+        try:
+            with torch.inference_mode():
+                found = self._net(*(_channels_last(x) for x in tensors))
+        except RuntimeError as error:
+            raise BackendError(
+                f"the network failed on {[tuple(x.shape) for x in tensors]}: {error}"
+            ) from error
+        return {h.name: np.ascontiguousarray(_output(found, h.output).numpy()) for h in self._manifest.heads}
+
+    def close(self) -> None:
+        """Free the weights."""
+        self._net = None
+
+
+def _restore(package: Package) -> nn.Module:
+    from geowatch.nets.registry import restore_net
+
+    spec = package.manifest.net
+    if spec is None:
+        raise BackendError(
+            f"{package.manifest.name} is a graph, which torch does not run",
+            hint="use the onnxruntime backend",
+        )
+    net = restore_net(spec.name, spec.kwargs, package.read(WEIGHTS_FILE), str(package.path / WEIGHTS_FILE))
+    for parameter in net.parameters():
+        parameter.data = _channels_last(parameter.data)
+    return net
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    import torch
+
+    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
+
+
+def _output(found: Mapping[str, Tensor], name: str) -> Tensor:
+    if name not in found:
+        raise BackendError(f"the network has no output {name!r}; it has {', '.join(found)}")
+    return found[name]
