@@ -53,7 +53,7 @@ class ImportSpec:
     """Last step: append these normalised differences as channels (``ndvi``, ``ndwi``, ``nbr`` ...)."""
     layout: Literal["auto", "NCHW", "NHWC"] = "auto"
     """Order of the input's axes; auto finds the axis that has as many places as there are channels."""
-    output: str | None = None
+    output_tensor: str | None = None
     """Output tensor of the graph to use, where it has several."""
     activation: Literal["auto"] | Activation = "auto"
     """How raw output becomes probabilities; auto finds it by running the network."""
@@ -196,14 +196,14 @@ def chosen_outputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[str
     names = [t.name for t in graph]
     if spec.heads:
         wanted = [h.output for h in spec.heads]
-    elif spec.output is not None:
-        wanted = [spec.output]
+    elif spec.output_tensor is not None:
+        wanted = [spec.output_tensor]
     elif len(names) == 1:
         wanted = names
     else:
         raise PackageError(
             f"the graph has {len(names)} outputs: {', '.join(names)}",
-            hint="choose one with --output NAME, or describe each head with --spec",
+            hint="choose one with --output-tensor NAME, or describe each head with --spec",
         )
     if missing := [name for name in wanted if name not in names]:
         raise PackageError(f"the graph has no output {missing[0]!r}; it has {', '.join(names)}")

@@ -1,7 +1,7 @@
 """Models: foreign networks become packages, and packages are shown and verified.
 
-``import_model`` takes an ONNX file, ``package_model`` a torch network; both try the network before they publish
-it, and give the opened package. ``show_model`` and ``verify_model`` look at a package that is there.
+``import_model`` takes an ONNX file, ``package_model`` a torch network; both try the network before they
+publish it, and give the opened package. ``show_model`` and ``verify_model`` look at a package that is there.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ImportConfig(ImportSpec):
     output: Path
     """Folder of the package to make; it must not exist, or hold the very same package."""
     spec: Path | None = None
-    """YAML file with ``inputs`` and ``heads`` in full, as they stand in a manifest, for networks with several."""
+    """YAML file with ``inputs`` and ``heads`` in full, as in a manifest, for networks with several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class PackageConfig(ImportSpec):
     seed: int = 0
     """Seed of weights where no file gives them."""
     spec: Path | None = None
-    """YAML file with ``inputs`` and ``heads`` in full, as they stand in a manifest, for networks with several."""
+    """YAML file with ``inputs`` and ``heads`` in full, as in a manifest, for networks with several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,8 @@ def verify_model(path: Path, *, threads: int = 1) -> ModelVerdict:
     package = load_package(path)
     manifest = package.manifest
     windows = trial_windows(manifest.inputs, manifest.batch or 2, manifest.window.size)
-    gates, refused = {}, {}
+    gates: dict[BackendIdentity, GateReport] = {}
+    refused: dict[str, str] = {}
     for name in available(package):
         backend, reference = (
             open_backend(package, name, threads=threads),
