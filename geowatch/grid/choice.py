@@ -40,8 +40,8 @@ class LatticeChoice:
 def choose_lattice(choice: LatticeChoice) -> Lattice | None:
     """Return the one lattice of a plan, or None where the region goes to its UTM zones.
 
-    Options come first, then the imagery: without options its lattice is taken as it is, another resolution keeps its
-    phase, another CRS keeps its resolution where both count in the same unit.
+    Options come first, then the imagery: without options its lattice is taken as it is, another resolution
+    keeps its phase, another CRS keeps its resolution where both count in the same unit.
 
     Raises:
         ConfigError: If the options do not fit each other or the imagery.

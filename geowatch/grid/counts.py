@@ -1,8 +1,9 @@
 """How many windows and pixels a plan's sweeps cost, exactly and as arrays.
 
-A sweep computes the union of the windows that touch its tiles. Along one axis each window meets a run of tiles of the
-sweep's block; windows are grouped by that run, for rows and for columns, and a group counts where any tile of its
-rectangle of tiles is in the plan. That is exact for any set of tiles, and costs a few array operations a plan.
+A sweep computes the union of the windows that touch its tiles. Along one axis each window meets a run of
+tiles of the sweep's block; windows are grouped by that run, for rows and for columns, and a group counts
+where any tile of its rectangle of tiles is in the plan. That is exact for any set of tiles, and costs a few
+array operations a plan.
 """
 
 from __future__ import annotations
@@ -96,8 +97,8 @@ def sweep_figures(
 ) -> SweepFigures:
     """Count sweeps, pixels and windows of one grid, exactly.
 
-    A sweep computes the union of the windows that touch its tiles' work (core within bounds), each once. Input pixels
-    are those of the rectangle around these windows.
+    A sweep computes the union of the windows that touch its tiles' work (core within bounds), each once.
+    Input pixels are those of the rectangle around these windows.
     """
     if not len(table):
         none = None if windows is None else 0

@@ -1,7 +1,7 @@
 """Which tiles a region needs: those whose core shares interior with the region's outline.
 
-Blocks of tiles are quartered where the outline crosses them, a whole level at a time as arrays; a block that lies
-within the outline is taken as it is, so that only tiles along the outline cost geometry.
+Blocks of tiles are quartered where the outline crosses them, a whole level at a time as arrays; a block that
+lies within the outline is taken as it is, so that only tiles along the outline cost geometry.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _unpacked(first: NDArray[np.int64], size: int) -> NDArray[np.int64]:
 def _within(blocks: NDArray[np.int64], limits: PixelBox, size: int) -> NDArray[np.int64]:
     y, x = (blocks * size).T
     inside = (y < limits.y1) & (y + size > limits.y0) & (x < limits.x1) & (x + size > limits.x0)
-    return blocks[inside]
+    return np.asarray(blocks[inside])
 
 
 def _refuse_too_many(tiles: int, tile_px: int) -> None:

@@ -1,9 +1,10 @@
 """Which pixel grids a region lies on, and the region's outline in their coordinates.
 
-Without a CRS of its own a region goes to UTM: one grid for each 6° strip that it touches, cut at the zone meridians,
-and to polar stereographic (UPS) grids north of 84° and south of 80°, so that each place has one grid that owns it. A
-strip is one grid on both sides of the equator: EPSG:326xx, or EPSG:327xx where all of the strip's part lies in the
-south. The exceptions of the military grid in Norway and Svalbard are not followed.
+Without a CRS of its own a region goes to UTM: one grid for each 6° strip that it touches, cut at the zone
+meridians, and to polar stereographic (UPS) grids north of 84° and south of 80°, so that each place has one
+grid that owns it. A strip is one grid on both sides of the equator: EPSG:326xx, or EPSG:327xx where all of
+the strip's part lies in the south. The exceptions of the military grid in Norway and Svalbard are not
+followed.
 """
 
 from __future__ import annotations
@@ -123,8 +124,8 @@ def units_of(text: str) -> str:
 def grid_id(crs: str | None) -> str:
     """Return the short name of the grid of a CRS, usable in file names.
 
-    >>> grid_id("EPSG:32618"), grid_id("EPSG:32718"), grid_id("EPSG:32661"), grid_id("EPSG:3857"), grid_id(None)
-    ('utm18n', 'utm18s', 'ups_n', 'epsg3857', 'pixels')
+    >>> grid_id("EPSG:32618"), grid_id("EPSG:32718"), grid_id("EPSG:32661"), grid_id("EPSG:3857"),
+    grid_id(None) ('utm18n', 'utm18s', 'ups_n', 'epsg3857', 'pixels')
     """
     if crs is None:
         return "pixels"
@@ -160,8 +161,8 @@ def _transform(
 def project(region: Area, crs: str, resolution: float) -> Area:
     """Return a (longitude, latitude) area in a CRS.
 
-    Edges are straight in longitude and latitude, so curved on the map: each is cut until its pieces stay within
-    `EDGE_ERROR_PX` of the curve.
+    Edges are straight in longitude and latitude, so curved on the map: each is cut until its pieces stay
+    within `EDGE_ERROR_PX` of the curve.
 
     Args:
         region: Area in degrees.
@@ -185,7 +186,8 @@ def project(region: Area, crs: str, resolution: float) -> Area:
 
 
 def _refuse_elsewhere(region: Area, crs: str, transformer: pyproj.Transformer) -> None:
-    # PROJ answers far from home with infinity, with numbers that do not lead back, or with a far side of the map.
+    # PROJ answers far from home with infinity, with numbers that do not lead back, or with a far side of the
+    # map.
     there = shapely.get_coordinates(region)
     xy = _transform(there, transformer)
     back = _transform(xy, transformer, pyproj.enums.TransformDirection.INVERSE)
@@ -196,7 +198,7 @@ def _refuse_elsewhere(region: Area, crs: str, transformer: pyproj.Transformer) -
     if not right.all():
         lon, lat = there[~right][0].tolist()
         raise RegionError(
-            f"the region's corner at longitude {lon:g}, latitude {lat:g} is outside of {_crs(crs).name} ({crs:.40})",
+            f"the corner at longitude {lon:g}, latitude {lat:g} is outside of {_crs(crs).name} ({crs:.40})",
             hint="leave --crs out for UTM, or give a CRS made for the place",
         )
 
@@ -265,7 +267,8 @@ def _crooked(
 ) -> NDArray[np.bool_]:
     """Whether three points of each true edge lie further than ``error`` from its chord.
 
-    Also where the edge leaves the map, or jumps from one end of it to the other (points bunch at the chord's ends).
+    Also where the edge leaves the map, or jumps from one end of it to the other (points bunch at the chord's
+    ends).
     """
     start, chord = xy[at], xy[at + 1] - xy[at]
     length2 = np.maximum((chord**2).sum(axis=1), np.finfo(float).tiny)

@@ -1,7 +1,7 @@
 """What a plan costs, before anything runs: windows, bytes, memory, seconds and price.
 
-Counts are exact where the windows are known and None where they are not. Speed and price come from a small file of
-rates (`read_rates`), which says where its figures are from; nothing here measures.
+Counts are exact where the windows are known and None where they are not. Speed and price come from a small
+file of rates (`read_rates`), which says where its figures are from; nothing here measures.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Peak memory of one worker, by what holds it. It follows the width of a sweep and nothing else of the region."""
+    """Peak memory of one worker, by what holds it; of the region, only a sweep's width counts."""
 
     parts: tuple[tuple[str, int], ...]
     """(name, bytes)."""
@@ -165,10 +165,10 @@ def packaged_rates() -> Rates:
 def memory_per_worker(load: Workload, tile_px: int, sweep_cols: int) -> MemoryEstimate | None:
     """Return the peak memory of one worker, or None while windows, bands or classes are unknown.
 
-    With W the pixels of a sweep's windows from west to east, h and s the height and stride of a window, B bands and
-    K classes: ``4 K W (h + s)`` for the band of rows in which scores add up and the rows just finished; ``8 B W h`` for
-    the rows of input, one of them read ahead; ``2 K`` rows of cores in their stored form, one of them being written; one
-    encoded core; and a batch of windows.
+    With W the pixels of a sweep's windows from west to east, h and s the height and stride of a window, B
+    bands and K classes: ``4 K W (h + s)`` for the band of rows in which scores add up and the rows just
+    finished; ``8 B W h`` for the rows of input, one of them read ahead; ``2 K`` rows of cores in their stored
+    form, one of them being written; one encoded core; and a batch of windows.
     """
     if load.windows is None or load.bands is None or load.classes is None:
         return None
@@ -202,7 +202,8 @@ def cut_to_memory(load: Workload, tile_px: int, memory_bytes: int | None) -> tup
         cols //= 2
     if (least := _needs(load, tile_px, cols)) > memory_bytes:
         raise MemoryBudgetError(
-            f"a worker needs {least / 1e6:,.0f} MB for one tile of {tile_px} px, and may take {memory_bytes / 1e6:,.0f} MB",
+            f"a worker needs {least / 1e6:,.0f} MB for one tile of {tile_px} px, "
+            f"and may take {memory_bytes / 1e6:,.0f} MB",
             hint=_memory_hint(load, tile_px, memory_bytes),
         )
     return rows, cols

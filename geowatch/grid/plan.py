@@ -1,7 +1,7 @@
 """The plan: where a region's pixels, tiles and sweeps are, and what they cost, as data.
 
-`make_plan` is the one way to a plan: region and choices in, grids, tiles and an estimate out. Nothing runs that was
-not planned, and everything that runs reads the same plan, so its id names where every pixel is.
+`make_plan` is the one way to a plan: region and choices in, grids, tiles and an estimate out. Nothing runs
+that was not planned, and everything that runs reads the same plan, so its id names where every pixel is.
 """
 
 from __future__ import annotations

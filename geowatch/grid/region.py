@@ -1,8 +1,9 @@
 """The region: what a user asks for, read from any GeoJSON that users have.
 
-A document comes in (bare geometry, Feature, FeatureCollection, GeometryCollection or SMART region model), a `Region`
-goes out: valid polygons in longitude and latitude, cut where they cross the antimeridian, with a note on everything
-that had to be repaired. Rings are read in `rings`. What cannot be planned is refused with a `RegionError`.
+A document comes in (bare geometry, Feature, FeatureCollection, GeometryCollection or SMART region model), a
+`Region` goes out: valid polygons in longitude and latitude, cut where they cross the antimeridian, with a
+note on everything that had to be repaired. Rings are read in `rings`. What cannot be planned is refused with
+a `RegionError`.
 """
 
 from __future__ import annotations

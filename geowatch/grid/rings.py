@@ -1,8 +1,8 @@
 """From rings of numbers to polygons on the globe.
 
-GeoJSON rings come as users have them: unclosed, crossing themselves, jumping over the antimeridian, running beyond
-±180, going around a pole. `polygon_of_rings` makes one polygon (or its parts) within ±180 and ±90 out of them, and
-writes a note on each repair.
+GeoJSON rings come as users have them: unclosed, crossing themselves, jumping over the antimeridian, running
+beyond ±180, going around a pole. `polygon_of_rings` makes one polygon (or its parts) within ±180 and ±90 out
+of them, and writes a note on each repair.
 """
 
 from __future__ import annotations
@@ -135,13 +135,13 @@ def _refuse_other_units(ring: Ring) -> None:
 def _jumps(ring: Ring) -> NDArray[np.bool_]:
     # An edge of exactly 360 degrees is meant: it runs along a whole circle of latitude.
     step = np.abs(np.diff(ring[:, 0]))
-    return (step > 180) & (step != 360)
+    return np.asarray((step > 180) & (step != 360))
 
 
 def _filled(ring: Ring, notes: list[str]) -> Polygon | MultiPolygon:
     """Area inside one ring, within ±180, repaired where the ring crosses itself."""
     ring = _around_pole(_unrolled(ring, notes), notes)
-    filled = Polygon(ring)
+    filled: Polygon | MultiPolygon = Polygon(ring)
     if not shapely.is_valid(filled):
         notes.append(f"a ring crossed or touched itself and was repaired ({shapely.is_valid_reason(filled)})")
         filled = (
@@ -162,7 +162,9 @@ def _unrolled(ring: Ring, notes: list[str]) -> Ring:
         f"an edge from longitude {ring[at, 0]:g} to {ring[at + 1, 0]:g} is taken to cross the antimeridian"
     )
     turns = np.where(jumps, np.round(np.diff(ring[:, 0]) / 360), 0)
-    return ring - np.stack([360 * np.concatenate([[0], np.cumsum(turns)]), np.zeros(len(ring))], axis=1)
+    unrolled = ring.copy()
+    unrolled[1:, 0] -= 360 * np.cumsum(turns)
+    return unrolled
 
 
 def _around_pole(ring: Ring, notes: list[str]) -> Ring:
@@ -173,7 +175,7 @@ def _around_pole(ring: Ring, notes: list[str]) -> Ring:
     north, south = bool((ring[:, 1] > 0).all()), bool((ring[:, 1] < 0).all())
     if abs(turn) != 360 or not (north or south):
         raise RegionError(
-            f"a ring goes around the globe ({turn:g} degrees) on both sides of the equator: which pole does it enclose?",
+            f"a ring goes around the globe ({turn:g} degrees) on both sides of the equator: which pole?",
             hint="cut the region into parts between longitudes -180 and 180",
         )
     pole = 90.0 if north else -90.0

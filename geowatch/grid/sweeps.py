@@ -1,9 +1,9 @@
 """Sweeps: adjacent tiles that are run as one, so that a window between them is computed once.
 
-A sweep is an aligned block of tiles, (rows, columns) counted from tile 0 and both powers of two. Alignment makes the
-cut a function of the plan alone: workers that never talk agree on it, a resume finds the same blocks with the done
-tiles missing, and a block can be halved without moving any other. Where tiles are cut changes no value; only how many
-windows at the blocks' edges are computed twice.
+A sweep is an aligned block of tiles, (rows, columns) counted from tile 0 and both powers of two. Alignment
+makes the cut a function of the plan alone: workers that never talk agree on it, a resume finds the same
+blocks with the done tiles missing, and a block can be halved without moving any other. Where tiles are cut
+changes no value; only how many windows at the blocks' edges are computed twice.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ def cut_sweeps(
     Args:
         tables: The plan's tiles, per grid.
         sweep_tiles: Greatest (rows, columns) of a sweep, powers of two; from the plan.
-        at_least: Halve the blocks until there are this many sweeps, or each is a single tile. Counts the whole plan,
-            so it must be equal wherever shares of one plan are taken.
+        at_least: Halve the blocks until there are this many sweeps, or each is a single tile. This counts the
+            whole plan, so it must be equal wherever shares of one plan are taken.
         done: Tiles to leave out.
 
     Returns:
@@ -171,8 +171,8 @@ def _is_power(n: int) -> bool:
 def shard_of(sweeps: Sequence[Sweep], index: int, shards: int) -> Sequence[Sweep]:
     """Return contiguous share ``index`` (from 0) of ``shards``, about equal in tiles.
 
-    A pure function of the cut: where ``sweeps`` are `Sweeps`, it does not depend on which tiles are done, so workers
-    agree without talking. Shares beyond the number of sweeps are empty.
+    A pure function of the cut: where ``sweeps`` are `Sweeps`, it does not depend on which tiles are done, so
+    workers agree without talking. Shares beyond the number of sweeps are empty.
     """
     if not 0 <= index < shards:
         raise ConfigError(f"share {index} of {shards}", hint=f"give an index from 0 to {max(0, shards - 1)}")

@@ -1,8 +1,8 @@
 """Tiles: the unit that is stored and committed, as names and as columns.
 
-A tile is an absolute block of the lattice: tile (iy, ix) owns the rows from ``iy * tile_px`` and the columns from
-``ix * tile_px`` on. A million tiles are two int32 columns (`TileTable`), made without an object per tile; `cover` finds
-which tiles a region needs, and `sweeps` groups them for work.
+A tile is an absolute block of the lattice: tile (iy, ix) owns the rows from ``iy * tile_px`` and the columns
+from ``ix * tile_px`` on. A million tiles are two int32 columns (`TileTable`), made without an object per
+tile; `cover` finds which tiles a region needs, and `sweeps` groups them for work.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Plans in a run folder: ``plan/plan.json``, and the tiles of each grid as GeoParquet.
 
-Tiles are written first and the plan last, so that a plan that can be read is whole. Tiles stand in sweep order, one
-row group after another, and are written in parts: a million of them never exist as objects.
+Tiles are written first and the plan last, so that a plan that can be read is whole. Tiles stand in sweep
+order, one row group after another, and are written in parts: a million of them never exist as objects.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _WKB = np.dtype(
 
 
 def tiles_key(plan: Plan, grid: str) -> str:
-    """Return the key of a grid's tiles: ``plan/tiles.parquet``, or ``plan/tiles-<grid>.parquet`` of several."""
+    """Return the key of a grid's tiles: ``plan/tiles.parquet``; ``plan/tiles-<grid>.parquet`` of several."""
     return "plan/tiles.parquet" if len(plan.grids) == 1 else f"plan/tiles-{grid}.parquet"
 
 

@@ -1,0 +1,363 @@
+"""Tile: from a region to a plan.
+
+Region, imagery and model -> lattice -> tiles and estimate -> ``run.json`` and ``plan/``. Imagery and model
+may be bound here or at predict; what needs them is unknown until then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from geowatch.errors import ConfigError, ImageryError, PlanMismatchError, RegionError
+from geowatch.grid.choice import LatticeChoice, choose_lattice
+from geowatch.grid.estimate import Rates, Workload, packaged_rates, read_rates
+from geowatch.grid.plan import DEFAULT_TILE_PX, Plan, PlanRequest, make_plan
+from geowatch.grid.region import Region, parse_region
+from geowatch.grid.windows import WindowLattice
+from geowatch.stages.asked import Asked, claim, merged, read_asked
+from geowatch.stages.events import Events, Silent
+from geowatch.stages.imagery import ImageryConfig, bind, choose_scenes
+from geowatch.stages.provenance import made, record
+from geowatch.store import open_store
+from geowatch.store.plans import PLAN, has_plan, read_plan, write_geojson, write_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from geowatch.grid.lattice import Lattice, PixelBox
+    from geowatch.grid.tiles import TileTable
+    from geowatch.package import Package
+    from geowatch.read.scene import Scene
+    from geowatch.store import Store
+
+__all__ = ["TileConfig", "summary", "tile"]
+
+
+@dataclass(frozen=True)
+class TileConfig:
+    """What tile is asked for. None leaves it to the run folder, then the imagery, then the default."""
+
+    region: str | None = None
+    """GeoJSON file; None plans all of the images."""
+    run: str = "gw-run"
+    """Run folder."""
+    resolution: float | None = None
+    """Side of a pixel in units of the CRS (metres in UTM)."""
+    crs: str | None = None
+    """CRS of the grid, such as EPSG:32618; without it that of the imagery, else UTM."""
+    origin: tuple[float, float] | None = None
+    """A corner of some pixel, y then x, in units of the CRS."""
+    tile_size: int | None = None
+    """Side of a tile in pixels; 2048 by default."""
+    imagery: ImageryConfig = field(default_factory=ImageryConfig)
+    """Imagery to bind."""
+    model: str | None = None
+    """Package folder to bind."""
+    window: int | None = None
+    """Side of a window in pixels, for networks that take several."""
+    overlap: float | None = None
+    """Overlap of windows: pixels, or a share of the window below 1."""
+    batch: int = 8
+    """Most windows at once, for the memory that a worker needs."""
+    memory_bytes: int | None = None
+    """Memory that one worker may take."""
+    rates: str | None = None
+    """File with speeds and prices of machines."""
+    machine: str | None = None
+    """Machine of the rates that seconds and price are for."""
+    geojson: bool = False
+    """Write plan/tiles.geojson as well."""
+    dry_run: bool = False
+    """Plan, and write nothing."""
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What the configuration names, opened."""
+
+    region: Region | None
+    scenes: tuple[Scene, ...]
+    package: Package | None
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Bands that are read: the model's, else all that every scene has."""
+        if self.package is not None:
+            return self.package.manifest.bands
+        first, *others = [[band.name for band in scene.bands] for scene in self.scenes]
+        return tuple(name for name in first if all(name in other for other in others))
+
+
+def tile(config: TileConfig, events: Events | None = None) -> Plan:
+    """Plan a region and leave the plan in the run folder.
+
+    Raises:
+        RegionError, ImageryError, PackageError, ConfigError: for what cannot be planned; nothing was changed.
+        MemoryBudgetError: where not even one tile fits the memory.
+        PlanMismatchError: where the run was planned with other options.
+    """
+    events = events or Silent()
+    store = open_store(config.run)
+    before = read_asked(store)
+    region = _read_region(config.region)
+    asked = merged(before, _asked(config, region), store.url)
+    given = _open(config, asked, region, store, events)
+    plan, tables = make_plan(_request(config, asked, given))
+    for note in plan.notes:
+        events.note(note)
+    _refuse_another(store, plan)
+    if not config.dry_run:
+        _write(config, asked, given, (plan, tables), events)
+    return plan
+
+
+def _read_region(path: str | None) -> Region | None:
+    if path is None:
+        return None
+    try:
+        document = json.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise RegionError(
+            f"the region file {path} cannot be read: {error.strerror}", hint="give a GeoJSON file"
+        ) from error
+    except ValueError as error:
+        raise RegionError(
+            f"the region file {path} is not JSON: {error!s:.200}", hint="give a GeoJSON file"
+        ) from error
+    return parse_region(document, name=Path(path).stem)
+
+
+def _asked(config: TileConfig, region: Region | None) -> Asked:
+    reading = {k: v for k, v in asdict(config.imagery).items() if k != "images"}
+    digest = None
+    if region is not None:
+        canonical = json.dumps(region.to_feature(), sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return Asked(
+        region=config.region,
+        region_digest=digest,
+        crs=config.crs,
+        resolution=config.resolution,
+        origin=config.origin,
+        tile_size=config.tile_size,
+        images=config.imagery.images or None,
+        reading=json.loads(json.dumps(reading)) if config.imagery.images else None,
+        model=config.model,
+        window=config.window,
+        overlap=config.overlap,
+    )
+
+
+def _open(config: TileConfig, asked: Asked, region: Region | None, store: Store, events: Events) -> _Given:
+    if region is None and asked.region_digest is not None and has_plan(store):
+        region = read_plan(store).region
+    imagery = _imagery(config, asked)
+    scenes = choose_scenes(imagery, region, events) if imagery.images else ()
+    return _Given(region, scenes, _package(asked.model))
+
+
+def _imagery(config: TileConfig, asked: Asked) -> ImageryConfig:
+    if config.imagery.images or asked.images is None:
+        return config.imagery
+    return TypeAdapter(ImageryConfig).validate_python({**(asked.reading or {}), "images": asked.images})
+
+
+def _package(path: str | None) -> Package | None:
+    if path is None:
+        return None
+    from geowatch.package import load_package  # a plan without a model needs no network runtime
+
+    return load_package(path)
+
+
+def _request(config: TileConfig, asked: Asked, given: _Given) -> PlanRequest:
+    choice = LatticeChoice(asked.crs, asked.resolution, asked.origin, _lattice_of(given, asked))
+    lattice = choose_lattice(choice)
+    footprint = None
+    if given.region is None and given.scenes and lattice is not None:
+        footprint = _footprint(given.scenes, lattice)
+    return PlanRequest(
+        region=given.region,
+        lattice=choice,
+        footprint=footprint,
+        tile_px=asked.tile_size or DEFAULT_TILE_PX,
+        load=_load(config, asked, given),
+        memory_bytes=config.memory_bytes,
+        rates=_rates(config.rates),
+        machine=config.machine,
+    )
+
+
+def _lattice_of(given: _Given, asked: Asked) -> Lattice | None:
+    if not given.scenes:
+        return None
+    from geowatch.read.plan import lattice_of
+
+    try:
+        return lattice_of(given.scenes, given.bands)
+    except ImageryError:
+        # Scenes of several CRSs have no common lattice; with a resolution asked for, none is needed.
+        if asked.resolution is None:
+            raise
+        return None
+
+
+def _footprint(scenes: Sequence[Scene], lattice: Lattice) -> PixelBox:
+    from geowatch.read.plan import footprint
+
+    return footprint(scenes, lattice)
+
+
+def _load(config: TileConfig, asked: Asked, given: _Given) -> Workload:
+    load = Workload(windows=_windows(asked, given.package), batch=config.batch)
+    if given.scenes:
+        stored = max(np.dtype(band.dtype).itemsize for scene in given.scenes for band in scene.bands)
+        load = replace(load, read_itemsize=stored)
+    if given.package is None or load.windows is None:
+        return load
+    manifest = given.package.manifest
+    dates = manifest.dates
+    area = load.windows.size[0] * load.windows.size[1] / (manifest.window.size[0] * manifest.window.size[1])
+    return replace(
+        load,
+        bands=sum(len(each.bands) for each in manifest.inputs),
+        classes=sum(len(head.classes) for head in manifest.heads),
+        write_itemsize=max(4 if head.activation == "none" else 1 for head in manifest.heads),
+        times=max(1, _frame_count(config, given.scenes) - dates + 1),
+        gflop_per_window=None if manifest.gflop_per_window is None else manifest.gflop_per_window * area,
+        network_bytes=sum(file.bytes for file in manifest.files.values()),
+    )
+
+
+def _frame_count(config: TileConfig, scenes: tuple[Scene, ...]) -> int:
+    if not scenes:
+        return 1
+    from geowatch.read.frames import make_frames
+
+    return len(make_frames(scenes, order=config.imagery.composite))
+
+
+def _windows(asked: Asked, package: Package | None) -> WindowLattice | None:
+    if package is None:
+        overlap = 0.25 if asked.overlap is None else asked.overlap
+        return None if asked.window is None else WindowLattice.of((asked.window, asked.window), overlap)
+    rule = package.manifest.window
+    size = rule.size if asked.window is None else (asked.window, asked.window)
+    if not rule.accepts(size):
+        sizes = "only" if rule.fixed else f"multiples of {rule.multiple_of}, such as"
+        raise ConfigError(f"the network takes no windows of {size[0]} px", hint=f"{sizes} {rule.size[0]} px")
+    return WindowLattice.of(size, rule.overlap if asked.overlap is None else asked.overlap)
+
+
+def _rates(path: str | None) -> Rates:
+    if path is None:
+        return packaged_rates()
+    try:
+        return read_rates(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"the rates file {path} cannot be read: {error.strerror}", hint="check --rates"
+        ) from error
+
+
+def _refuse_another(store: Store, plan: Plan) -> None:
+    if not has_plan(store):
+        return
+    before = read_plan(store)
+    if before.id == plan.id:
+        return
+    old, new = _traits(before), _traits(plan)
+    differences = [f"{name} {old[name]} there, {new[name]} now" for name in old if old[name] != new[name]]
+    raise PlanMismatchError(
+        f"the run in {store.url} holds another plan: {'; '.join(differences) or 'the region has changed'}",
+        hint="give the options it was made with, or start another run with --run DIR",
+    )
+
+
+def _traits(plan: Plan) -> dict[str, str]:
+    first = plan.grids[0].lattice
+    return {
+        "region": plan.region.id if plan.region else "all of the images",
+        "grids": ", ".join(grid.id for grid in plan.grids),
+        "pixel": f"{first.step_x:g} x {abs(first.step_y):g}",
+        "phase": f"{first.phase_x:g}, {first.phase_y:g}",
+        "tile size": f"{plan.tile_px} px",
+        "tiles": f"{plan.tile_count:,}",
+        "bounds": "; ".join(str(grid.bounds.to_list()) for grid in plan.grids),
+    }
+
+
+def _write(
+    config: TileConfig,
+    asked: Asked,
+    given: _Given,
+    planned: tuple[Plan, Mapping[str, TileTable]],
+    events: Events,
+) -> None:
+    store = open_store(config.run)
+    plan, tables = planned
+    claim(store, asked)
+    write_plan(store, plan, tables)
+    if config.geojson:
+        write_geojson(store, plan, tables)
+    if given.package is not None and asked.model is not None:
+        from geowatch.stages.recipes import find_package
+
+        find_package(store, asked.model)
+        if given.scenes:
+            bind(store, _imagery(config, asked), plan.grids, given.region, given.bands, events)
+    record(store, made("tile", PLAN, config, figures={"plan": plan.id, "tiles": plan.tile_count}))
+
+
+def summary(plan: Plan) -> list[tuple[str, str]]:
+    """Return a plan as (label, value) pairs for people; what is not known yet is left out."""
+    cost = plan.estimate
+    sweeps = f"{cost.sweeps:,} sweeps of up to {plan.sweep_tiles[0]} x {plan.sweep_tiles[1]}"
+    rows: list[tuple[str, str | None]] = [
+        ("plan", plan.id),
+        ("region", plan.region.id if plan.region else "all of the images"),
+        *[("grid", _grid_line(plan, at)) for at in range(len(plan.grids))],
+        ("tiles", f"{cost.tiles:,} of {plan.tile_px} px, in {sweeps}"),
+        ("output", f"{cost.output_px / 1e6:,.1f} megapixels"),
+        ("windows", _known(cost.windows, "{:,}")),
+        ("redundancy", _known(cost.redundancy, "{:.2f} pixels computed for each pixel of output")),
+        ("reads", _bytes(cost.read_bytes, "decoded")),
+        ("writes", _bytes(cost.write_bytes, "before compression")),
+        ("memory", _bytes(cost.memory_bytes, "a worker")),
+        ("time", None if cost.seconds is None else f"{_duration(cost.seconds)} on one {cost.machine}"),
+        ("price", _known(cost.price, f"{{:,.2f}} {cost.currency}") if cost.price else None),
+    ]
+    return [(label, value) for label, value in rows if value is not None]
+
+
+def _grid_line(plan: Plan, at: int) -> str:
+    grid, tiles = plan.grids[at], plan.tiles[at]
+    height, width = grid.bounds.shape
+    pixel = f"{grid.lattice.step_x:g} x {abs(grid.lattice.step_y):g}"
+    return f"{grid.id}: {tiles.count:,} tiles, bounds of {height:,} x {width:,} px, pixels of {pixel}"
+
+
+def _known(value: float | None, form: str) -> str | None:
+    return None if value is None else form.format(value)
+
+
+def _bytes(size: int | None, what: str) -> str | None:
+    if size is None:
+        return None
+    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if size >= scale:
+            return f"{size / scale:,.1f} {unit} {what}"
+    return f"{size / 1e3:,.1f} kB {what}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
