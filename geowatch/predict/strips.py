@@ -108,8 +108,8 @@ def _mirrored(
     cols = reflect(box.x0, box.x1, extent.x0, extent.x1)
     source = PixelBox(int(rows.min()), int(cols.min()), int(rows.max()) + 1, int(cols.max()) + 1)
     patch = reader.read(source)
-    take = np.ix_(rows - source.y0, cols - source.x0)
-    return patch.values[(slice(None), *take)], patch.valid[take]
+    down, across = np.ix_(rows - source.y0, cols - source.x0)
+    return patch.values[:, down, across], patch.valid[down, across]
 
 
 def overlap(extents: Sequence[PixelBox]) -> PixelBox:

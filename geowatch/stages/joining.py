@@ -9,7 +9,7 @@ from geowatch.errors import DamagedError, PlanMismatchError
 from geowatch.predict.recipe import RECIPE, read_recipe
 from geowatch.stages.imagery import IMAGERY
 from geowatch.stages.recipes import PACKAGE
-from geowatch.stitch.heatmap import HEATMAP
+from geowatch.stitch.heatmap import HEATMAP, is_shard
 from geowatch.store.markers import is_done, markers_in, read_marker, write_marker
 from geowatch.store.plans import read_plan
 
@@ -63,14 +63,9 @@ def _check_same(store: Store, part: Store) -> None:
 
 def _adopt(store: Store, part: Store) -> None:
     """Take over a part's documents where this run has none of its own."""
-    metadata = [key for key in part.list(f"{HEATMAP}/") if not _is_shard(key)]
+    metadata = [key for key in part.list(f"{HEATMAP}/") if not is_shard(key)]
     for key in (*metadata, IMAGERY, PACKAGE, RECIPE):
         store.put_if_absent(key, part.get(key))
-
-
-def _is_shard(key: str) -> bool:
-    # Shards have four indices behind /c/, coordinates one.
-    return key.count("/", key.rfind("/c/") + 3) == 3 if "/c/" in key else False
 
 
 def _copy_tile(part: Store, store: Store, place: MarkerPlace, events: Events) -> int:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from geowatch.errors import GwError, InputError, InterruptedRunError
+from geowatch.errors import ConfigError, GwError, InputError, InterruptedRunError
 from geowatch.executors import LoopExecutor
 from geowatch.executors.dask import DaskExecutor
-from geowatch.grid.tiles import cut_sweeps, shard_of
+from geowatch.grid.sweeps import Sweeps, cut_sweeps, shard_of
 from geowatch.stages.context import Job, Session, open_session, run_job
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.imagery import ImageryConfig
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from geowatch.executors import Executor, Outcome
     from geowatch.grid.tiles import Tile
+    from geowatch.stages.sweeping import Figures
 
 __all__ = ["PredictConfig", "Predicted", "predict"]
 
@@ -100,53 +102,93 @@ def predict(config: PredictConfig, events: Events | None = None) -> Predicted:
     """
     events = events or Silent()
     session = open_session(config, events)
-    jobs, total, before = _jobs(config, session)
+    work = _work(config, session)
     result = Predicted(
         heatmap=f"{session.store.url}/{HEATMAP}", backend=session.recipe.backend.name, reason=session.reason,
-        tiles=total, done_before=before,
+        tiles=work.total, done_before=work.before,
     )  # fmt: skip
     if config.dry_run:
         return result
     session.publish()
     started = time.monotonic()
-    progress = _Progress(events, total, before)
-    failures = _failures(_executor(config, len(jobs)).run(run_job, jobs, progress))
+    progress = _Progress(events, work.total, work.before)
+    workers = _workers(config, work)
+    jobs = _divided(work.jobs, 2 * workers if workers > 1 else 1)
+    failures = _failures(_executor(config, workers).run(run_job, jobs, progress)) if jobs else []
     result.figures.update(progress.sums, seconds=time.monotonic() - started)
-    record(session.store, session.made("predict", HEATMAP, config, result.figures))
+    if jobs:
+        record(session.store, session.made("predict", HEATMAP, config, result.figures))
     _raise_failures(failures, events, len(jobs))
     return result
 
 
-def _jobs(config: PredictConfig, session: Session) -> tuple[list[Job], int, int]:
-    """Return the jobs of this share that are left, its number of tiles and how many of them are done."""
-    jobs: list[Job] = []
-    total = before = 0
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is left of this call's share."""
+
+    jobs: list[Job]
+    total: int
+    """Tiles of the share."""
+    before: int
+    """Tiles of it that are done."""
+
+
+def _work(config: PredictConfig, session: Session) -> _Work:
     index, shares = config.shard or (1, 1)
-    cores = _workers(config, None)
     marked = set(markers_in(session.store, session.recipe.digest))
+    jobs: list[Job] = []
+    total = left = 0
     for part in session.parts:
-        tables = {part.grid.id: session.tiles(part.grid.id)}
-        whole = tuple(cut_sweeps(tables, session.sweep_tiles, at_least=shares))
-        mine = {tile for sweep in shard_of(whole, index - 1, shares) for tile in sweep.tiles}
-        places = {tile: MarkerPlace(session.recipe.digest, tile, part.time) for tile in mine}
-        left = {t for t in mine if places[t] not in marked or not is_done(session.store, places[t])}
-        total, before = total + len(mine), before + len(mine) - len(left)
-        for sweep in cut_sweeps(tables, session.sweep_tiles, at_least=max(shares, cores * 2)):
-            if tiles := tuple(tile for tile in sweep.tiles if tile in left):
-                jobs.append(session.job(part, tiles))
-    return jobs, total, before
+        # What shares depend on is the plan and their number alone, so that machines agree without talking.
+        sweeps = cut_sweeps([session.tiles(part.grid.id)], session.sweep_tiles, at_least=shares)
+        share = _share(sweeps, index, shares)
+        rest = share.without(partial(_is_finished, session, marked, part.time))
+        total, left = total + share.tile_count, left + rest.tile_count
+        if config.in_memory:
+            tiles = tuple(tile for sweep in rest for tile in sweep.tiles)
+            jobs += [session.job(part, tiles)] if tiles else []
+        else:
+            jobs += [session.job(part, sweep.tiles) for sweep in rest]
+    return _Work(jobs, total, total - left)
 
 
-def _workers(config: PredictConfig, jobs: int | None) -> int:
+def _share(sweeps: Sweeps, index: int, shares: int) -> Sweeps:
+    if not 1 <= index <= shares:
+        raise ConfigError(f"there is no share {index} of {shares}", hint=f"shares count from 1/{shares} to {shares}/{shares}")
+    share = shard_of(sweeps, index - 1, shares)
+    assert isinstance(share, Sweeps)
+    return share
+
+
+def _is_finished(session: Session, marked: set[MarkerPlace], time: int, tile: Tile) -> bool:
+    place = MarkerPlace(session.recipe.digest, tile, time)
+    return place in marked and is_done(session.store, place)
+
+
+def _workers(config: PredictConfig, work: _Work) -> int:
+    """Return how many processes: as asked, else one a core where every one gets some tiles."""
     if config.workers is not None:
         return max(1, config.workers)
-    cores = len(os.sched_getaffinity(0))
-    return cores if jobs is None else min(cores, max(1, jobs // 2))
+    if config.in_memory:
+        return 1
+    return max(1, min(len(os.sched_getaffinity(0)), (work.total - work.before) // 4))
 
 
-def _executor(config: PredictConfig, jobs: int) -> Executor:
-    workers = _workers(config, jobs)
-    if config.scheduler is None and (workers == 1 or jobs <= 1 or config.in_memory):
+def _divided(jobs: list[Job], parts: int) -> list[Job]:
+    """Halve the largest jobs until there are ``parts``; cutting elsewhere changes no value."""
+    jobs = list(jobs)
+    while jobs and len(jobs) < parts:
+        largest = max(range(len(jobs)), key=lambda k: len(jobs[k].tiles))
+        tiles = jobs[largest].tiles
+        if len(tiles) < 2:
+            break
+        half = len(tiles) // 2
+        jobs[largest : largest + 1] = [replace(jobs[largest], tiles=t) for t in (tiles[:half], tiles[half:])]
+    return jobs
+
+
+def _executor(config: PredictConfig, workers: int) -> Executor:
+    if config.scheduler is None and workers == 1:
         return LoopExecutor()
     return DaskExecutor(workers, config.scheduler)
 
@@ -161,7 +203,7 @@ class _Progress:
         self.sums: Counter[str] = Counter()
 
     def report(self, **figures: float) -> None:
-        self.sums.update(figures)  # type: ignore[arg-type]  # Counter adds floats as well
+        self.sums.update(figures)
         done = self._before + self.sums["tiles"]
         self._events.progress("predict", done, self._total, bytes=self.sums["read_bytes"], windows=self.sums["windows"])
 
@@ -169,7 +211,7 @@ class _Progress:
         return self._events.stopping()
 
 
-def _failures(outcomes: Iterator[Outcome[Job, None]]) -> list[tuple[Job, GwError]]:
+def _failures(outcomes: Iterator[Outcome[Job, Figures]]) -> list[tuple[Job, GwError]]:
     return [(outcome.job, outcome.error) for outcome in outcomes if outcome.error is not None]
 
 

@@ -31,12 +31,13 @@ PACKAGE = "package.json"
 def find_package(store: Store, path: str | None) -> Package:
     """Return the package at ``path``, or the one that the run uses already."""
     noted = json.loads(store.get(PACKAGE)) if store.size(PACKAGE) is not None else None
-    if path is None and noted is None:
+    where = path or (noted["path"] if noted else None)
+    if where is None:
         raise PackageError("this run has no model yet", hint="give a package with --model")
-    package = load_package(path or noted["path"])
+    package = load_package(where)
     if noted is not None and noted["digest"] != package.digest:
         raise PlanMismatchError(
-            f"the run uses package {noted['digest'][:12]}, {path or noted['path']} is {package.digest[:12]}",
+            f"the run uses package {noted['digest'][:12]}, {where} is {package.digest[:12]}",
             hint="start another run with --run",
         )
     note = {"path": str(package.path), "name": package.manifest.name, "digest": package.digest}

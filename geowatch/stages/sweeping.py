@@ -91,6 +91,7 @@ class Sweeper:
             while pending:
                 pending.pop().result()
         figures.read_bytes = sum(reader.bytes_read for reader in self.look.readers) - before
+        self.watch(figures)
         return figures
 
     def run_in_memory(self, tiles: tuple[Tile, ...]) -> Figures:
@@ -121,7 +122,7 @@ class Sweeper:
             marker = publish_core(self.store, self.layout, core, self.time, self.recipe)
             figures.tiles += 1
             figures.valid_px += marker.valid_px
-            figures.write_bytes += sum(stored.bytes for stored in marker.objects)
+            figures.write_bytes += sum(stored.size_bytes for stored in marker.objects)
         self.watch(figures)
 
     def _core_rows(self, tiles: tuple[Tile, ...], figures: Figures) -> Iterator[list[Core]]:

@@ -14,6 +14,7 @@ import shapely
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     from geowatch.grid.lattice import PixelBox
     from geowatch.grid.plan import Grid
@@ -49,14 +50,14 @@ class Cover:
             return np.ones(block.shape, bool)
         if not outline.intersects(frame):
             return np.zeros(block.shape, bool)
-        return self._burn(block)
+        return self._burn(outline, block)
 
-    def _burn(self, block: PixelBox) -> NDArray[np.bool_]:
+    def _burn(self, outline: BaseGeometry, block: PixelBox) -> NDArray[np.bool_]:
         from rasterio.features import geometry_mask
 
         lattice = self._grid.lattice
         # Clipping keeps a country's outline from being walked for every block.
-        near = shapely.clip_by_rect(self._grid.cover, *lattice.bounds(block.pad(COVER_BLOCK_PX)))
+        near = shapely.clip_by_rect(outline, *lattice.bounds(block.pad(COVER_BLOCK_PX)))
         if near.is_empty:
             return np.zeros(block.shape, bool)
         inside: NDArray[np.bool_] = geometry_mask(

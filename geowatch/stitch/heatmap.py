@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from geowatch.grid.tiles import Tile
     from geowatch.store import Store
 
-__all__ = ["HEATMAP", "HeadLayout", "HeatmapLayout"]
+__all__ = ["HEATMAP", "HeadLayout", "HeatmapLayout", "is_shard"]
 
 #: Key of the heatmap in a run folder.
 HEATMAP = "heatmap.zarr"
@@ -98,7 +98,7 @@ class HeatmapLayout:
 
         tile, chunk, stored = self.grid.tile_px, inner_chunk_px(self.grid.tile_px), head.quantiser
         planes = len(head.classes)
-        attributes: dict[str, object] = {
+        attributes: dict[str, Any] = {
             "long_name": f"scores of {head.name}",
             "grid_mapping": "spatial_ref",
             "coordinates": "spatial_ref",
@@ -133,13 +133,18 @@ class HeatmapLayout:
             if axis not in group:
                 names = group.create_array(axis, shape=(len(head.classes),), dtype="str", dimension_names=[axis])
                 names[:] = np.array(head.classes, dtype=object)
-        attributes: dict[str, object] = {"GeoTransform": " ".join(repr(v) for v in affine.to_gdal())}
+        attributes: dict[str, Any] = {"GeoTransform": " ".join(repr(v) for v in affine.to_gdal())}
         if lattice.crs is not None:
             from pyproj import CRS
 
             crs = CRS.from_user_input(lattice.crs)
             attributes |= {"crs_wkt": crs.to_wkt(), "spatial_ref": crs.to_wkt()}
         group.create_array("spatial_ref", shape=(), dtype="int64", attributes=attributes)
+
+
+def is_shard(key: str) -> bool:
+    """Whether a key of a heatmap is a tile's shard: four indices stand behind ``/c/``, coordinates have one."""
+    return "/c/" in key and key.rpartition("/c/")[2].count("/") == 3
 
 
 def _class_axis(head: HeadLayout, heads: tuple[HeadLayout, ...]) -> str:
@@ -149,7 +154,7 @@ def _class_axis(head: HeadLayout, heads: tuple[HeadLayout, ...]) -> str:
 
 
 def _coordinate(
-    group: zarr.Group, name: str, values: np.ndarray[tuple[int], np.dtype[np.generic]], attributes: dict[str, object]
+    group: zarr.Group, name: str, values: np.ndarray[tuple[int], np.dtype[np.generic]], attributes: dict[str, Any]
 ) -> None:
     array = group.create_array(
         name, shape=values.shape, chunks=values.shape, dtype=values.dtype, dimension_names=[name], attributes=attributes

@@ -42,7 +42,7 @@ def class_map(head: HeadLayout, stored: NDArray[np.generic]) -> NDArray[np.uint8
     The largest score wins, among equals the first class. Of a multi-label head it must reach one half.
     """
     empty = head.quantiser.is_fill(stored[0])
-    best = np.argmax(stored, axis=0).astype(np.uint8)
+    best: NDArray[np.uint8] = np.argmax(stored, axis=0).astype(np.uint8)
     if head.activation == "sigmoid":
         highest = head.quantiser.decode(stored).max(axis=0, where=~empty, initial=0.0)
         best = np.where(highest >= PRESENT, best + 1, 0).astype(np.uint8)

@@ -35,7 +35,7 @@ class Mosaic:
     def is_there(self, tile: Tile, time: int) -> bool:
         """Whether the tile is finished and its objects are in place."""
         marker = read_marker(self.store, MarkerPlace(self.recipe, tile, time))
-        return marker is not None and all(self.store.size(o.key) == o.bytes for o in marker.objects)
+        return marker is not None and all(self.store.size(o.key) == o.size_bytes for o in marker.objects)
 
     def core(self, tile: Tile, time: int, head: HeadLayout) -> NDArray[np.generic]:
         """Return stored values of a tile's core, shape (K, tile_px, tile_px); absent shards are fill.
@@ -56,4 +56,5 @@ class Mosaic:
                     hint="gw verify --repair, then gw predict, make the tile again",
                 )
             decode_shard(content, core, inner_chunk_px(size))
-        return core[0]
+        first: NDArray[np.generic] = core[0]
+        return first

@@ -33,7 +33,7 @@ class StoredObject(BaseModel):
 
     key: str
     """Key in the run's store."""
-    bytes: int
+    size_bytes: int
     """Size."""
     sha256: str
     """Digest of the content, hex."""
@@ -41,7 +41,7 @@ class StoredObject(BaseModel):
     @classmethod
     def of(cls, key: str, content: bytes) -> StoredObject:
         """Describe ``content``."""
-        return cls(key=key, bytes=len(content), sha256=sha256(content).hexdigest())
+        return cls(key=key, size_bytes=len(content), sha256=sha256(content).hexdigest())
 
 
 class Marker(BaseModel):
@@ -101,7 +101,7 @@ def read_marker(store: Store, place: MarkerPlace) -> Marker | None:
 def is_done(store: Store, place: MarkerPlace) -> bool:
     """Whether the marker is valid and each object that it lists is there with its size."""
     marker = read_marker(store, place)
-    return marker is not None and all(store.size(o.key) == o.bytes for o in marker.objects)
+    return marker is not None and all(store.size(o.key) == o.size_bytes for o in marker.objects)
 
 
 def markers_in(store: Store, recipe: str) -> Iterator[MarkerPlace]:

@@ -1,0 +1,93 @@
+"""Clean: what a run folder holds that nobody needs."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geowatch.errors import InputError
+from geowatch.predict.recipe import read_recipe
+from geowatch.stitch.heatmap import HEATMAP, is_shard
+from geowatch.store import LocalStore, open_store
+from geowatch.store.markers import FOLDER, markers_in, read_marker
+
+if TYPE_CHECKING:
+    from geowatch.store import Store
+
+__all__ = ["CleanConfig", "Cleaned", "clean"]
+
+
+@dataclass(frozen=True)
+class CleanConfig:
+    """What clean is asked for."""
+
+    run: str = "gw-run"
+    """Run folder."""
+    dry_run: bool = False
+    """Say what would go, remove nothing."""
+    heatmap: bool = False
+    """Remove heatmap and markers as well, once the maps are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What went, or would go."""
+
+    paths: tuple[str, ...]
+    """What was removed."""
+    bytes: int
+    """How much that was."""
+
+
+def clean(config: CleanConfig) -> Cleaned:
+    """Remove what killed processes left behind: unfinished files, and objects that no marker lists.
+
+    No predict may be running on the run: what it has not finished looks abandoned.
+
+    Raises:
+        InputError: where the folder is no run, or its maps are not made and ``heatmap`` is asked for.
+    """
+    store = open_store(config.run)
+    if store.size("plan/plan.json") is None:
+        raise InputError(f"{store.url} is no run folder: it has no plan", hint="name the run with --run")
+    paths, size = _unfinished(store, config.dry_run)
+    for key in _doomed(store, config):
+        paths.append(key)
+        size += store.size(key) or 0
+        if not config.dry_run:
+            store.delete(key)
+    return Cleaned(tuple(paths), size)
+
+
+def _unfinished(store: Store, dry_run: bool) -> tuple[list[str], int]:
+    found = list(store.unfinished()) if isinstance(store, LocalStore) else []
+    for path, _ in found:
+        if not dry_run:
+            _remove(path)
+    return [str(path) for path, _ in found], sum(size for _, size in found)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _doomed(store: Store, config: CleanConfig) -> list[str]:
+    """Return the keys of objects that no marker needs."""
+    if config.heatmap:
+        if store.size("coverage.json") is None:
+            raise InputError(f"the maps of {store.url} are not made yet", hint="run gw stitch first")
+        return [*store.list(f"{HEATMAP}/"), *store.list(f"{FOLDER}/")]
+    recipe = read_recipe(store)
+    if recipe is None:
+        return []
+    listed: set[str] = set()
+    for place in markers_in(store, recipe.digest):
+        marker = read_marker(store, place)
+        listed |= {o.key for o in marker.objects} if marker else set()
+    return [key for key in store.list(f"{HEATMAP}/") if is_shard(key) and key not in listed]
+

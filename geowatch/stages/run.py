@@ -1,0 +1,54 @@
+"""Run: tile, predict and stitch in one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from geowatch.stages.events import Events, Silent
+from geowatch.stages.predict import PredictConfig, predict
+from geowatch.stages.stitch import StitchConfig, stitch
+from geowatch.stages.tile import TileConfig, tile
+
+if TYPE_CHECKING:
+    from geowatch.stages.predict import Predicted
+    from geowatch.stages.stitch import Stitched
+
+__all__ = ["Ran", "RunConfig", "run"]
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What the whole line is asked for; the stages' ``run`` folders are the tile stage's."""
+
+    tile: TileConfig = field(default_factory=TileConfig)
+    """Region, grid and tiles."""
+    predict: PredictConfig = field(default_factory=PredictConfig)
+    """Imagery, model and numerics."""
+    stitch: StitchConfig = field(default_factory=StitchConfig)
+    """Deliverables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What the stages did."""
+
+    predicted: Predicted
+    """What predict did."""
+    stitched: Stitched | None
+    """What stitch made; None for a dry run."""
+
+
+def run(config: RunConfig, events: Events | None = None) -> Ran:
+    """Go from a region to maps. Finished parts of an earlier call are not done again.
+
+    Raises:
+        GwError: whatever a stage raises; the same call resumes.
+    """
+    events = events or Silent()
+    folder = config.tile.run
+    tile(config.tile, events)
+    predicted = predict(replace(config.predict, run=folder), events)
+    if config.predict.dry_run:
+        return Ran(predicted, None)
+    return Ran(predicted, stitch(replace(config.stitch, run=folder), events))
