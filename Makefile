@@ -28,14 +28,14 @@ $(VENV)/bin/python:
 
 $(VENV)/.gw-demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "make: installing gw with what it needs to predict and to show maps (some minutes the first time)"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[view]'
+	@$(PIP) install -qq --constraint constraints.txt --editable '.[view]'
 	@echo "make: installing the demo's network (the wheel ukis-csmask, Apache-2.0)"
-	@$(PIP) install --quiet --no-deps 'ukis-csmask==1.0.0'
+	@$(PIP) install -qq --no-deps 'ukis-csmask==1.0.0'
 	@touch $@
 
 $(VENV)/.gw-dev: pyproject.toml constraints.txt $(VENV)/.gw-demo
 	@echo "make: installing what the checks need"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,view]'
+	@$(PIP) install -qq --constraint constraints.txt --editable '.[dev,view]'
 	@touch $@
 
 demo: $(VENV)/.gw-demo ## map the clouds of a real scene, from nothing

@@ -25,7 +25,7 @@ _MODULES = {
     "tile": "TileConfig",
     "verify": "VerifyConfig",
 }
-_MODEL = ("import_model", "package_model", "show_model", "verify_model")
+_MODEL = ("ImportConfig", "PackageConfig", "import_model", "package_model", "show_model", "verify_model")
 _MODULE_OF = {name: name for name in _MODULES} | {name: module for module, name in _MODULES.items()}
 _MODULE_OF |= dict.fromkeys(_MODEL, "model")
 

@@ -123,7 +123,17 @@ def _plain(value: object, hint: Any, key: str) -> object:  # noqa: ANN401
         return _READERS[hint](value, key)
     if isinstance(hint, type) and isinstance(value, hint):
         return value
+    if isinstance(value, Mapping) and hasattr(hint, "model_validate"):
+        return _to_document(value, hint)
     raise MismatchError(f"a {getattr(hint, '__name__', hint)}")
+
+
+def _to_document(value: Mapping[str, object], model: Any) -> object:  # noqa: ANN401
+    """Validate a document of pydantic's, whose errors are of many lines."""
+    try:
+        return model.model_validate(value)
+    except ValueError as problem:
+        raise MismatchError(f"a {model.__name__}: {' '.join(str(problem).split())}") from problem
 
 
 def _to_bool(value: object, _key: str) -> bool:

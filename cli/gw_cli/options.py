@@ -13,9 +13,21 @@ from typing import Any, TypeVar
 import click
 
 from gw_cli.session import Session
-from gw_cli.values import BYTES, COUNT, DATE, NAMES, OVERLAP, SHARD, SHARE, is_share
+from gw_cli.values import (
+    BYTES,
+    COUNT,
+    DATE,
+    FLOATS,
+    NAMES,
+    OVERLAP,
+    PAIR,
+    SHARD,
+    SHARE,
+    SIZE_PX,
+    is_share,
+)
 
-__all__ = ["BACKENDS", "BARE", "combine", "common", "flag", "option"]
+__all__ = ["BACKENDS", "BARE", "COUNT", "combine", "common", "flag", "option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -113,7 +125,7 @@ selection = combine(date, latest, max_cloud)
 
 sensor = option("--sensor", metavar="NAME", help="Sensor, where the files do not say it, such as sentinel-2.")
 bands = option(
-    "--bands", type=NAMES, help="Common names of a file's bands in their order, such as blue,green,red."
+    "--bands", type=NAMES, help="Common names of the bands in their order, such as blue,green,red."
 )
 scale = option("--scale", type=float, help="Physical value of one digital number; wins over the files.")
 offset = option("--offset", type=float, help="Physical value of digital number 0; wins over the files.")
@@ -196,3 +208,67 @@ require_coverage = option(
     help="Fail where less of the region has imagery; alone, where any of it has none.",
 )
 allow_gaps = flag("--allow-gaps", help="Finish although tiles are missing; coverage.json lists them.")
+coverage = combine(require_coverage, allow_gaps)
+"""Which holes are allowed."""
+pictures = combine(
+    flag("--probability/--no-probability", help="Write the scores of each class too.  [default: true]"),
+    flag("--quicklook/--no-quicklook", help="Draw quicklook.png.  [default: true]"),
+)
+"""What is made beside the map."""
+
+region = click.argument("region", required=False, type=click.Path())
+grid = combine(
+    option(
+        "--resolution",
+        type=float,
+        metavar="UNITS",
+        help="Side of a pixel in units of the CRS: metres in UTM.",
+    ),
+    option("--crs", help="CRS of the grid, such as EPSG:32618. Left out: that of the images, else UTM."),
+    option("--origin", type=PAIR, metavar="Y,X", help="A corner of some pixel, in units of the CRS."),
+    option("--tile-size", type=COUNT, metavar="PX", help="Side of a tile in pixels. Left out: 2048."),
+)
+"""Where the pixels are."""
+prices = combine(
+    option("--rates", metavar="FILE", help="JSON file with speeds and prices of machines."),
+    option("--machine", metavar="NAME", help="Machine of the rates that time and price are for."),
+)
+"""What the estimate is made with."""
+geojson = flag("--geojson", help="Write plan/tiles.geojson as well.")
+
+output = option("-o", "--output", metavar="DIR", help="Folder of the package to make.")
+described = combine(
+    bands,
+    option("--classes", type=NAMES, help="Classes in the order of the network's output."),
+    option("--window", type=SIZE_PX, help="Window in pixels: 256, or 256x320 (height x width)."),
+    option("--dates", type=COUNT, help="Dates that the network sees at once.  [default: 1]"),
+    option("--mean", type=FLOATS, help="Mean of each channel, subtracted after the steps."),
+    option("--std", type=FLOATS, help="Standard deviation of each channel, divided by."),
+    option("--scale", type=float, help="First step: multiply physical values by this.  [default: 1.0]"),
+    option("--offset", type=float, help="Second step: add this.  [default: 0.0]"),
+    option("--clip", type=PAIR, metavar="LOW,HIGH", help="Third step: limit to this range."),
+    flag("--log1p", help="Fourth step: natural logarithm of 1 + x."),
+    option("--indices", type=NAMES, help="Last step: append these indices, such as ndvi,nbr."),
+    option(
+        "--layout", type=click.Choice(["auto", "NCHW", "NHWC"]), help="Order of the axes.  [default: auto]"
+    ),
+    option("--output-tensor", metavar="NAME", help="Output to use, where the graph has several."),
+    option(
+        "--activation",
+        type=click.Choice(["auto", "softmax", "sigmoid", "binary", "none", "labels"]),
+        help="How output becomes probabilities; auto runs the network to find it.  [default: auto]",
+    ),
+    option("--colors", type=NAMES, metavar="#RRGGBB,...", help="Colour of each class on maps."),
+    overlap,
+    blend,
+    option("--resolution", type=float, metavar="M", help="Metres a pixel that the network was trained for."),
+    option("--name", help="Name of the model. Left out: the file's."),
+    option("--version", metavar="TEXT", help="The model's own version.  [default: 1]"),
+    option("--license", metavar="SPDX", help="Licence of the weights."),
+    option("--description", metavar="TEXT", help="One paragraph for people."),
+    option(
+        "--spec", metavar="FILE", help="YAML file with `inputs` and `heads` in full, for several of them."
+    ),
+    option("--max-bytes", type=BYTES, help="Largest file that is taken."),
+)
+"""What a network takes and gives, as far as its file does not say so."""

@@ -65,6 +65,12 @@ class Session:
         for path in [what] if isinstance(what, str | Path) else what:
             self.events.result(str(path))
 
+    def table(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Print labels and values in two columns."""
+        pairs = list(rows)
+        width = max(len(label) for label, _ in pairs)
+        self.made(f"{label:<{width}}  {value}" for label, value in pairs)
+
     def close(self) -> None:
         """Take the bar off the terminal."""
         if self._reporter is not None:

@@ -15,8 +15,10 @@ __all__ = [
     "FLOATS",
     "NAMES",
     "OVERLAP",
+    "PAIR",
     "SHARD",
     "SHARE",
+    "SIZE_PX",
     "is_share",
     "parse_bytes",
 ]
@@ -46,6 +48,21 @@ def parse_bytes(text: str) -> int:
         raise ValueError(f"'{text}' is not a size such as 2GB or 512MiB")
     number, unit = match.groups()
     return round(float(number) * _UNITS[(unit or "").lower()])
+
+
+def _size_px(text: str) -> tuple[int, int]:
+    height, _, width = text.lower().partition("x")
+    if not height.isdigit() or not (width or height).isdigit() or int(height) * int(width or height) == 0:
+        raise ValueError(f"'{text}' is not a size in pixels such as 256 or 256x320 (height x width)")
+    return int(height), int(width or height)
+
+
+def _pair(text: str) -> tuple[float, float]:
+    try:
+        first, second = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"'{text}' is not two numbers such as 0,1") from None
+    return first, second
 
 
 def _overlap(text: str) -> float:
@@ -135,6 +152,8 @@ COUNT = _Value("n", _count)
 DATE = _Value("YYYY-MM-DD", _date)
 BYTES = _Value("size", parse_bytes)
 OVERLAP = _Value("px|share", _overlap)
+PAIR = _Value("x,y", _pair)
+SIZE_PX = _Value("px", _size_px)
 SHARD = _Value("i/n", _shard)
 SHARE = _Value("share", _share)
 NAMES = _Value("a,b,...", _names)

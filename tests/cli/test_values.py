@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from gw_cli.values import BYTES, COUNT, DATE, FLOATS, NAMES, OVERLAP, SHARD, SHARE
+from gw_cli.values import BYTES, COUNT, DATE, FLOATS, NAMES, OVERLAP, PAIR, SHARD, SHARE, SIZE_PX
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,9 @@ from gw_cli.values import BYTES, COUNT, DATE, FLOATS, NAMES, OVERLAP, SHARD, SHA
         (OVERLAP, "25%", 0.25),
         (OVERLAP, "0", 0.0),
         (COUNT, "8", 8),
+        (SIZE_PX, "256", (256, 256)),
+        (SIZE_PX, "256x320", (256, 320)),
+        (PAIR, "0,1.5", (0.0, 1.5)),
         (SHARD, "1/4", (1, 4)),
         (SHARD, "4/4", (4, 4)),
         (SHARE, "0.9", 0.9),
@@ -43,6 +46,10 @@ def test_reads(kind, text, value):
         (OVERLAP, "64.5"),
         (OVERLAP, "100%"),
         (COUNT, "0"),
+        (SIZE_PX, "0"),
+        (SIZE_PX, "-3"),
+        (PAIR, "1"),
+        (PAIR, "1,2,3"),
         (COUNT, "-1"),
         (SHARD, "5/4"),
         (SHARE, "101%"),

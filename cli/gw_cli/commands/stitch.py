@@ -20,10 +20,8 @@ from gw_cli.session import Session
 )
 @click.argument("parts", nargs=-1, metavar="[PART]...")
 @options.run
-@options.require_coverage
-@options.allow_gaps
-@options.flag("--probability/--no-probability", help="Write the scores of each class too.  [default: true]")
-@options.flag("--quicklook/--no-quicklook", help="Draw quicklook.png.  [default: true]")
+@options.coverage
+@options.pictures
 @options.fsync
 @options.common
 @click.pass_context

@@ -1,0 +1,57 @@
+"""``gw model show``: what a package holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gw_cli import options
+from gw_cli.lazy import command as gw_command
+from gw_cli.progress import in_bytes
+from gw_cli.session import Session
+
+if TYPE_CHECKING:
+    from geowatch.stages.model import ModelSummary
+
+
+@gw_command(
+    "show",
+    examples="""
+    gw model show pkg/
+    gw model show pkg/ --json
+    """,
+)
+@click.argument("package", type=click.Path())
+@options.as_json
+@options.log_json
+@options.debug
+@click.pass_obj
+def command(session: Session, package: str, as_json: bool) -> None:
+    """Show what a package holds."""
+    from geowatch.stages.model import show_model
+
+    found = show_model(Path(package))
+    if as_json:
+        session.made(json.dumps(found.manifest.model_dump(mode="json"), indent=1))
+    else:
+        session.table(_rows(found))
+
+
+def _rows(found: ModelSummary) -> list[tuple[str, str]]:
+    manifest = found.manifest
+    window = manifest.window
+    size = " x ".join(str(side) for side in window.size)
+    sizes = "only" if window.fixed else f"or other multiples of {window.multiple_of}"
+    return [
+        ("name", f"{manifest.name} {manifest.version}"),
+        ("license", manifest.license or "not given"),
+        ("digest", found.digest),
+        *[("input", f"{each.name}: {', '.join(each.bands)} of date {each.date}") for each in manifest.inputs],
+        *[("head", f"{each.name}: {', '.join(each.classes)} ({each.activation})") for each in manifest.heads],
+        ("window", f"{size} px {sizes}, overlap {window.overlap:g}, {window.blend}"),
+        ("backends", ", ".join(found.backends) or "none on this machine"),
+        ("files", f"{len(manifest.files)}, {in_bytes(found.total_bytes)}"),
+    ]
