@@ -30,6 +30,8 @@ def check_inputs(manifest: Manifest, inputs: Mapping[str, NDArray[np.float32]]) 
     if set(inputs) != set(names):
         raise BackendError(f"got inputs {sorted(inputs)}; {manifest.name} takes {sorted(names)}")
     n = next(iter(inputs.values())).shape[0]
+    if n == 0:
+        raise BackendError(f"there are no windows for {manifest.name}")
     for spec in manifest.inputs:
         shape, dtype = inputs[spec.name].shape, inputs[spec.name].dtype
         if len(shape) != 4 or shape[:2] != (n, len(spec.channels)) or not manifest.window.accepts(shape[2:]):

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EagerBackend"]
 
+#: Torch picks other kernels for one window than for several, and small networks were seen to give other bytes. One
+#: window at a time is the same by construction, and on a CPU no slower: its features stay in the cache.
+DEFAULT_BATCH = 1
+
 
 class EagerBackend:
     """Runs a registry network as it stands; implements `Backend`."""
@@ -42,7 +46,7 @@ class EagerBackend:
             precision="fp32",
             device=cpu_class(),
             threads=threads,
-            fixed_batch=package.manifest.batch or fixed_batch,
+            fixed_batch=package.manifest.batch or fixed_batch or DEFAULT_BATCH,
         )
 
     @property
