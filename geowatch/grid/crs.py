@@ -176,7 +176,7 @@ def project(region: Area, crs: str, resolution: float) -> Area:
     _refuse_elsewhere(region, crs, transformer)
     parts = np.asarray(shapely.get_parts(region))
     projected = [_project_polygon(part, crs, transformer, EDGE_ERROR_PX * resolution) for part in parts]
-    united = _polygons(shapely.union_all(projected, grid_size=ROUNDING_PX * resolution))
+    united = _polygons(shapely.set_precision(shapely.union_all(projected), ROUNDING_PX * resolution))
     if united is None:
         raise RegionError(
             f"the region is smaller than {ROUNDING_PX:g} of a pixel of {resolution:g} {units_of(crs)}",
