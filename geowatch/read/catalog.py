@@ -1,20 +1,33 @@
-"""The catalog: from paths, folders, globs and documents to scenes."""
+"""The catalog: from paths, folders, globs and documents to scenes.
+
+A folder is walked. A SAFE folder, a Landsat folder with its MTL file and a folder with STAC items are read as
+such; all other images are grouped by their names. What is no image by content is passed over, unless its name
+says image.
+"""
 
 from __future__ import annotations
 
 import glob
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geowatch.errors import ImageryError
+from geowatch.read.build import Found
 from geowatch.read.files import group_files, scene_of_files
+from geowatch.read.identify import IMAGE_SUFFIXES, sniff_file
+from geowatch.read.landsat import mtl_files, scene_of_mtl
+from geowatch.read.metadata import read_json
 from geowatch.read.options import SceneOptions
+from geowatch.read.safe import safe_document, scenes_of_safe
 from geowatch.read.scene import Scene
+from geowatch.read.stac import is_stac, scenes_of_stac
 
 __all__ = ["Catalog", "SceneOptions", "find_scenes"]
 
-_SUFFIXES = {".tif", ".tiff", ".gtif", ".jp2", ".j2k", ".png", ".jpg", ".jpeg", ".vrt"}
+#: Files that belong to an image, and are images by content.
+_SIDECARS = {".ovr", ".msk", ".aux"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +35,123 @@ class Catalog:
     """Scenes that were found."""
 
     scenes: tuple[Scene, ...]
-    """All scenes, in the order of their names."""
+    """All scenes, in the order of the sources and of their names."""
     notes: tuple[str, ...]
     """What a user should know about them."""
 
 
 def find_scenes(sources: Sequence[str | Path], options: SceneOptions | None = None) -> Catalog:
-    """Return the scenes that ``sources`` hold: files, folders, globs.
+    """Return the scenes that ``sources`` hold.
+
+    Args:
+        sources: image files, folders, globs, STAC JSON files, metadata files of products. Where scenes
+        overlap,
+            those of an earlier folder lie on top; loose files are one source.
+        options: what the files do not say.
 
     Raises:
         ImageryError: a source is not there, or holds no images.
         CorruptImageError: a file is damaged.
     """
     options = options or SceneOptions()
-    paths = [p for source in sources for p in _paths(source)]
-    found = [scene_of_files(key, files, options) for key, files in group_files(paths).items()]
+    paths = [p for source in sources for p in _expand(source)]
+    loose = [p for p in paths if p.is_file() and not _is_document(p)]
+    found: list[Found] = []
+    for priority, path in enumerate(paths):
+        if path == (loose[0] if loose else None):
+            found += _with_priority(_grouped(loose, options), priority)
+        elif path not in loose:
+            found += _with_priority(_of_source(path, options), priority)
     if not found:
-        raise ImageryError("no images were given", hint="give files or folders with --images")
-    return Catalog(tuple(f.scene for f in found), tuple(n for f in found for n in f.notes))
+        raise ImageryError(
+            f"no images are in {', '.join(repr(str(s)) for s in sources) or 'no sources'}",
+            hint="give files, folders or STAC items; gw reads GeoTIFF, COG, JPEG 2000, VRT, PNG and JPEG",
+        )
+    return Catalog(_named_apart(_once(found)), _notes(found))
 
 
-def _paths(source: str | Path) -> Iterator[Path]:
+def _expand(source: str | Path) -> list[Path]:
     path = Path(source)
+    if path.exists():
+        return [path]
+    matches = [Path(p) for p in sorted(glob.glob(str(source), recursive=True))]  # noqa: PTH207
+    if not matches:
+        raise ImageryError(f"'{source}' is not there", hint="check the path; a glob must match something")
+    return matches
+
+
+def _is_document(path: Path) -> bool:
+    return (
+        path.suffix.lower() == ".json" or path.name.endswith("_MTL.txt") or safe_document(path.parent) == path
+    )
+
+
+def _of_source(path: Path, options: SceneOptions) -> Iterator[Found]:
     if path.is_dir():
-        yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
-    elif path.exists():
-        yield path
+        yield from _of_folder(path, options, path)
+    elif path.name.endswith("_MTL.txt"):
+        yield scene_of_mtl(path, options)
+    elif path.suffix.lower() == ".json":
+        yield from scenes_of_stac(path, options)
     else:
-        yield from (Path(p) for p in sorted(glob.glob(str(source), recursive=True)))  # noqa: PTH207 - absolute patterns
+        yield from scenes_of_safe(path, options)
+
+
+def _of_folder(folder: Path, options: SceneOptions, root: Path) -> Iterator[Found]:
+    document = safe_document(folder)
+    if document is not None:
+        yield from scenes_of_safe(document, options)
+        return
+    documents = mtl_files(folder)
+    items = [] if documents else [p for p in sorted(folder.glob("*.json")) if is_stac(read_json(p))]
+    for mtl in documents:
+        yield scene_of_mtl(mtl, options)
+    for item in items:
+        yield from scenes_of_stac(item, options, (root,))
+    entries = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
+    if not (documents or items):
+        yield from _grouped([p for p in entries if p.is_file() and _is_image(p)], options)
+        for inner in entries:
+            if inner.is_dir():
+                yield from _of_folder(inner, options, root)
+
+
+def _is_image(path: Path) -> bool:
+    if path.suffix.lower() in _SIDECARS:
+        return False
+    return path.suffix.lower() in IMAGE_SUFFIXES or sniff_file(path) is not None
+
+
+def _grouped(paths: Sequence[Path], options: SceneOptions) -> Iterator[Found]:
+    for key, files in group_files(paths).items():
+        yield scene_of_files(key, files, options)
+
+
+def _with_priority(found: Iterator[Found], priority: int) -> list[Found]:
+    return [replace(f, scene=replace(f.scene, priority=priority)) for f in found]
+
+
+def _once(found: Sequence[Found]) -> list[Scene]:
+    """Return scenes without those that are given twice, such as by a folder and a file in it."""
+    kept: dict[tuple[str, ...], Scene] = {}
+    for scene in (f.scene for f in found):
+        kept.setdefault((scene.id, *sorted(f"{b.uri}:{b.index}" for b in scene.bands)), scene)
+    return list(kept.values())
+
+
+def _named_apart(scenes: Sequence[Scene]) -> tuple[Scene, ...]:
+    """Put the folder's name before names that repeat."""
+    counts = Counter(s.id for s in scenes)
+    folders = (Path(s.bands[0].uri).parent.name for s in scenes)
+    return tuple(
+        replace(s, id=f"{folder}_{s.id}") if counts[s.id] > 1 else s
+        for s, folder in zip(scenes, folders, strict=True)
+    )
+
+
+def _notes(found: Sequence[Found]) -> tuple[str, ...]:
+    """Return all notes, each once; those that differ by the file only are counted."""
+    suffixes = [n for f in found for n in f.notes if "by content" in n]
+    others = dict.fromkeys(n for f in found for n in f.notes if "by content" not in n)
+    more = f", and {len(suffixes) - 1} more files like it" if len(suffixes) > 1 else ""
+    return (*([suffixes[0] + more] if suffixes else []), *others)

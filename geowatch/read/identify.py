@@ -11,7 +11,7 @@ from pathlib import Path
 
 from geowatch.errors import CorruptImageError, ImageryError
 
-__all__ = ["FileKind", "identify", "sniff"]
+__all__ = ["IMAGE_SUFFIXES", "FileKind", "identify", "sniff", "sniff_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,10 @@ _MAGIC: tuple[tuple[bytes, FileKind], ...] = (
     (b"\x89PNG\r\n\x1a\n", PNG),
     (b"\xff\xd8\xff", JPEG),
 )
+_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 _HEAD_BYTES = 1024
+#: Endings that promise an image.
+IMAGE_SUFFIXES = frozenset(s for kind in (GEOTIFF, JP2, PNG, JPEG, VRT) for s in kind.suffixes)
 
 
 def sniff(head: bytes) -> FileKind | None:
@@ -58,6 +61,15 @@ def sniff(head: bytes) -> FileKind | None:
             return kind
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     return VRT if b"<VRTDataset" in text and text.startswith(b"<") else None
+
+
+def sniff_file(path: Path) -> FileKind | None:
+    """Return the kind of a file, None if it is no image or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return sniff(file.read(_HEAD_BYTES))
+    except OSError:
+        return None
 
 
 def identify(path: str | Path) -> FileKind:
@@ -77,6 +89,8 @@ def identify(path: str | Path) -> FileKind:
     if not head:
         raise CorruptImageError(f"'{path}' is empty: 0 bytes", hint="fetch the file again")
     kind = sniff(head)
+    if kind is None and head.startswith(_ARCHIVES):
+        raise ImageryError(f"'{path}' is an archive", hint="unpack it and give the folder")
     if kind is None:
         raise ImageryError(
             f"'{path}' is no image that gw reads: it begins with {head[:8]!r}",
