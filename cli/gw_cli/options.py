@@ -91,9 +91,7 @@ def _speech(name: str, text: str) -> Callable[[F], F]:
 
 log_json = _speech("log_json", "Write progress, notes and errors as JSON lines.")
 debug = _speech("debug", "Show the traceback of an error.")
-config = option(
-    "--config", type=click.Path(exists=True, dir_okay=False), help="YAML file of keys and values."
-)
+config = option("--config", metavar="FILE", help="YAML file of keys and values.")
 settings = option("--set", multiple=True, metavar="KEY=VALUE", help="Set one key; wins over --config.")
 
 common = combine(config, settings, log_json, debug)
