@@ -188,8 +188,12 @@ class Scene:
         return all(self._find(n) or self._find(_TWINS.get(n.lower(), n)) for n in names)
 
     def with_bands(self, names: tuple[str, ...]) -> Scene:
-        """Return the scene with these bands only, in this order."""
-        return replace(self, bands=tuple(self.band(n) for n in names))
+        """Return the scene with these bands only, in this order, and the fingerprints that matter to them."""
+        bands = tuple(self.band(n) for n in names)
+        needed = {b.uri for b in bands} | {m.uri for m in self.masks}
+        others = {b.uri for b in self.bands} - needed
+        kept = tuple(f for f in self.fingerprints if f.uri not in others)
+        return replace(self, bands=bands, fingerprints=kept)
 
     def _find(self, name: str) -> BandSource | None:
         low = name.lower()
