@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from geowatch.errors import DamagedError, ImageryError
-from geowatch.read.plan import FramePlan
+from geowatch.read.frameplan import FramePlan
 from geowatch.read.probe import fingerprint
 from geowatch.read.scene import Scene
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from geowatch.grid.lattice import Lattice, PixelBox
 from geowatch.read.crs import same_crs
+from geowatch.read.frameplan import Sampling
 from geowatch.read.geometry import SourceWindow, source_window
 from geowatch.read.handles import Handles
-from geowatch.read.plan import Sampling
 from geowatch.read.scene import MaskSource
 from geowatch.read.warp import Kernel, Placed, any_overlap, hidden, warp_block
 

@@ -1,99 +1,48 @@
-"""Read plans: how each band of a frame reaches the lattice, fixed once and written down.
+"""Planning reads: from a frame and a lattice to a `FramePlan`. Pure: no file is opened.
 
-A `Sampling` says for one stored raster and one lattice: straight copy (with its offset), or resampling with
-one kernel scale and one overview level. Both are functions of the two grids alone. GDAL would choose them
-anew for each piece that is read, and a window would then differ from the same part of the whole.
+Kernel scale and overview level of each band are chosen here, from its grid and the lattice alone, and stand in the
+plan from then on.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Literal
 
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.grid.lattice import Lattice, PixelBox
 from geowatch.read.crs import same_crs
-from geowatch.read.frames import Composite, Frame
+from geowatch.read.documents import check_fingerprints, frames_from_json, frames_to_json
+from geowatch.read.frameplan import (
+    RESAMPLE_BLOCK_PX,
+    RESAMPLINGS,
+    FramePlan,
+    Resampling,
+    Sampling,
+    ScenePlan,
+)
+from geowatch.read.frames import Frame
 from geowatch.read.geometry import aligned_offset, extent_on, sampling_ratio
 from geowatch.read.scene import BandSource, RasterGrid, Scene
 
-__all__ = ["RESAMPLE_BLOCK_PX", "RESAMPLINGS", "FramePlan", "Resampling", "Sampling", "ScenePlan",
-"footprint",
-    "lattice_of", "plan_frame"]  # fmt: skip
+__all__ = [
+    "RESAMPLE_BLOCK_PX",
+    "RESAMPLINGS",
+    "FramePlan",
+    "Resampling",
+    "Sampling",
+    "ScenePlan",
+    "check_fingerprints",
+    "footprint",
+    "frames_from_json",
+    "frames_to_json",
+    "lattice_of",
+    "plan_frame",
+]
 
-#: Resampled pixels are computed in whole blocks of this side, counted from lattice index 0. Part of the
-#: format.
-RESAMPLE_BLOCK_PX = 512
 #: A block is computed in smaller parts where it would need more source pixels than this on a side.
 MAX_SOURCE_PX = 2048
 MIN_PART_PX = 8
-
-Resampling = Literal["nearest", "bilinear", "cubic", "average", "lanczos"]
-RESAMPLINGS: tuple[Resampling, ...] = ("nearest", "bilinear", "cubic", "average", "lanczos")
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How one stored raster reaches the lattice."""
-
-    extent: PixelBox
-    """Lattice pixels whose centres lie within its bounds."""
-    offset: tuple[int, int] | None
-    """Lattice (row, column) of its first pixel where its pixels are lattice pixels; None: it is resampled."""
-    scale: tuple[float, float] = (1.0, 1.0)
-    """Kernel scale (x, y): lattice pixels per source pixel, at most 1."""
-    overview: int | None = None
-    """Overview level that is read, 0 for the first; None for full resolution."""
-    factor: int = 1
-    """Factor of that overview."""
-    block_px: int = RESAMPLE_BLOCK_PX
-    """Side of the blocks that are computed whole, less what lies outside ``extent``."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScenePlan:
-    """One scene of a frame: the bands that are asked for, and how each reaches the lattice."""
-
-    scene: Scene
-    """The scene with these bands only, in their order."""
-    extent: PixelBox
-    """Lattice pixels whose centres lie within the bounds of all its bands."""
-    bands: tuple[Sampling, ...]
-    """One for each band."""
-    masks: tuple[Sampling, ...]
-    """One for each mask."""
-
-
-@dataclass(frozen=True, slots=True)
-class FramePlan:
-    """How a frame is read. Picklable; `documents` writes it to disk and back."""
-
-    frame_id: str
-    """Id of the frame."""
-    sensor: str
-    """Its sensor."""
-    day: date | None
-    """Its solar day."""
-    composite: Composite
-    """How overlapping scenes combine."""
-    bands: tuple[str, ...]
-    """Bands, in the order of the channels read."""
-    resampling: Resampling
-    """Kernel for bands that are not on the lattice."""
-    lattice: Lattice
-    """Where the pixels read are."""
-    extent: PixelBox
-    """Smallest box that holds all scenes' extents: where reads may go."""
-    scenes: tuple[ScenePlan, ...]
-    """In the order in which they cover each other."""
-
-    @property
-    def resampled(self) -> bool:
-        """Whether any band is resampled."""
-        return any(s.offset is None for scene in self.scenes for s in scene.bands)
 
 
 def lattice_of(scenes: Sequence[Scene], bands: Sequence[str]) -> Lattice:
@@ -148,7 +97,7 @@ def plan_frame(
     resampling: Resampling = "bilinear",
     bounds: PixelBox | None = None,
 ) -> FramePlan:
-    """Return how a frame is read on a lattice. No file is opened.
+    """Return how a frame is read on a lattice; with an empty extent where it has no pixels there.
 
     Args:
         frame: the scenes.
@@ -159,7 +108,7 @@ def plan_frame(
 
     Raises:
         ConfigError: no bands, or no such resampling.
-        ImageryError: a scene lacks a band, or no scene touches the bounds.
+        ImageryError: a scene lacks a band, or an image would be shrunk beyond measure.
     """
     if resampling not in RESAMPLINGS:
         raise ConfigError(f"'{resampling}' is no resampling", hint=f"choose from {', '.join(RESAMPLINGS)}")
@@ -167,13 +116,8 @@ def plan_frame(
         raise ConfigError("no bands are asked for", hint="name at least one, such as --bands red")
     plans = [_plan_scene(s.with_bands(tuple(bands)), lattice, resampling) for s in frame.scenes]
     kept = tuple(p for p in plans if p.extent and (bounds is None or p.extent & bounds))
-    if not kept:
-        raise ImageryError(
-            f"no scene of frame '{frame.id}' touches the region's grid",
-            hint="check that images and region are of one place, and the order of lon, lat",
-        )
-    extent = kept[0].extent
-    for plan in kept[1:]:
+    extent = PixelBox(0, 0, 0, 0)
+    for plan in kept:
         extent |= plan.extent
     return FramePlan(
         frame.id, frame.sensor, frame.day, frame.composite, tuple(bands), resampling, lattice, extent, kept

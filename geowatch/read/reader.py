@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from geowatch.errors import ImageryError
 from geowatch.grid.lattice import PixelBox
 from geowatch.read.compose import compose_first, compose_median
+from geowatch.read.frameplan import RESAMPLE_BLOCK_PX, FramePlan
 from geowatch.read.gdal import gdal_env
 from geowatch.read.handles import Handles
-from geowatch.read.plan import RESAMPLE_BLOCK_PX, FramePlan
 from geowatch.read.source import BlockCache, SceneReader
 
 __all__ = ["FrameReader", "Patch"]

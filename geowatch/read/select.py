@@ -32,8 +32,8 @@ class Selection:
 
     dates: tuple[date, ...] = ()
     """Solar days; all if none is given."""
-    latest: int | None = None
-    """The last so many solar days that are left by the other choices."""
+    latest: bool = False
+    """Whether only the last solar day is wanted that the other choices leave."""
     max_cloud: float | None = None
     """Percent of cloud; scenes that do not say theirs are kept."""
     start: date | None = None
@@ -44,8 +44,6 @@ class Selection:
     """Polygon in lon/lat that a scene must overlap."""
 
     def __post_init__(self) -> None:
-        if self.latest is not None and self.latest < 1:
-            raise ConfigError(f"the latest {self.latest} days are none", hint="give 1 or more")
         if self.max_cloud is not None and not 0 <= self.max_cloud <= 100:
             raise ConfigError(f"a cloud limit of {self.max_cloud:g} is no percentage", hint="give 0 to 100")
         if self.start and self.end and self.end < self.start:
@@ -66,7 +64,7 @@ def select_scenes(scenes: Iterable[Scene], selection: Selection) -> tuple[Scene,
         if not kept:
             raise ImageryError(f"of {len(left)} scenes none {what}; there are {_days(left)}", hint=hint)
         left = kept
-    return _latest(left, selection.latest)
+    return _latest(left) if selection.latest else left
 
 
 _Choice = tuple[str, str, Callable[[Scene], bool]]
@@ -89,16 +87,14 @@ def _choices(selection: Selection) -> Iterable[_Choice]:
         yield what, "raise the cloud limit", lambda s: s.cloud_cover is None or s.cloud_cover <= limit
 
 
-def _latest(scenes: tuple[Scene, ...], count: int | None) -> tuple[Scene, ...]:
-    if count is None:
-        return scenes
-    days = sorted({s.solar_day for s in scenes if s.solar_day is not None})[-count:]
+def _latest(scenes: tuple[Scene, ...]) -> tuple[Scene, ...]:
+    days = {s.solar_day for s in scenes if s.solar_day is not None}
     if not days:
         raise ImageryError(
             f"none of {len(scenes)} scenes has a date, so none is the latest",
             hint="leave the choice out, or put dates into the file names: 20200601",
         )
-    return tuple(s for s in scenes if s.solar_day in days)
+    return tuple(s for s in scenes if s.solar_day == max(days))
 
 
 def _days(scenes: Sequence[Scene]) -> str:

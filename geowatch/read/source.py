@@ -9,10 +9,10 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from geowatch.grid.lattice import PixelBox
+from geowatch.read.frameplan import FramePlan
 from geowatch.read.geometry import SourceWindow, source_window
 from geowatch.read.handles import Handles
 from geowatch.read.masks import MaskReader
-from geowatch.read.plan import FramePlan
 from geowatch.read.scene import BandSource
 from geowatch.read.warp import Kernel, Placed, warp_block
 
