@@ -41,7 +41,7 @@ def count_gflop(model: ModelProto, tensors: Mapping[str, NDArray[Any]]) -> float
         shapes |= {name: x.shape for name, x in session.run(tensors).items()}
     except BackendError:
         return None
-    return round(sum(_operations(node, shapes) for node in nodes) / 1e9, 6)
+    return round(sum(_operations(node, shapes) for node in nodes) / 1e9, 9)
 
 
 def _operations(node: NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> int:

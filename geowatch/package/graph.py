@@ -157,14 +157,16 @@ def all_tensors(model: ModelProto) -> Iterator[TensorProto]:
 
 
 def flatten(model: ModelProto, name: str) -> ModelProto:
-    """Return the graph with its local functions written out. Raises PackageError where that cannot be done."""
+    """Return the graph with its local functions written out. Raises PackageError where it cannot be done."""
     if not model.functions:
         return model
     try:
         flat: ModelProto = onnx.inliner.inline_local_functions(model)
     except (RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
-        raise PackageError(f"the functions of {name} cannot be inlined: {first}", hint=_HINT_EXPORT) from error
+        raise PackageError(
+            f"the functions of {name} cannot be inlined: {first}", hint=_HINT_EXPORT
+        ) from error
     check_graph(flat, name)
     return flat
 

@@ -36,6 +36,10 @@ def infer_head(output: str, raw: NDArray[Any], spec: ImportSpec, window: tuple[i
     """
     layout, channels, size = _axes(output, raw, len(spec.classes), window)
     activation = spec.activation
+    if raw.dtype.kind in "iub" and activation not in {"auto", "labels"}:
+        raise PackageError(
+            f"output {output!r} is {raw.dtype}", hint="whole numbers are labels: --activation labels"
+        )
     if activation == "auto":
         activation = _activation(output, raw, 1 if layout == "NCHW" else -1, len(spec.classes), channels)
     try:
@@ -131,7 +135,7 @@ def _check_values(head: HeadSpec, raw: NDArray[Any], axis: int) -> None:
         if low < 0 or high >= len(head.classes) or (raw != np.rint(raw)).any():
             raise PackageError(f"{where} has labels from {low:g} to {high:g} for {len(head.classes)} classes")
     elif raw.dtype.kind != "f":
-        raise PackageError(f"{where} is {raw.dtype}", hint="whole numbers are labels: --activation labels")
+        raise PackageError(f"{where} is {raw.dtype}", hint="whole numbers need activation labels")
     elif head.activation == "none" and not _is_share(raw):
         raise PackageError(
             f"{where} runs from {low:g} to {high:g}: no probabilities",

@@ -87,11 +87,10 @@ class InputSpec(_Document):
     def _fits(self) -> Self:
         if len(set(self.bands)) < len(self.bands):
             raise ValueError(f"input {self.name!r} names a band twice: {', '.join(self.bands)}")
+        channels = self.channels  # raises where the steps do not fit
         for what, values in (("mean", self.mean), ("std", self.std)):
-            if values and len(values) != len(self.channels):
-                raise ValueError(
-                    f"{what} has {len(values)} values for the channels {', '.join(self.channels)}"
-                )
+            if values and len(values) != len(channels):
+                raise ValueError(f"{what} has {len(values)} values for the channels {', '.join(channels)}")
         return self
 
 

@@ -163,21 +163,19 @@ def _dtype(tensor: TensorInfo) -> Literal["float32", "float16", "float64", "uint
     raise PackageError(f"input {tensor.name!r} takes {tensor.dtype}", hint="export it with float32 inputs")
 
 
+#: Layouts and the axes of channels and dates in them; the first that fits is taken.
+_AXES = {"NCHW": (1, None), "NHWC": (3, None), "NTCHW": (2, 1), "NCTHW": (1, 2)}
+
+
 def _layout(tensor: TensorInfo, spec: ImportSpec, channels: int, joined: int) -> str:
     """Return the layout of a tensor that has room for ``joined`` dates of ``channels``."""
     dims = tensor.dims
-    if len(dims) == 5:
-        found = [
-            name for name, c, t in (("NTCHW", 2, 1), ("NCTHW", 1, 2)) if _may(dims, {c: channels, t: joined})
-        ]
-    else:
-        found = [
-            name
-            for name, c in (("NCHW", 1), ("NHWC", 3))
-            if len(dims) == 4 and _may(dims, {c: channels * joined})
-        ]
-    if spec.layout != "auto":
-        found = [name for name in found if name == spec.layout]
+    wanted = [name for name in _AXES if len(name) == len(dims) and spec.layout in {"auto", name}]
+    sizes = {name: _sizes(name, dims, channels, joined) for name in wanted}
+    exact = [name for name, pairs in sizes.items() if all(have == want for have, want in pairs)]
+    # A free axis may be anything: only the most common layout is taken without being said.
+    free = [name for name, pairs in sizes.items() if all(have in {None, want} for have, want in pairs)]
+    found = exact or [name for name in free if name != "NHWC" or spec.layout == "NHWC"]
     if not found:
         shape = " x ".join("?" if d is None else str(d) for d in dims)
         raise PackageError(
@@ -187,8 +185,14 @@ def _layout(tensor: TensorInfo, spec: ImportSpec, channels: int, joined: int) ->
     return found[0]
 
 
-def _may(dims: tuple[int | None, ...], sizes: dict[int, int]) -> bool:
-    return all(dims[axis] in {None, size} for axis, size in sizes.items())
+def _sizes(
+    layout: str, dims: tuple[int | None, ...], channels: int, joined: int
+) -> list[tuple[int | None, int]]:
+    """Return pairs of declared and wanted size."""
+    at_channels, at_dates = _AXES[layout]
+    if at_dates is None:
+        return [(dims[at_channels], channels * joined)]
+    return [(dims[at_channels], channels), (dims[at_dates], joined)]
 
 
 def chosen_outputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[str, ...]:

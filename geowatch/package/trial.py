@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import ValidationError
 
 from geowatch.errors import BackendError, PackageError
 from geowatch.package.heads import check_head, infer_head
 from geowatch.package.manifest import HeadSpec, InputSpec, WindowSpec
-from geowatch.package.spec import chosen_outputs, describe_inputs
+from geowatch.package.spec import chosen_outputs, complaint, describe_inputs
 from geowatch.package.tensors import feeds
 
 if TYPE_CHECKING:
@@ -85,10 +86,20 @@ def try_network(
         check_head(head, raw[head.output], size)
     _check_repeats(trial, windows, raw, batch)
     multiple = None if declared != (None, None) else _multiple(trial, heads, batch or 1, size)
-    window = WindowSpec(
-        size=size, fixed=multiple is None, multiple_of=multiple or 1, overlap=spec.overlap, blend=spec.blend
-    )
-    return Findings(inputs, heads, window, batch)
+    return Findings(inputs, heads, _window_spec(size, multiple, spec), batch)
+
+
+def _window_spec(size: tuple[int, int], multiple: int | None, spec: ImportSpec) -> WindowSpec:
+    try:
+        return WindowSpec(
+            size=size,
+            fixed=multiple is None,
+            multiple_of=multiple or 1,
+            overlap=spec.overlap,
+            blend=spec.blend,
+        )
+    except ValidationError as error:
+        raise PackageError(f"the window does not fit: {complaint(error)}") from error
 
 
 def trial_windows(inputs: tuple[InputSpec, ...], n: int, size: tuple[int, int]) -> Arrays:

@@ -47,7 +47,7 @@ def conv_net(
     last: str | None = None,
     stride: int = 1,
 ) -> ModelProto:
-    """One convolution, then operator ``last`` over the classes (``Softmax``, ``Sigmoid``, ``ArgMax`` or none)."""
+    """One convolution, then operator ``last`` over the classes (``Softmax``, ``ArgMax`` ...)."""
     dims = ("n", channels, "h", "w") if dims is None else dims
     nodes = [conv("x", "y" if last is None else "logits", stride=stride)]
     kind = TensorProto.FLOAT

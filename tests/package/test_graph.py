@@ -26,11 +26,17 @@ def with_if(then: onnx.GraphProto) -> onnx.ModelProto:
     other = branch(helper.make_node("Identity", ["x"], ["o"]), "o")
     inner = helper.make_node("If", ["c"], ["t"], then_branch=then, else_branch=other)
     outer = helper.make_node("If", ["c"], ["y"], then_branch=branch(inner, "t"), else_branch=other)
-    return model([outer], [value("x", ("n", 2, "h", "w"))], [value("y", ("n", 2, "h", "w"))], c=np.array(True))
+    return model(
+        [outer], [value("x", ("n", 2, "h", "w"))], [value("y", ("n", 2, "h", "w"))], c=np.array(True)
+    )
 
 
 def with_function(body: onnx.NodeProto) -> onnx.ModelProto:
-    net = model([helper.make_node("Twice", ["x"], ["y"], domain="own")], [value("x", ("n", 2))], [value("y", ("n", 2))])
+    net = model(
+        [helper.make_node("Twice", ["x"], ["y"], domain="own")],
+        [value("x", ("n", 2))],
+        [value("y", ("n", 2))],
+    )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1), helper.make_opsetid("evil", 1)]
     net.functions.append(helper.make_function("own", "Twice", ["a"], ["b"], [body], opsets))
     net.opset_import.append(helper.make_opsetid("own", 1))
@@ -68,7 +74,11 @@ def test_operators_of_other_domains_are_refused_wherever_they_stand():
     evil = helper.make_node("Run", ["x"], ["t2"], domain="evil")
     deep = helper.make_node("Run", ["a"], ["b"], domain="com.microsoft")
     plain = model([evil], [value("x", (1,))], [value("t2", (1,))])
-    for net, domain in ((plain, "evil"), (with_if(branch(evil, "t2")), "evil"), (with_function(deep), "microsoft")):
+    for net, domain in (
+        (plain, "evil"),
+        (with_if(branch(evil, "t2")), "evil"),
+        (with_function(deep), "microsoft"),
+    ):
         with pytest.raises(PackageError, match=domain):
             check_graph(net, "net.onnx")
 
@@ -82,7 +92,9 @@ def test_functions_made_of_standard_operators_are_written_out():
 
 
 def test_random_and_training_graphs_are_refused():
-    noise = model([helper.make_node("RandomNormalLike", ["x"], ["y"])], [value("x", (1,))], [value("y", (1,))])
+    noise = model(
+        [helper.make_node("RandomNormalLike", ["x"], ["y"])], [value("x", (1,))], [value("y", (1,))]
+    )
     with pytest.raises(PackageError, match="random"):
         check_graph(noise, "net.onnx")
     net = conv_net()

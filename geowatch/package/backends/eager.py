@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EagerBackend"]
 
-#: Torch picks other kernels for one window than for several, and small networks were seen to give other bytes. One
-#: window at a time is the same by construction, and on a CPU no slower: its features stay in the cache.
+#: Torch picks other kernels for one window than for several, and small networks were seen to give other bytes.
+#: One window at a time is the same by construction, and on a CPU no slower: its features stay in the cache.
 DEFAULT_BATCH = 1
 
 
