@@ -12,10 +12,11 @@ import inspect
 import re
 import sys
 import textwrap
+import typing
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from pydantic import BaseModel
@@ -26,6 +27,7 @@ sys.path.insert(0, str(DOCS))
 from drawings import drawings  # noqa: E402  # lies beside this file
 
 from geowatch import errors  # noqa: E402
+from gw_cli import coerce  # noqa: E402
 from gw_cli.lazy import GwCommand, LazyGroup  # noqa: E402
 from gw_cli.main import cli  # noqa: E402
 
@@ -33,8 +35,10 @@ WRITTEN_BY = "<!-- Written by docs/generate.py (make docs); do not edit. -->"
 
 MANIFEST = "geowatch.package.manifest:Manifest"
 DOCUMENTS = {
-    "geowatch.grid.documents:PlanDocument": ("plan/plan.json", "The plan of a run, written by `gw tile`."),
+    "geowatch.grid.document:PlanDocument": ("plan/plan.json", "The plan of a run, written by `gw tile`."),
     "geowatch.predict.recipe:Recipe": ("recipe.json", "The numerics of a run, pinned by its first predict."),
+    "geowatch.store.markers:Marker": ("markers/", "One file for each finished tile."),
+    "geowatch.grid.estimate:Rates": ("rates.json", "Speeds and prices of machines, for `gw tile --rates`."),
 }
 
 
@@ -91,14 +95,19 @@ def configuration_page() -> str:
 
 def config_rows(kind: type[Any], above: str = "") -> Iterator[tuple[str, str, str, str]]:
     """Give key, type, default and meaning of each field of a configuration."""
-    meanings = field_docs(kind)
+    meanings, hints = field_docs(kind), coerce.field_types(kind)
     for field in dataclasses.fields(kind):
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         if dataclasses.is_dataclass(default) and not isinstance(default, type):
             yield from config_rows(type(default), f"{above}{field.name}.")
         else:
             shown = "required" if default is dataclasses.MISSING else _plain(default)
-            yield f"{above}{field.name}", _type(field.type), shown, meanings.get(field.name, "")
+            yield (
+                f"{above}{field.name}",
+                _type(field.type, hints[field.name]),
+                shown,
+                meanings.get(field.name, ""),
+            )
 
 
 def errors_page() -> str:
@@ -135,26 +144,30 @@ def models_page(title: str, names: dict[str, tuple[str, str]]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _models(model: type[BaseModel], seen: list[type[BaseModel]] | None = None) -> list[type[BaseModel]]:
-    """List a model and those that it holds, in the order of reading."""
+def _models(model: type[Any], seen: list[type[Any]] | None = None) -> list[type[Any]]:
+    """List a document and those that it holds, in the order of reading."""
     found = [] if seen is None else seen
     if model not in found:
         found.append(model)
-        for field in model.model_fields.values():
-            for inner in _inside(field.annotation):
+        for hint in typing.get_type_hints(model).values():
+            for inner in _inside(hint):
                 _models(inner, found)
     return found
 
 
-def _inside(hint: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401
-    if isinstance(hint, type) and issubclass(hint, BaseModel):
+def _inside(hint: Any) -> Iterator[type[Any]]:  # noqa: ANN401
+    if isinstance(hint, type) and (issubclass(hint, BaseModel) or dataclasses.is_dataclass(hint)):
         yield hint
     for part in getattr(hint, "__args__", ()):
         yield from _inside(part)
 
 
-def _model_rows(model: type[BaseModel]) -> Iterator[tuple[str, str, str, str]]:
-    meanings = field_docs(model)
+def _model_rows(model: type[Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Give key, type, default and meaning of each key of a document."""
+    if not issubclass(model, BaseModel):
+        yield from config_rows(model)
+        return
+    meanings = {"schema_version": "Version of this form."} | field_docs(model)
     hints = field_types(model)
     for name, field in model.model_fields.items():
         shown = "required" if field.is_required() else _plain(field.get_default(call_default_factory=True))
@@ -183,8 +196,11 @@ def _plain(value: object) -> str:
     return str(list(value) if isinstance(value, tuple) else value)
 
 
-def _type(hint: object) -> str:
-    return str(hint) if isinstance(hint, str) else getattr(hint, "__name__", str(hint))
+def _type(written: object, hint: object) -> str:
+    """Write a type as the code does, but a choice as its values."""
+    if typing.get_origin(hint) is Literal:
+        return " | ".join(str(choice) for choice in typing.get_args(hint))
+    return str(written) if isinstance(written, str) else getattr(written, "__name__", str(written))
 
 
 def _paragraph(text: str | None) -> str:

@@ -27,7 +27,7 @@ _MODULES = {
 }
 _MODEL = ("ImportConfig", "PackageConfig", "import_model", "package_model", "show_model", "verify_model")
 _MODULE_OF = {name: name for name in _MODULES} | {name: module for module, name in _MODULES.items()}
-_MODULE_OF |= dict.fromkeys(_MODEL, "model")
+_MODULE_OF |= dict.fromkeys(_MODEL, "model") | {"ImageryConfig": "imagery"}
 
 
 class _Lazy:

