@@ -1,8 +1,8 @@
 """Read plans as records: how each band of a frame reaches the lattice, fixed once and written down.
 
-A `Sampling` says for one stored raster and one lattice: straight copy (with its offset), or resampling with one
-kernel scale and one overview level. Both are functions of the two grids alone. GDAL would choose them anew for
-each piece that is read, and a window would then differ from the same part of the whole.
+A `Sampling` says for one stored raster and one lattice: straight copy (with its offset), or resampling with
+one kernel scale and one overview level. Both are functions of the two grids alone. GDAL would choose them
+anew for each piece that is read, and a window would then differ from the same part of the whole.
 """
 
 from __future__ import annotations

@@ -7,12 +7,13 @@ Every setting stands in `SETTINGS` with its reason. `gdal_env` makes them hold f
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import rasterio
 from rasterio._err import CPLE_BaseError
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from geowatch.errors import CorruptImageError
@@ -36,6 +37,8 @@ SETTINGS: dict[str, object] = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
     # A JPEG that ends early is an error. libjpeg fills the rest with grey and only warns.
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "YES",
+    # The driver's short cut for whole PNGs gives part of the picture, and no error, where a file ends early.
+    "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
     # Progressive JPEGs can ask for gigabytes of memory by their header alone.
     "GDAL_ALLOW_LARGE_LIBJPEG_MEM_ALLOC": "NO",
     # The georeference written in the file's own tags wins over a stray world file of the same name.
@@ -63,7 +66,10 @@ def open_image(uri: str, *, overview: int | None = None) -> DatasetReader:
     """
     options = {} if overview is None else {"overview_level": overview}
     try:
-        return rasterio.open(uri, driver=identify(uri).driver, sharing=False, **options)
+        with warnings.catch_warnings():
+            # Pictures without georeference are welcome; the catalog's notes say what was found.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return rasterio.open(uri, driver=identify(uri).driver, sharing=False, **options)
     except GDAL_FAILURES as error:
         raise CorruptImageError(
             f"'{uri}' cannot be opened: {error}",

@@ -1,7 +1,7 @@
 """Planning reads: from a frame and a lattice to a `FramePlan`. Pure: no file is opened.
 
-Kernel scale and overview level of each band are chosen here, from its grid and the lattice alone, and stand in the
-plan from then on.
+Kernel scale and overview level of each band are chosen here, from its grid and the lattice alone, and stand
+in the plan from then on.
 """
 
 from __future__ import annotations

@@ -106,8 +106,8 @@ def test_tiles_of_any_size_join_to_the_whole(sentinel, resampling):
 def test_no_seam_shows_between_blocks(shared_data, system, ratio, resampling):
     """Against one warp of the whole with the same kernel scale: equal but for the transform's tolerance.
 
-    Values of up to 65,535 move by less than 3; under ``nearest`` a centre that falls on the very edge between two
-    source pixels may go to the other one.
+    Values of up to 65,535 move by less than 3; under ``nearest`` a centre that falls on the very edge between
+    two source pixels may go to the other one.
     """
     crs, step = system
     frame = make_frames(find_scenes([shared_data("landsat8_l1") / "l8_B5.tif"]).scenes)[0]
