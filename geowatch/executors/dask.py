@@ -42,6 +42,8 @@ class DaskExecutor:
     """Address of a running scheduler, such as tcp://host:8786, instead of a local cluster."""
     memory_bytes: int | None = None
     """Memory of one local worker; None leaves it unlimited, as the plan already bounds it."""
+    connect_s: float = 10.0
+    """Seconds to wait for a scheduler to answer."""
 
     def run(
         self, work: Callable[[Job, Watch], Result], jobs: Sequence[Job], watch: Watch
@@ -63,7 +65,7 @@ class DaskExecutor:
 
         if self.scheduler is not None:
             try:
-                client = Client(self.scheduler, timeout="10s", set_as_default=False)
+                client = Client(self.scheduler, timeout=self.connect_s)
             except (OSError, ValueError) as error:
                 raise ConfigError(
                     f"no Dask scheduler answers at '{self.scheduler}'", hint="start one with: dask scheduler"
@@ -79,7 +81,7 @@ class DaskExecutor:
             dashboard_address=None,
             silence_logs=50,
         )
-        with cluster, Client(cluster, set_as_default=False) as client:
+        with cluster, Client(cluster) as client:
             yield client
 
 

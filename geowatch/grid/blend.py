@@ -36,8 +36,7 @@ BLENDS: tuple[Blend, ...] = get_args(Blend)
 def blend_weights(blend: Blend, windows: WindowLattice) -> NDArray[np.float32]:
     """Return the weights of one window, shape (height, width), float32."""
     rows, cols = (
-        axis_weights(blend, size, size - stride)
-        for size, stride in zip(windows.size, windows.stride, strict=True)
+        axis_weights(blend, size, size - stride) for size, stride in zip(windows.size, windows.stride, strict=True)
     )
     return np.outer(rows, cols).astype(np.float32)
 

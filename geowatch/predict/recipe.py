@@ -68,8 +68,6 @@ class Recipe(_Document):
     schema_version: Literal["1"] = "1"
     algorithm: str = ALGORITHM
     """Version of the numerics."""
-    plan: str
-    """Id of the plan."""
     package: str
     """Digest of the package."""
     imagery: str

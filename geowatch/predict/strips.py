@@ -98,9 +98,7 @@ def _joined(box: PixelBox, last: Strip, fresh: Strip, kept: int) -> Strip:
     return Strip(box, inputs, np.concatenate([last.keep[-kept:], fresh.keep]))
 
 
-def _mirrored(
-    reader: FrameReader, box: PixelBox, extent: PixelBox
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _mirrored(reader: FrameReader, box: PixelBox, extent: PixelBox) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     if extent.covers(box):
         patch = reader.read(box)
         return patch.values, patch.valid

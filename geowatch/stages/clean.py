@@ -90,4 +90,3 @@ def _doomed(store: Store, config: CleanConfig) -> list[str]:
         marker = read_marker(store, place)
         listed |= {o.key for o in marker.objects} if marker else set()
     return [key for key in store.list(f"{HEATMAP}/") if is_shard(key) and key not in listed]
-

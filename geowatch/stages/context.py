@@ -11,55 +11,41 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from geowatch.errors import CoverageError, PlanMismatchError
+from geowatch.errors import PlanMismatchError
 from geowatch.grid.windows import WindowLattice
 from geowatch.lineage import Made, Source
 from geowatch.package import load_package
 from geowatch.package.backends import open_backend
 from geowatch.predict.recipe import Recipe, pin_recipe, read_recipe
 from geowatch.predict.scoring import Network
-from geowatch.predict.strips import Look, overlap
+from geowatch.predict.strips import Look
 from geowatch.read.reader import FrameReader
 from geowatch.stages.imagery import Bound, bind, read_bound
+from geowatch.stages.parts import Part, layout_of, parts_of
+from geowatch.stages.process import steady_memory
 from geowatch.stages.provenance import made, scene_sources
 from geowatch.stages.recipes import find_package, settle_recipe
 from geowatch.stages.sweeping import Figures, Sweeper
 from geowatch.stitch.band import unit_weights
 from geowatch.stitch.cover import Cover
-from geowatch.stitch.heatmap import HEATMAP, HeadLayout, HeatmapLayout
-from geowatch.stitch.quantise import Quantiser
 from geowatch.store import open_store
 from geowatch.store.plans import read_plan, read_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from geowatch.executors.base import Watch
-    from geowatch.grid.plan import Grid, Plan
+    from geowatch.grid.plan import Plan
     from geowatch.grid.tiles import Tile, TileTable
     from geowatch.package import Package
-    from geowatch.read.plan import FramePlan
     from geowatch.stages.events import Events
     from geowatch.stages.predict import PredictConfig
     from geowatch.store import Store
 
-__all__ = ["Job", "Part", "Session", "layout_of", "open_session", "parts_of", "run_job"]
+__all__ = ["READ_CACHE_BYTES", "Job", "Session", "open_session", "run_job"]
 
 #: Bytes of decoded blocks that one reader may keep.
 READ_CACHE_BYTES = 128 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One plane of the heatmap: a grid at a time."""
-
-    grid: Grid
-    """Where."""
-    time: int
-    """Place on the heatmap's time axis."""
-    frames: tuple[FramePlan, ...]
-    """What the network sees there, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +127,8 @@ def open_session(config: PredictConfig, events: Events) -> Session:
     package = find_package(store, config.model)
     bound = bind(store, config.imagery, plan.grids, plan.region, package.manifest.bands, events)
     _check_bands(bound, package)
-    recipe, reason = settle_recipe(config, store, plan, package, bound)
+    parts = parts_of(plan, bound, package.manifest.dates)
+    recipe, reason = settle_recipe(config, store, package, bound, parts)
     return Session(store, plan, package, bound, recipe, reason, config)
 
 
@@ -151,34 +138,6 @@ def _check_bands(bound: Bound, package: Package) -> None:
             f"the run reads the bands {', '.join(bound.bands)}, the package wants {', '.join(package.manifest.bands)}",
             hint="start another run with --run",
         )
-
-
-def parts_of(plan: Plan, bound: Bound, dates: int) -> tuple[Part, ...]:
-    """Return the planes of the heatmap: each run of ``dates`` consecutive frames of each grid."""
-    parts = tuple(
-        Part(grid, time, frames[time : time + dates])
-        for grid in plan.grids
-        for frames in [bound.frames.get(grid.id, ())]
-        for time in range(len(frames) - dates + 1)
-    )
-    if not parts:
-        raise CoverageError(
-            f"the network looks at {dates} dates at once, the imagery has {max(map(len, bound.frames.values()))}",
-            hint="give imagery of more dates with --images and --date",
-        )
-    return parts
-
-
-def layout_of(plan: Plan, bound: Bound, recipe: Recipe, grid: Grid) -> HeatmapLayout:
-    """Return the layout of a grid's heatmap; several grids are groups of one Zarr hierarchy."""
-    heads = tuple(
-        HeadLayout(h.name, h.classes, Quantiser(h.stored), h.activation, h.colors)  # type: ignore[arg-type]
-        for h in recipe.heads
-    )
-    frames = bound.frames.get(grid.id, ())
-    times: tuple[datetime | None, ...] = tuple(f.scenes[0].scene.time for f in frames[recipe.dates - 1 :])
-    group = HEATMAP if len(plan.grids) == 1 else f"{HEATMAP}/{grid.id}"
-    return HeatmapLayout(grid, heads, times, group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +152,7 @@ class _Opened:
 
 @lru_cache(maxsize=1)
 def _opened(run: str, package_path: str, digest: str, batch: int) -> _Opened:
+    steady_memory()
     store = open_store(run)
     recipe = read_recipe(store)
     bound = read_bound(store)
@@ -203,7 +163,7 @@ def _opened(run: str, package_path: str, digest: str, batch: int) -> _Opened:
             hint="every worker must see the same run folder and package",
         )
     pin = recipe.backend
-    backend = open_backend(package, pin.name, threads=pin.threads)
+    backend = open_backend(package, pin.name, threads=pin.threads, fixed_batch=pin.fixed_batch)
     if asdict(backend.identity) != pin.model_dump():
         differences = [f"{k}: {v} here, {pin.model_dump()[k]} in the run" for k, v in asdict(backend.identity).items()]
         raise PlanMismatchError(
@@ -223,11 +183,9 @@ def run_job(job: Job, watch: Watch) -> Figures:
         if (p.grid.id, p.time) == (job.grid, job.time)
     )
     with ExitStack() as stack:
-        readers = tuple(
-            stack.enter_context(FrameReader(plan, cache_bytes=READ_CACHE_BYTES)) for plan in part.frames
-        )
+        readers = tuple(stack.enter_context(FrameReader(plan, cache_bytes=READ_CACHE_BYTES)) for plan in part.frames)
         manifest = opened.network.manifest
-        look = Look(readers, opened.bound.bands, manifest.inputs, overlap([r.extent for r in part.frames]))
+        look = Look(readers, opened.bound.bands, manifest.inputs, part.extent)
         sweeper = Sweeper(
             store=open_store(job.run, fsync=job.fsync),
             layout=layout_of(opened.plan, opened.bound, opened.recipe, part.grid),

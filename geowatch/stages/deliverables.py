@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
+from affine import Affine
 
 from geowatch.grid.lattice import Lattice, PixelBox
 from geowatch.read.frames import Frame
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from geowatch.grid.plan import Grid, Plan
     from geowatch.grid.tiles import Tile
     from geowatch.read.plan import FramePlan
-    from geowatch.stages.context import Part
     from geowatch.stages.events import Events
+    from geowatch.stages.parts import Part
     from geowatch.stages.stitch import StitchConfig
     from geowatch.stitch.heatmap import HeadLayout
     from geowatch.stitch.maps import Legend
@@ -220,7 +221,7 @@ def _backdrop(plane: Plane, shape: tuple[int, ...], step: int) -> NDArray[np.uin
     fine = plane.grid.lattice
     # A coarse lattice whose pixels start where the map starts.
     a = fine.affine_of(bounds)
-    coarse = Lattice.of_affine(fine.crs, a * a.scale(step))
+    coarse = Lattice.of_affine(fine.crs, a @ Affine.scale(step))
     origin = coarse.box_inside(fine.bounds(PixelBox(bounds.y0, bounds.x0, bounds.y0 + step, bounds.x0 + step)))
     box = PixelBox(origin.y0, origin.x0, origin.y0 + shape[0], origin.x0 + shape[1])
     scenes = tuple(planned.scene for planned in plane.frame.scenes)

@@ -10,12 +10,14 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Literal
 
 from geowatch.errors import ImageryError, PlanMismatchError
 from geowatch.read.catalog import SceneOptions, find_scenes
+from geowatch.read.documents import check_fingerprints, frames_from_json, frames_to_json
 from geowatch.read.frames import make_frames
-from geowatch.read.plan import frames_from_json, frames_to_json, plan_frame
+from geowatch.read.plan import plan_frame
 from geowatch.read.select import Selection, select_scenes
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class Bound:
     frames: dict[str, tuple[FramePlan, ...]]
     """Read plans by grid id, oldest first."""
     digest: str
-    """Digest of all this."""
+    """Digest of all this that decides values: the same wherever the same files are."""
 
 
 def choose_scenes(config: ImageryConfig, region: Region | None, events: Events) -> tuple[Scene, ...]:
@@ -122,6 +124,8 @@ def bind(
     if not config.images:
         if pinned is None:
             raise ImageryError("this run has no imagery yet", hint="give it with --images")
+        for frame in {id(f): f for frames in pinned.frames.values() for f in frames}.values():
+            check_fingerprints(frame)
         return pinned
     frames = make_frames(choose_scenes(config, region, events), order=config.composite)
     content = _document(config, frames, grids, bands)
@@ -142,9 +146,7 @@ def read_bound(store: Store) -> Bound | None:
     return _parse(store.get(IMAGERY)) if store.size(IMAGERY) is not None else None
 
 
-def _document(
-    config: ImageryConfig, frames: Sequence[Frame], grids: Sequence[Grid], bands: tuple[str, ...]
-) -> bytes:
+def _document(config: ImageryConfig, frames: Sequence[Frame], grids: Sequence[Grid], bands: tuple[str, ...]) -> bytes:
     plans = {
         grid.id: [
             plan
@@ -168,8 +170,16 @@ def _document(
 
 def _parse(content: bytes) -> Bound:
     document = json.loads(content)
-    frames = {
-        grid: tuple(frames_from_json(json.dumps(found).encode())) for grid, found in document["frames"].items()
-    }
-    canonical = json.dumps([document["bands"], document["frames"]], sort_keys=True).encode()
+    frames = {grid: tuple(frames_from_json(json.dumps(found).encode())) for grid, found in document["frames"].items()}
+    canonical = json.dumps(_portable([document["bands"], document["frames"]]), sort_keys=True).encode()
     return Bound(tuple(document["bands"]), frames, sha256(canonical).hexdigest())
+
+
+def _portable(value: Any) -> Any:  # noqa: ANN401 - a JSON value
+    """Return a document without what differs between machines that hold the same files."""
+    if isinstance(value, dict):
+        kept = {k: _portable(v) for k, v in value.items() if k != "mtime_ns"}
+        return kept | ({"uri": PurePath(value["uri"]).name} if "uri" in value else {})
+    if isinstance(value, list):
+        return [_portable(item) for item in value]
+    return value

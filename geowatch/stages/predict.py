@@ -11,12 +11,12 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from geowatch.errors import ConfigError, GwError, InputError, InterruptedRunError
 from geowatch.executors import LoopExecutor
 from geowatch.executors.dask import DaskExecutor
-from geowatch.grid.sweeps import Sweeps, cut_sweeps, shard_of
+from geowatch.grid.sweeps import cut_sweeps, shard_of
 from geowatch.stages.context import Job, Session, open_session, run_job
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.imagery import ImageryConfig
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from geowatch.executors import Executor, Outcome
+    from geowatch.grid.sweeps import Sweeps
     from geowatch.grid.tiles import Tile
     from geowatch.stages.sweeping import Figures
 
@@ -42,7 +43,7 @@ class PredictConfig:
     """Run folder with a plan."""
     model: str | None = None
     """Package folder; may be left out when the run has one."""
-    imagery: ImageryConfig = ImageryConfig()
+    imagery: ImageryConfig = field(default_factory=ImageryConfig)
     """Imagery; may be left out when the run is bound to some."""
     jit: str | None = None
     """Backend: a name, or ``auto`` to measure and take the fastest."""
@@ -154,10 +155,8 @@ def _work(config: PredictConfig, session: Session) -> _Work:
 
 def _share(sweeps: Sweeps, index: int, shares: int) -> Sweeps:
     if not 1 <= index <= shares:
-        raise ConfigError(f"there is no share {index} of {shares}", hint=f"shares count from 1/{shares} to {shares}/{shares}")
-    share = shard_of(sweeps, index - 1, shares)
-    assert isinstance(share, Sweeps)
-    return share
+        raise ConfigError(f"there is no share {index} of {shares}", hint=f"shares are 1/{shares} to {shares}/{shares}")
+    return cast("Sweeps", shard_of(sweeps, index - 1, shares))
 
 
 def _is_finished(session: Session, marked: set[MarkerPlace], time: int, tile: Tile) -> bool:

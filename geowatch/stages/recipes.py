@@ -10,15 +10,19 @@ from geowatch.errors import ConfigError, PackageError, PlanMismatchError
 from geowatch.grid.blend import BLENDS
 from geowatch.grid.windows import WindowLattice
 from geowatch.package import load_package
-from geowatch.package.backends import available, choose_backend, open_backend
+from geowatch.package.backends import available
+from geowatch.package.choose import choose_backend
 from geowatch.predict.recipe import BackendPin, HeadPin, Recipe, read_recipe
+from geowatch.stages.samples import sample_windows
 from geowatch.stitch.quantise import Quantiser
 
 if TYPE_CHECKING:
-    from geowatch.grid.plan import Plan
+    from collections.abc import Sequence
+
     from geowatch.package import Package
     from geowatch.package.manifest import Manifest
     from geowatch.stages.imagery import Bound
+    from geowatch.stages.parts import Part
     from geowatch.stages.predict import PredictConfig
     from geowatch.store import Store
 
@@ -46,7 +50,7 @@ def find_package(store: Store, path: str | None) -> Package:
 
 
 def settle_recipe(
-    config: PredictConfig, store: Store, plan: Plan, package: Package, bound: Bound
+    config: PredictConfig, store: Store, package: Package, bound: Bound, parts: Sequence[Part]
 ) -> tuple[Recipe, str]:
     """Return the recipe and why its backend was taken.
 
@@ -54,7 +58,7 @@ def settle_recipe(
     """
     pinned = read_recipe(store)
     windows = _windows(config, pinned, package.manifest)
-    backend, reason = _backend(config, pinned, package)
+    backend, reason = _backend(config, pinned, package, windows, parts)
     heads = tuple(
         HeadPin(
             name=h.name, classes=h.classes, activation=h.activation, colors=h.colors,
@@ -66,7 +70,7 @@ def settle_recipe(
     if blend not in BLENDS:
         raise ConfigError(f"no blend '{blend}'", hint=f"one of {', '.join(BLENDS)}")
     recipe = Recipe(
-        plan=plan.id, package=package.digest, imagery=bound.digest, window_px=windows.size,
+        package=package.digest, imagery=bound.digest, window_px=windows.size,
         stride_px=windows.stride, blend=blend, dates=package.manifest.dates, heads=heads, backend=backend,
     )  # fmt: skip
     return recipe, reason
@@ -78,9 +82,7 @@ def _windows(config: PredictConfig, pinned: Recipe | None, manifest: Manifest) -
     size = manifest.window.size if config.window is None else (config.window, config.window)
     if not manifest.window.accepts(size):
         rule = "only" if manifest.window.fixed else f"multiples of {manifest.window.multiple_of}, such as"
-        raise ConfigError(
-            f"the network takes no windows of {size[0]} px", hint=f"{rule} {manifest.window.size[0]} px"
-        )
+        raise ConfigError(f"the network takes no windows of {size[0]} px", hint=f"{rule} {manifest.window.size[0]} px")
     return WindowLattice.of(size, manifest.window.overlap if config.overlap is None else config.overlap)
 
 
@@ -92,16 +94,17 @@ def _stored(config: PredictConfig, pinned: Recipe | None, activation: str) -> st
     return "float32" if activation == "none" else "uint8"
 
 
-def _backend(config: PredictConfig, pinned: Recipe | None, package: Package) -> tuple[BackendPin, str]:
-    if pinned is not None and config.jit in {None, "auto"}:
+def _backend(
+    config: PredictConfig, pinned: Recipe | None, package: Package, windows: WindowLattice, parts: Sequence[Part]
+) -> tuple[BackendPin, str]:
+    """Return the backend and why: the run's own, the one asked for, or the fastest that gives what it should.
+
+    Whichever it is, before its first use it is compared with the package's reference on windows of this imagery.
+    """
+    if pinned is not None and config.jit in {None, "auto", pinned.backend.name}:
         threads = config.threads or pinned.backend.threads
         return pinned.backend.model_copy(update={"threads": threads}), "as the run's recipe says"
-    threads = config.threads or 1
-    if config.jit == "auto":
-        choice = choose_backend(package, threads=threads)
-        return BackendPin(**asdict(choice.identity)), choice.reason
-    name = config.jit or available(package)[0]
-    backend = open_backend(package, name, threads=threads)
-    identity = backend.identity
-    backend.close()
-    return BackendPin(**asdict(identity)), "asked for" if config.jit else "the package's default"
+    names = None if config.jit == "auto" else (config.jit or available(package)[0],)
+    seen = sample_windows(package.manifest, windows, parts)
+    choice = choose_backend(package, threads=config.threads or 1, names=names, windows=seen)
+    return BackendPin(**asdict(choice.identity)), choice.reason

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from geowatch.predict.recipe import read_recipe
-from geowatch.stages.context import parts_of
 from geowatch.stages.imagery import read_bound
+from geowatch.stages.parts import parts_of
 from geowatch.stages.stitch import COVERAGE
 from geowatch.store import open_store
 from geowatch.store.markers import MarkerPlace, is_done, markers_in

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from geowatch.errors import CoverageError, InputError
 from geowatch.predict.recipe import read_recipe
-from geowatch.stages.context import layout_of, parts_of
 from geowatch.stages.deliverables import Names, Plane, deliver
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.imagery import read_bound
 from geowatch.stages.joining import join_parts
+from geowatch.stages.parts import layout_of, parts_of
 from geowatch.stages.provenance import made, record
 from geowatch.stitch.mosaic import Mosaic
 from geowatch.store import open_store
@@ -83,7 +83,7 @@ def stitch(config: StitchConfig, events: Events | None = None) -> Stitched:
     if recipe is None:
         raise InputError(f"the run in {store.url} has no heatmap yet", hint="gw predict makes it")
     planes = _planes(store, recipe)
-    missing = {plane.name: [t.name for t in plane.tiles if not plane.mosaic.is_there(t, plane.time)] for plane in planes}
+    missing = {p.name: [t.name for t in p.tiles if not p.mosaic.is_there(t, p.time)] for p in planes}
     _refuse_gaps(config, missing)
     delivered = [deliver(store, plane, config, events) for plane in planes]
     share = _account(store, planes, delivered, missing)
@@ -150,4 +150,3 @@ def _require(config: StitchConfig, share: float) -> None:
             f"{share:.2%} of the region has scores, {config.require_coverage:.2%} are required",
             hint="coverage.json says what is missing; add imagery, or lower --require-coverage",
         )
-

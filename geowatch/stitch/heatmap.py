@@ -84,9 +84,7 @@ class HeatmapLayout:
         from zarr.storage import MemoryStore
 
         memory = MemoryStore()
-        group = zarr.create_group(
-            memory, zarr_format=3, attributes={"Conventions": "CF-1.11", "title": "gw heatmap"}
-        )
+        group = zarr.create_group(memory, zarr_format=3, attributes={"Conventions": "CF-1.11", "title": "gw heatmap"})
         for head in self.heads:
             self._add_head(group, head)
         self._add_coordinates(group)

@@ -27,8 +27,6 @@ def publish_core(store: Store, layout: HeatmapLayout, core: Core, time: int, rec
             continue
         store.put(key, content)
         objects.append(StoredObject.of(key, content))
-    marker = Marker(
-        tile=core.tile.name, time=time, recipe=recipe, valid_px=core.valid_px, objects=tuple(objects)
-    )
+    marker = Marker(tile=core.tile.name, time=time, recipe=recipe, valid_px=core.valid_px, objects=tuple(objects))
     write_marker(store, MarkerPlace(recipe, core.tile, time), marker)
     return marker

@@ -29,9 +29,7 @@ class Quantiser:
 
     def __post_init__(self) -> None:
         if self.stored not in STORED_TYPES:
-            raise ConfigError(
-                f"scores cannot be stored as '{self.stored}'", hint=f"one of {', '.join(STORED_TYPES)}"
-            )
+            raise ConfigError(f"scores cannot be stored as '{self.stored}'", hint=f"one of {', '.join(STORED_TYPES)}")
 
     @property
     def dtype(self) -> np.dtype[np.generic]:

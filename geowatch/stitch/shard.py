@@ -93,8 +93,6 @@ def decode_shard(content: bytes, core: NDArray[np.generic], chunk_px: int) -> No
             raise DamagedError(f"a shard's chunk is damaged: {error}", hint="gw verify names the tile") from error
 
 
-def _chunks(
-    counts: tuple[int, int, int, int], px: int
-) -> Iterator[tuple[tuple[int, ...], tuple[int | slice, ...]]]:
+def _chunks(counts: tuple[int, int, int, int], px: int) -> Iterator[tuple[tuple[int, ...], tuple[int | slice, ...]]]:
     for t, k, y, x in product(*(range(n) for n in counts)):
         yield (t, k, y, x), (t, k, slice(y * px, (y + 1) * px), slice(x * px, (x + 1) * px))

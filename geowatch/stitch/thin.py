@@ -25,9 +25,7 @@ class Thinner:
     def __init__(self, box: PixelBox, step: int, empty: int) -> None:
         self._box = box
         self._step = step
-        self.picture: NDArray[np.uint8] = np.full(
-            (-(-box.height // step), -(-box.width // step)), empty, np.uint8
-        )
+        self.picture: NDArray[np.uint8] = np.full((-(-box.height // step), -(-box.width // step)), empty, np.uint8)
 
     def put(self, block: PixelBox, values: NDArray[np.uint8]) -> None:
         """Take a block of the map, shape (height, width) of ``block``; what lies outside the box is dropped."""
@@ -38,9 +36,7 @@ class Thinner:
         cols, col_of = self._picked(part.x0, part.x1, self._box.x0, self._box.x1)
         self.picture[np.ix_(row_of, col_of)] = values[np.ix_(rows - block.y0, cols - block.x0)]
 
-    def _picked(
-        self, start: int, stop: int, origin: int, end: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _picked(self, start: int, stop: int, origin: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the lattice indices within start..stop that the picture shows, and where it shows them."""
         count = -(-(end - origin) // self._step)
         shown = np.minimum(origin + np.arange(count) * self._step + self._step // 2, end - 1)

@@ -5,7 +5,12 @@ from hypothesis import strategies as st
 from geowatch.predict.reflect import reflect
 
 
-@given(first=st.integers(-50, 50), size=st.integers(1, 20), start=st.integers(-100, 100), length=st.integers(1, 60))
+@given(
+    first=st.integers(-50, 50),
+    size=st.integers(1, 20),
+    start=st.integers(-100, 100),
+    length=st.integers(1, 60),
+)
 def test_beyond_the_edge_lies_the_mirror_image(first, size, start, length):
     image = np.arange(first, first + size)
     reach = 200

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geowatch.errors import DamagedError
-from geowatch.stitch.shard import encode_shard, decode_shard, inner_chunk_px
 from geowatch.stitch.quantise import Quantiser
+from geowatch.stitch.shard import decode_shard, encode_shard, inner_chunk_px
 
 
 def core_of(stored, seed, tile=64, chunk=16):

@@ -60,9 +60,13 @@ class StoreContract:
         assert set(store.list("p")) == {"p/1", "p/2/x", "pq"}
 
     def test_a_staged_file_appears_only_on_success(self, store):
-        with pytest.raises(ValueError, match="broken"), store.stage("out.tif") as path:
-            path.write_bytes(b"half")
-            raise ValueError("broken")
+        def break_half_way():
+            with store.stage("out.tif") as path:
+                path.write_bytes(b"half")
+                raise ValueError("broken")
+
+        with pytest.raises(ValueError, match="broken"):
+            break_half_way()
         assert store.size("out.tif") is None
         with store.stage("out.tif") as path:
             path.write_bytes(b"whole")

@@ -2,7 +2,15 @@ import pytest
 
 from geowatch.grid.tiles import Tile
 from geowatch.store import LocalStore
-from geowatch.store.markers import Marker, MarkerPlace, StoredObject, is_done, markers_in, read_marker, write_marker
+from geowatch.store.markers import (
+    Marker,
+    MarkerPlace,
+    StoredObject,
+    is_done,
+    markers_in,
+    read_marker,
+    write_marker,
+)
 
 RECIPE = "ab" * 32
 PLACE = MarkerPlace(RECIPE, Tile("utm18n", 3, -4), 0)
@@ -45,7 +53,10 @@ def test_a_damaged_marker_counts_for_nothing_and_is_replaced(store, damage):
 
 def test_a_marker_of_another_tile_or_recipe_counts_for_nothing(store):
     write_marker(store, PLACE, finished(store))
-    for other in (MarkerPlace(RECIPE, Tile("utm18n", 3, -5), 0), MarkerPlace("ab" * 31 + "cd", PLACE.tile, 0)):
+    for other in (
+        MarkerPlace(RECIPE, Tile("utm18n", 3, -5), 0),
+        MarkerPlace("ab" * 31 + "cd", PLACE.tile, 0),
+    ):
         store.put(other.key, store.get(PLACE.key))
         assert read_marker(store, other) is None
 

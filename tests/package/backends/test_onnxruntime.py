@@ -34,10 +34,10 @@ def test_the_cloud_network_answers_alike_in_every_batch_and_on_more_threads(clou
     name = cloud_package.manifest.inputs[0].name
     x = random_windows((3, 6, 256, 256))
     one, two = (open_backend(cloud_package, "onnxruntime", threads=n) for n in (1, 2))
-    whole = one.run({name: x})["output"]
+    whole = one.run({name: x})["scores"]
     for i in range(3):
-        assert one.run({name: x[i : i + 1]})["output"].tobytes() == whole[i : i + 1].tobytes()
-    assert two.run({name: x[::-1].copy()})["output"][::-1].tobytes() == whole.tobytes()
+        assert one.run({name: x[i : i + 1]})["scores"].tobytes() == whole[i : i + 1].tobytes()
+    assert two.run({name: x[::-1].copy()})["scores"][::-1].tobytes() == whole.tobytes()
 
 
 def test_a_graph_alone_is_not_for_torch(tiny_package):

@@ -1,0 +1,70 @@
+"""Real windows of a run's imagery, on which backends are compared and timed before one is chosen."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geowatch.errors import ImageryError
+from geowatch.predict.strips import Look, Strips
+from geowatch.read.reader import FrameReader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from geowatch.grid.lattice import PixelBox
+    from geowatch.grid.windows import WindowLattice
+    from geowatch.package.manifest import Manifest
+    from geowatch.predict.strips import Strip
+    from geowatch.stages.parts import Part
+
+__all__ = ["sample_windows"]
+
+#: Windows that are looked at, and how many of them are taken: those of most contrast, which hold several classes.
+_LOOKED_AT, _TAKEN = 12, 4
+
+
+def sample_windows(manifest: Manifest, windows: WindowLattice, parts: Sequence[Part]) -> dict[str, NDArray[np.float32]]:
+    """Return prepared windows (N, C, H, W) for each input, the same for the same run.
+
+    Raises:
+        ImageryError: where no window has any valid pixel.
+    """
+    strips = [strip for part in parts[:1] for strip in _strips(manifest, windows, part)]
+    strips = [strip for strip in strips if strip.keep.any()]
+    if not strips:
+        raise ImageryError(
+            "the imagery has no valid pixel in the windows that were looked at",
+            hint="check --nodata, --date and the region",
+        )
+    strips.sort(key=_contrast, reverse=True)
+    names = [spec.name for spec in manifest.inputs]
+    return {name: np.stack([s.inputs[k] for s in strips[:_TAKEN]]) for k, name in enumerate(names)}
+
+
+def _strips(manifest: Manifest, windows: WindowLattice, part: Part) -> list[Strip]:
+    down, right = windows.touching(part.extent & part.grid.bounds)
+    places = [(ky, kx) for ky in down for kx in right] if len(down) * len(right) <= _LOOKED_AT else _spread(down, right)
+    with ExitStack() as stack:
+        readers = tuple(stack.enter_context(FrameReader(plan, cache_bytes=32 << 20)) for plan in part.frames)
+        look = Look(readers, manifest.bands, manifest.inputs, part.extent)
+        return [Strips(look, windows, range(kx, kx + 1), _everywhere).row(ky) for ky, kx in places]
+
+
+def _spread(down: range, right: range) -> list[tuple[int, int]]:
+    """Return places spread over the lattice, row by row."""
+    total = len(down) * len(right)
+    chosen = [(2 * k + 1) * total // (2 * _LOOKED_AT) for k in range(_LOOKED_AT)]
+    return [(down[place // len(right)], right[place % len(right)]) for place in chosen]
+
+
+def _everywhere(box: PixelBox) -> NDArray[np.bool_]:
+    return np.ones(box.shape, bool)
+
+
+def _contrast(strip: Strip) -> float:
+    return float(sum(plane[:, strip.keep].std() for plane in strip.inputs))

@@ -1,0 +1,100 @@
+"""Kills real processes that predict, at chosen and at random moments, and lets others resume.
+
+Run as a program by test_kills.py: imports everything once, then forks a fresh process for each attempt.
+``python killing.py JOB.json`` prints one JSON line an attempt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from geowatch.package.backends import onnxruntime as ort_backend
+from geowatch.read import reader
+from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.predict import PredictConfig, predict
+from geowatch.stitch import publish
+
+#: Where a process can be killed: the object and the function whose n-th call it does not survive.
+MOMENTS = {
+    "read": (reader.FrameReader, "read"),
+    "network": (ort_backend.OnnxRuntimeBackend, "run"),
+    "write": (publish, "encode_shard"),
+    "publish": (Path, "replace"),
+    "marker": (publish, "write_marker"),
+}
+
+
+def die_at(moment: str, call: int, after: bool) -> None:
+    """Arrange that the process is killed at the n-th call, before or after it did its work."""
+    owner, name = MOMENTS[moment]
+    original = getattr(owner, name)
+    count = 0
+
+    def counted(*args: object, **kwargs: object) -> object:
+        nonlocal count
+        count += 1
+        if count == call and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = original(*args, **kwargs)
+        if count == call and after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, counted)
+
+
+def attempt(job: dict[str, str], folder: Path, moment: tuple[str, int, bool] | None) -> int:
+    """Predict in a forked process; return its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        if moment is not None:
+            die_at(*moment)
+        imagery = ImageryConfig(images=(job["scene"],))
+        predict(PredictConfig(run=str(folder), model=job["package"], imagery=imagery, workers=1))
+        os._exit(0)
+    except BaseException:  # noqa: BLE001 - a forked child must never return into its parent's code
+        import traceback
+
+        traceback.print_exc()
+        os._exit(3)
+
+
+def ended(pid: int) -> int:
+    """Wait; return the exit status, negative for a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def main() -> None:
+    job = json.loads(Path(sys.argv[1]).read_text())
+    started = time.monotonic()
+    calm = Path(shutil.copytree(job["planned"], Path(job["folder"]) / "calm"))
+    assert ended(attempt(job, calm, None)) == 0
+    lasts = time.monotonic() - started
+    rng = random.Random(job["seed"])
+    for number, moment in enumerate(job["moments"] + [None] * job["random"]):
+        folder = Path(shutil.copytree(job["planned"], Path(job["folder"]) / f"run{number}"))
+        pid = attempt(job, folder, tuple(moment) if moment else None)
+        if moment is None:
+            time.sleep(rng.uniform(0, lasts))
+            os.kill(pid, signal.SIGKILL)
+        killed = ended(pid)
+        left = sum(1 for _ in (folder / "markers").rglob("*.json"))
+        if number % 5 == 4:  # twins: two processes finish the same tiles at once
+            twins = [attempt(job, folder, None), attempt(job, folder, None)]
+            resumed = max(ended(twin) for twin in twins)
+        else:
+            resumed = ended(attempt(job, folder, None))
+        print(json.dumps({"moment": moment, "killed": killed, "done": left, "resumed": resumed, "run": str(folder)}))
+
+
+if __name__ == "__main__":
+    main()
