@@ -59,9 +59,7 @@ def answers(net: nn.Module, tensors: Sequence[NDArray[np.float32]]) -> dict[str,
     except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
         shapes = [x.shape for x in tensors]
         reason = " ".join(str(error).split())[:300]
-        raise PackageError(
-            f"the network fails on inputs of {shapes}: {reason}", hint="check --bands"
-        ) from error
+        raise PackageError(f"the network fails on inputs of {shapes}: {reason}", hint="check --bands") from error
     return {name: x.numpy() for name, x in found.items()}
 
 

@@ -42,9 +42,7 @@ def build_foreign(where: str, options: Mapping[str, object]) -> nn.Module:
         inspect.signature(found).bind(**options)
         net = found(**options)
     except TypeError as error:
-        raise PackageError(
-            f"{where} does not take {dict(options)}: {error}", hint="see --net-option"
-        ) from error
+        raise PackageError(f"{where} does not take {dict(options)}: {error}", hint="see --net-option") from error
     if not isinstance(net, nn.Module):
         raise PackageError(f"{where} made a {type(net).__name__}, which is no torch module")
     return net.eval()

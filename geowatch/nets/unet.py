@@ -92,9 +92,7 @@ class _Up(nn.Module):
         self.merge = _block(2 * fine, fine, stride=1)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        y: Tensor = self.merge(
-            torch.cat([fn.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest"), skip], 1)
-        )
+        y: Tensor = self.merge(torch.cat([fn.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest"), skip], 1))
         return y
 
 

@@ -6,6 +6,7 @@ Of files with pickles only plain tensors are taken (torch's ``weights_only``); s
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,20 @@ _NESTS = ("state_dict", "model_state_dict", "model")
 #: What trainers put before each weight's name.
 _PREFIXES = ("module.", "model.", "net.", "network.", "_orig_mod.")
 
+#: What torch's reader of tensors raises on bytes that are something else.
+_LOAD_ERRORS = (
+    pickle.UnpicklingError,
+    struct.error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a weights file by name. Raises PackageError where it holds anything else."""
@@ -33,7 +48,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise PackageError(f"cannot read weights {path} ({error.strerror})") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+    except _LOAD_ERRORS as error:
         reason = " ".join(str(error).split())[:200]
         raise PackageError(
             f"{path} holds more than weights or is damaged: {reason}",

@@ -81,9 +81,7 @@ def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _one_hot(labels: NDArray[Any], classes: int) -> NDArray[np.float32]:
-    out: NDArray[np.float32] = (labels == np.arange(classes, dtype=labels.dtype)[:, None, None]).astype(
-        np.float32
-    )
+    out: NDArray[np.float32] = (labels == np.arange(classes, dtype=labels.dtype)[:, None, None]).astype(np.float32)
     return out
 
 

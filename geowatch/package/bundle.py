@@ -37,9 +37,7 @@ MAX_MANIFEST_BYTES = 8 * 2**20
 #: Kinds of file that can be part of a package. None of them runs.
 SUFFIXES = frozenset({".onnx", ".safetensors", ".json", ".yaml", ".md", ".txt", ""})
 #: Kinds that run when loaded, named so that the refusal can say why.
-PICKLES = frozenset(
-    {".pt", ".pth", ".pt2", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib", ".engine", ".trt", ".ts"}
-)
+PICKLES = frozenset({".pt", ".pth", ".pt2", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib", ".engine", ".trt", ".ts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,7 @@ def load_package(path: str | Path) -> Package:
     """
     root = Path(path)
     if not root.is_dir():
-        raise PackageError(
-            f"no package at {root}", hint="make one with `gw model import` or `gw model package`"
-        )
+        raise PackageError(f"no package at {root}", hint="make one with `gw model import` or `gw model package`")
     manifest = _read_manifest(root)
     _check_names(root, manifest)
     for name, record in manifest.files.items():
@@ -84,9 +80,7 @@ def load_package(path: str | Path) -> Package:
 def _read_manifest(root: Path) -> Manifest:
     where = root / MANIFEST_FILE
     if not os.path.lexists(where):
-        raise PackageError(
-            f"{root} is no package: it has no {MANIFEST_FILE}", hint="give the folder of a package"
-        )
+        raise PackageError(f"{root} is no package: it has no {MANIFEST_FILE}", hint="give the folder of a package")
     content = _read_regular(where, MAX_MANIFEST_BYTES)
     _check_version(content, where)
     try:
@@ -201,9 +195,7 @@ def _is_same(target: Path, manifest: Manifest) -> bool:
     with contextlib.suppress(PackageError, StoreError):
         if load_package(target).digest == manifest.digest:
             return True
-    raise PackageError(
-        f"{target} exists and is something else", hint="remove it, or name another folder with -o"
-    )
+    raise PackageError(f"{target} exists and is something else", hint="remove it, or name another folder with -o")
 
 
 @contextlib.contextmanager

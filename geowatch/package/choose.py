@@ -69,9 +69,7 @@ class Choice:
         return f"{best.identity.name}: {best.seconds_per_window * 1e3:.1f} ms a window{behind}"
 
 
-def choose_backend(
-    package: Package, *, threads: int, names: Sequence[str] | None = None, windows: Windows
-) -> Choice:
+def choose_backend(package: Package, *, threads: int, names: Sequence[str] | None = None, windows: Windows) -> Choice:
     """Choose the fastest backend that passes the gate.
 
     Args:

@@ -53,17 +53,13 @@ def compare_outputs(
     precision: str = "fp32",
 ) -> GateReport:
     """Compare raw outputs by head with the reference's, as probabilities and as decisions."""
-    figures = [
-        _compare(h, outputs[h.name], reference[h.name], manifest.gate.percentile) for h in manifest.heads
-    ]
+    figures = [_compare(h, outputs[h.name], reference[h.name], manifest.gate.percentile) for h in manifest.heads]
     difference = max(f[0] for f in figures)
     agreement = min(f[2] for f in figures)
     full = precision == "fp32"
     wanted = manifest.gate.agreement if full else manifest.gate.reduced_agreement
     passed = agreement >= wanted and (not full or difference <= manifest.gate.max_difference)
-    return GateReport(
-        passed, difference, max(f[1] for f in figures), agreement, classes=max(f[3] for f in figures)
-    )
+    return GateReport(passed, difference, max(f[1] for f in figures), agreement, classes=max(f[3] for f in figures))
 
 
 def _compare(

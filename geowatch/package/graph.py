@@ -102,9 +102,7 @@ def _check_operator(node: NodeProto, local: set[tuple[str, str]], name: str) -> 
             hint="export it with standard ONNX operators only (domains ai.onnx and ai.onnx.ml)",
         )
     if node.op_type in RANDOM:
-        raise PackageError(
-            f"{name} draws random numbers ({node.op_type})", hint="export it in evaluation mode"
-        )
+        raise PackageError(f"{name} draws random numbers ({node.op_type})", hint="export it in evaluation mode")
 
 
 def _check_tensor(tensor: TensorProto, name: str) -> None:
@@ -164,9 +162,7 @@ def flatten(model: ModelProto, name: str) -> ModelProto:
         flat: ModelProto = onnx.inliner.inline_local_functions(model)
     except (RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
-        raise PackageError(
-            f"the functions of {name} cannot be inlined: {first}", hint=_HINT_EXPORT
-        ) from error
+        raise PackageError(f"the functions of {name} cannot be inlined: {first}", hint=_HINT_EXPORT) from error
     check_graph(flat, name)
     return flat
 
@@ -195,9 +191,7 @@ def signature(model: ModelProto) -> tuple[tuple[TensorInfo, ...], tuple[TensorIn
 def _tensor_info(value: onnx.ValueInfoProto) -> TensorInfo:
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type"):
-        raise PackageError(
-            f"{value.name!r} is no tensor", hint="only networks from tensors to tensors are taken"
-        )
+        raise PackageError(f"{value.name!r} is no tensor", hint="only networks from tensors to tensors are taken")
     dims = tuple(d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in kind.shape.dim)
     return TensorInfo(value.name, _dtype_name(kind.elem_type), dims)
 

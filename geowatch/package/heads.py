@@ -37,9 +37,7 @@ def infer_head(output: str, raw: NDArray[Any], spec: ImportSpec, window: tuple[i
     layout, channels, size = _axes(output, raw, len(spec.classes), window)
     activation = spec.activation
     if raw.dtype.kind in "iub" and activation not in {"auto", "labels"}:
-        raise PackageError(
-            f"output {output!r} is {raw.dtype}", hint="whole numbers are labels: --activation labels"
-        )
+        raise PackageError(f"output {output!r} is {raw.dtype}", hint="whole numbers are labels: --activation labels")
     if activation == "auto":
         activation = _activation(output, raw, 1 if layout == "NCHW" else -1, len(spec.classes), channels)
     try:
@@ -56,9 +54,7 @@ def infer_head(output: str, raw: NDArray[Any], spec: ImportSpec, window: tuple[i
         raise PackageError(f"output {output!r} does not fit: {complaint(error)}") from error
 
 
-def _axes(
-    output: str, raw: NDArray[Any], classes: int, window: tuple[int, int]
-) -> tuple[str, int, tuple[int, int]]:
+def _axes(output: str, raw: NDArray[Any], classes: int, window: tuple[int, int]) -> tuple[str, int, tuple[int, int]]:
     """Return (layout, channels, (height, width)) of a raw output."""
     shape = raw.shape
     if raw.ndim == 3 and _reduces(shape[1:], window):
@@ -74,10 +70,7 @@ def _axes(
 
 
 def _reduces(size: tuple[int, ...], window: tuple[int, int]) -> bool:
-    return any(
-        size == (window[0] // f, window[1] // f) and not (window[0] % f or window[1] % f)
-        for f in (1, 2, 4, 8)
-    )
+    return any(size == (window[0] // f, window[1] // f) and not (window[0] % f or window[1] % f) for f in (1, 2, 4, 8))
 
 
 def _activation(output: str, raw: NDArray[Any], axis: int, classes: int, channels: int) -> Activation:
@@ -123,9 +116,7 @@ def check_head(head: HeadSpec, raw: NDArray[Any], window: tuple[int, int]) -> No
             hint="check --classes, --activation and the window",
         )
     if raw.dtype.kind == "f" and not np.isfinite(raw).all():
-        raise PackageError(
-            f"output {head.output!r} holds values that are no numbers", hint="check --mean and --std"
-        )
+        raise PackageError(f"output {head.output!r} holds values that are no numbers", hint="check --mean and --std")
     _check_values(head, raw, axis)
 
 

@@ -63,9 +63,7 @@ def _read_source(source: Path, max_bytes: int) -> bytes:
             )
         return source.read_bytes()
     except OSError as error:
-        raise PackageError(
-            f"cannot read {source} ({error.strerror})", hint="give the path of an ONNX file"
-        ) from error
+        raise PackageError(f"cannot read {source} ({error.strerror})", hint="give the path of an ONNX file") from error
 
 
 def publish_network(

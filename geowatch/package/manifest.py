@@ -122,9 +122,7 @@ class HeadSpec(_Document):
         if len(set(self.classes)) < len(self.classes):
             raise ValueError(f"head {self.name!r} names a class twice: {', '.join(self.classes)}")
         if self.colors and len(self.colors) != len(self.classes):
-            raise ValueError(
-                f"{len(self.colors)} colours for {len(self.classes)} classes of head {self.name!r}"
-            )
+            raise ValueError(f"{len(self.colors)} colours for {len(self.classes)} classes of head {self.name!r}")
         if self.activation == "binary" and len(self.classes) != 2:
             raise ValueError(f"a binary head has two classes, not {', '.join(self.classes)}")
         if self.layout == "NHW" and self.raw_channels != 1:
@@ -190,9 +188,7 @@ class NetSpec(_Document):
 
     name: str
     """Name in the registry."""
-    kwargs: dict[str, int | float | bool | str | tuple[int | str, ...] | dict[str, int]] = Field(
-        default_factory=dict
-    )
+    kwargs: dict[str, int | float | bool | str | tuple[int | str, ...] | dict[str, int]] = Field(default_factory=dict)
     """Fields of its configuration."""
 
 

@@ -85,11 +85,7 @@ def _build(source: NetSource, spec: ImportSpec) -> tuple[nn.Module, tuple[NetSpe
     from geowatch.nets.weights import dump_weights, fill_weights, read_weights
 
     options = dict(source.options) if source.foreign else _registry_options(source, spec)
-    net = (
-        build_foreign(source.net, options)
-        if source.foreign
-        else build_net(source.net, options, seed=source.seed)
-    )
+    net = build_foreign(source.net, options) if source.foreign else build_net(source.net, options, seed=source.seed)
     if source.weights is not None:
         fill_weights(net, read_weights(source.weights), str(source.weights))
         net = net.eval()
@@ -109,9 +105,7 @@ def _registry_options(source: NetSource, spec: ImportSpec) -> dict[str, Any]:
     options = dict(source.options)
     known = {f.name for f in fields(NETS[source.net].config)} if source.net in NETS else set()
     if "channels" in known and "channels" not in options:
-        parts = (
-            spec.inputs or [InputSpec(name="x", tensor="x", bands=spec.bands, steps=spec.steps)] * spec.dates
-        )
+        parts = spec.inputs or [InputSpec(name="x", tensor="x", bands=spec.bands, steps=spec.steps)] * spec.dates
         options["channels"] = sum(len(part.channels) for part in parts)
     if "heads" in known and "heads" not in options:
         named = {h.output: h.raw_channels for h in spec.heads} or {"scores": len(spec.classes)}

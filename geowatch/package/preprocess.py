@@ -63,9 +63,7 @@ def _take(values: NDArray[np.float32], bands: Sequence[str], spec: InputSpec) ->
         )
     if tuple(bands) == spec.bands:
         return np.array(values, dtype=np.float32, order="C")
-    return np.ascontiguousarray(
-        values[..., [list(bands).index(b) for b in spec.bands], :, :], dtype=np.float32
-    )
+    return np.ascontiguousarray(values[..., [list(bands).index(b) for b in spec.bands], :, :], dtype=np.float32)
 
 
 def _per_channel(numbers: Sequence[float]) -> NDArray[np.float32]:

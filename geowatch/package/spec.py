@@ -185,9 +185,7 @@ def _layout(tensor: TensorInfo, spec: ImportSpec, channels: int, joined: int) ->
     return found[0]
 
 
-def _sizes(
-    layout: str, dims: tuple[int | None, ...], channels: int, joined: int
-) -> list[tuple[int | None, int]]:
+def _sizes(layout: str, dims: tuple[int | None, ...], channels: int, joined: int) -> list[tuple[int | None, int]]:
     """Return pairs of declared and wanted size."""
     at_channels, at_dates = _AXES[layout]
     if at_dates is None:
@@ -212,7 +210,5 @@ def chosen_outputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[str
     if missing := [name for name in wanted if name not in names]:
         raise PackageError(f"the graph has no output {missing[0]!r}; it has {', '.join(names)}")
     if not spec.heads and not spec.classes:
-        raise PackageError(
-            "nothing says what the classes are", hint="name them, such as --classes background,cloud"
-        )
+        raise PackageError("nothing says what the classes are", hint="name them, such as --classes background,cloud")
     return tuple(dict.fromkeys(wanted))

@@ -46,10 +46,7 @@ def check_inputs(manifest: Manifest, inputs: Mapping[str, NDArray[np.float32]]) 
 
 def feeds(specs: tuple[InputSpec, ...], inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
     """Return the graph's input tensors by name, from windows by the name of their input."""
-    return {
-        tensor: _tensor(parts, [inputs[part.name] for part in parts])
-        for tensor, parts in by_tensor(specs).items()
-    }
+    return {tensor: _tensor(parts, [inputs[part.name] for part in parts]) for tensor, parts in by_tensor(specs).items()}
 
 
 def _tensor(parts: tuple[InputSpec, ...], arrays: list[NDArray[np.float32]]) -> NDArray[Any]:

@@ -82,9 +82,7 @@ def try_network(
     windows = trial_windows(inputs, batch or 3, size)
     raw = trial.run(windows)
     heads = spec.heads or tuple(infer_head(name, raw[name], spec, size) for name in trial.outputs)
-    if (
-        len(heads) == 1 and not spec.heads
-    ):  # what an only output is called says nothing to who opens the heatmap
+    if len(heads) == 1 and not spec.heads:  # what an only output is called says nothing to who opens the heatmap
         heads = (heads[0].model_copy(update={"name": "scores"}),)
     for head in heads:
         check_head(head, raw[head.output], size)
@@ -121,9 +119,7 @@ def trial_windows(inputs: tuple[InputSpec, ...], n: int, size: tuple[int, int]) 
     return windows
 
 
-def _declared_size(
-    graph: tuple[TensorInfo, ...], inputs: tuple[InputSpec, ...]
-) -> tuple[int | None, int | None]:
+def _declared_size(graph: tuple[TensorInfo, ...], inputs: tuple[InputSpec, ...]) -> tuple[int | None, int | None]:
     """Return the (height, width) that the graph declares; None where free."""
     layout = {i.tensor: i.layout for i in inputs}
     tensor = graph[0]
@@ -163,9 +159,7 @@ def _check_repeats(trial: _Trial, windows: Arrays, raw: Arrays, batch: int | Non
     """Refuse a network that is no function of each window by itself."""
     again = trial.run(windows)
     if any(not np.array_equal(again[name], raw[name], equal_nan=True) for name in raw):
-        raise PackageError(
-            "the network answers the same windows differently", hint="export it in evaluation mode"
-        )
+        raise PackageError("the network answers the same windows differently", hint="export it in evaluation mode")
     turned = trial.run({name: x[::-1].copy() for name, x in windows.items()})
     alone = trial.run({name: x[:1] for name, x in windows.items()}) if batch is None else raw
     for name, x in raw.items():

@@ -157,9 +157,7 @@ def _spec_of(config: ImportSpec, file: Path | None) -> ImportSpec:
     said = {f.name: getattr(config, f.name) for f in fields(ImportSpec)}
     if file is not None:
         document = _read_spec(file)
-        said |= {
-            name: value for name, value in (("inputs", document.inputs), ("heads", document.heads)) if value
-        }
+        said |= {name: value for name, value in (("inputs", document.inputs), ("heads", document.heads)) if value}
     return ImportSpec(**said)
 
 

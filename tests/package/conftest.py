@@ -40,9 +40,7 @@ def tiny_package(tmp_path_factory: pytest.TempPathFactory) -> Package:
 @pytest.fixture(scope="session")
 def unet_package(tmp_path_factory: pytest.TempPathFactory) -> Package:
     """A U-Net of the registry: both backends run it."""
-    spec = ImportSpec(
-        bands=("red", "green", "nir"), classes=("a", "b", "c"), window=(64, 64), mean=(0.0,) * 3
-    )
+    spec = ImportSpec(bands=("red", "green", "nir"), classes=("a", "b", "c"), window=(64, 64), mean=(0.0,) * 3)
     source = NetSource(net="unet", options={"width": 4, "depth": 3}, seed=7)
     return package_net(source, spec, tmp_path_factory.mktemp("unet") / "package")
 

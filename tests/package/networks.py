@@ -76,9 +76,7 @@ def two_dates_net(channels: int = 2) -> ModelProto:
     """Two inputs; the output is a convolution of their difference, one channel."""
     nodes = [helper.make_node("Sub", ["after", "before"], ["d"]), conv("d", "y")]
     dims = ("n", channels, "h", "w")
-    return model(
-        nodes, [value("before", dims), value("after", dims)], [value("y", None)], w=weights(1, channels)
-    )
+    return model(nodes, [value("before", dims), value("after", dims)], [value("y", None)], w=weights(1, channels))
 
 
 def two_heads_net(channels: int = 2) -> ModelProto:

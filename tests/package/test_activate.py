@@ -18,9 +18,7 @@ HEADS = {
     "channels last": HeadSpec(name="h", output="y", classes=CLASSES, layout="NHWC"),
     "plane": HeadSpec(name="h", output="y", classes=("yes",), activation="sigmoid", layout="NHW"),
     "quarter": HeadSpec(name="h", output="y", classes=CLASSES, reduction=4),
-    "half labels": HeadSpec(
-        name="h", output="y", classes=CLASSES, activation="labels", layout="NHW", reduction=2
-    ),
+    "half labels": HeadSpec(name="h", output="y", classes=CLASSES, activation="labels", layout="NHW", reduction=2),
 }
 
 
@@ -90,9 +88,7 @@ def test_enlarging_is_what_torch_does():
     torch = pytest.importorskip("torch")
     raw = raw_of(HEADS["quarter"], 2, 3)
     head = HeadSpec(name="h", output="y", classes=CLASSES, activation="sigmoid", reduction=4)
-    x = torch.nn.functional.interpolate(
-        torch.from_numpy(raw), scale_factor=4, mode="bilinear", align_corners=False
-    )
+    x = torch.nn.functional.interpolate(torch.from_numpy(raw), scale_factor=4, mode="bilinear", align_corners=False)
     assert activate(head, raw) == pytest.approx(torch.sigmoid(x).numpy(), abs=1e-5)
 
 

@@ -106,9 +106,7 @@ def test_a_folder_inside_is_refused(folder):
         load_package(folder)
 
 
-@pytest.mark.parametrize(
-    "name", ["model.pt", "model.pth", "model.pt2", "model.pkl", "model.ckpt", "model.engine"]
-)
+@pytest.mark.parametrize("name", ["model.pt", "model.pth", "model.pt2", "model.pkl", "model.ckpt", "model.engine"])
 def test_a_pickle_is_never_loaded_even_where_the_manifest_names_it(folder, name, tmp_path):
     trap = tmp_path / "sprung"
     add_file(folder, name, pickle.dumps(Trap(str(trap))))
@@ -196,10 +194,7 @@ def test_saving_again_is_nothing_and_saving_another_is_refused(tiny_package, fol
 
 def test_an_empty_folder_may_become_a_package(tiny_package, tmp_path):
     (tmp_path / "p").mkdir()
-    assert (
-        save_package(tmp_path / "p", tiny_package.manifest, files_of(tiny_package)).digest
-        == tiny_package.digest
-    )
+    assert save_package(tmp_path / "p", tiny_package.manifest, files_of(tiny_package)).digest == tiny_package.digest
 
 
 def test_a_crash_before_the_end_leaves_nothing(tiny_package, tmp_path, monkeypatch):

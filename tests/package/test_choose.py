@@ -50,9 +50,7 @@ def test_a_backend_that_fails_the_gate_is_passed_over_and_named(unet_package, wi
 
 def test_no_candidate_is_an_error_with_every_reason(tiny_package):
     with pytest.raises(BackendError, match=r"eager: .*torch does not run"):
-        choose_backend(
-            tiny_package, threads=1, names=["eager"], windows={"x": random_windows((2, 2, 32, 32))}
-        )
+        choose_backend(tiny_package, threads=1, names=["eager"], windows={"x": random_windows((2, 2, 32, 32))})
 
 
 class Leaky:

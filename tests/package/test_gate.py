@@ -56,9 +56,7 @@ def test_a_single_pixel_off_by_little_passes_and_is_reported(tiny_package):
     backend = open_backend(tiny_package, "onnxruntime", threads=1)
     raw = backend.run({"x": random_windows((16, 2, 32, 32))})
     other = {"y": raw["y"].copy()}
-    at = np.unravel_index(
-        np.abs(np.diff(np.sort(raw["y"], axis=1), axis=1)).min(axis=1).argmin(), (16, 32, 32)
-    )
+    at = np.unravel_index(np.abs(np.diff(np.sort(raw["y"], axis=1), axis=1)).min(axis=1).argmin(), (16, 32, 32))
     other["y"][at[0], :, at[1], at[2]] += (0.0, 0.01, 0.0)
     report = compare_outputs(tiny_package.manifest, other, raw)
     assert report.passed
@@ -74,8 +72,6 @@ def test_reduced_precision_is_judged_by_agreement_alone(tiny_package):
     assert compare_outputs(tiny_package.manifest, other, raw, precision="bf16").passed
 
 
-def test_the_reference_of_a_registry_package_is_torch_and_of_a_graph_the_plain_graph(
-    tiny_package, unet_package
-):
+def test_the_reference_of_a_registry_package_is_torch_and_of_a_graph_the_plain_graph(tiny_package, unet_package):
     assert open_reference(unet_package, threads=1).identity.name == "eager"
     assert open_reference(tiny_package, threads=1).identity.name == "reference"

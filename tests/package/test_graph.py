@@ -26,9 +26,7 @@ def with_if(then: onnx.GraphProto) -> onnx.ModelProto:
     other = branch(helper.make_node("Identity", ["x"], ["o"]), "o")
     inner = helper.make_node("If", ["c"], ["t"], then_branch=then, else_branch=other)
     outer = helper.make_node("If", ["c"], ["y"], then_branch=branch(inner, "t"), else_branch=other)
-    return model(
-        [outer], [value("x", ("n", 2, "h", "w"))], [value("y", ("n", 2, "h", "w"))], c=np.array(True)
-    )
+    return model([outer], [value("x", ("n", 2, "h", "w"))], [value("y", ("n", 2, "h", "w"))], c=np.array(True))
 
 
 def with_function(body: onnx.NodeProto) -> onnx.ModelProto:
@@ -92,9 +90,7 @@ def test_functions_made_of_standard_operators_are_written_out():
 
 
 def test_random_and_training_graphs_are_refused():
-    noise = model(
-        [helper.make_node("RandomNormalLike", ["x"], ["y"])], [value("x", (1,))], [value("y", (1,))]
-    )
+    noise = model([helper.make_node("RandomNormalLike", ["x"], ["y"])], [value("x", (1,))], [value("y", (1,))])
     with pytest.raises(PackageError, match="random"):
         check_graph(noise, "net.onnx")
     net = conv_net()

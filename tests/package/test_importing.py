@@ -162,9 +162,7 @@ def test_several_heads_are_described_in_full(imported):
 def test_several_outputs_without_a_word_are_refused_and_one_may_be_chosen(imported):
     with pytest.raises(PackageError, match="2 outputs: land, cloud"):
         imported(two_heads_net())
-    assert [
-        h.output for h in imported(two_heads_net(), replace(SPEC, output_tensor="land")).manifest.heads
-    ] == ["land"]
+    assert [h.output for h in imported(two_heads_net(), replace(SPEC, output_tensor="land")).manifest.heads] == ["land"]
 
 
 def test_two_sensors_are_described_in_full(imported):
@@ -294,9 +292,7 @@ def test_steps_and_indices_are_declared_and_count_as_channels(imported):
 def test_half_precision_is_widened_and_answers_the_same(onnx_file, tmp_path):
     plain, half = conv_net(), conv_net()
     w = weights(3, 2).astype(np.float16)
-    half.graph.initializer[0].CopyFrom(
-        helper.make_tensor("w", TensorProto.FLOAT16, w.shape, w.tobytes(), raw=True)
-    )
+    half.graph.initializer[0].CopyFrom(helper.make_tensor("w", TensorProto.FLOAT16, w.shape, w.tobytes(), raw=True))
     cast = helper.make_node("Cast", ["x"], ["h"], to=TensorProto.FLOAT16)
     half.graph.node[0].input[0] = "h"
     half.graph.node.insert(0, cast)
@@ -316,16 +312,11 @@ def _stored(package):
 
 def test_integer_inputs_get_rounded_values(imported):
     nodes = [helper.make_node("Cast", ["x"], ["f"], to=TensorProto.FLOAT), conv("f", "y")]
-    net = model(
-        nodes, [value("x", ("n", 2, "h", "w"), TensorProto.UINT8)], [value("y", None)], w=weights(3, 2)
-    )
+    net = model(nodes, [value("x", ("n", 2, "h", "w"), TensorProto.UINT8)], [value("y", None)], w=weights(3, 2))
     package = imported(net)
     assert package.manifest.inputs[0].dtype == "uint8"
     x = np.full((1, 2, 32, 32), 7.4, np.float32)
-    assert (
-        probabilities(package, {"x": x})["y"].tobytes()
-        == probabilities(package, {"x": np.rint(x)})["y"].tobytes()
-    )
+    assert probabilities(package, {"x": x})["y"].tobytes() == probabilities(package, {"x": np.rint(x)})["y"].tobytes()
 
 
 @pytest.mark.parametrize("name", ["net.pt", "net.pth", "net.pt2", "net.pkl", "net.ts"])

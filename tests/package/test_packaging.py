@@ -95,9 +95,7 @@ def test_weights_come_from_a_file_and_not_from_the_seed(tmp_path):
 
 def test_packaging_twice_gives_the_same_package(tmp_path):
     source = NetSource(net="unet", options={"width": 2, "depth": 1}, seed=3)
-    assert (
-        package_net(source, SPEC, tmp_path / "a").digest == package_net(source, SPEC, tmp_path / "b").digest
-    )
+    assert package_net(source, SPEC, tmp_path / "a").digest == package_net(source, SPEC, tmp_path / "b").digest
 
 
 @pytest.mark.parametrize("place", ["my_networks", "file"])
@@ -193,9 +191,7 @@ def test_bands_that_do_not_fit_the_module_are_refused(networks, tmp_path):
     from dataclasses import replace
 
     with pytest.raises(PackageError, match=r"fails on inputs of .*\(2, 3, 32, 32\)"):
-        package_net(
-            NetSource(net="my_networks:Plain"), replace(SPEC, bands=("red", "nir", "blue")), tmp_path / "p"
-        )
+        package_net(NetSource(net="my_networks:Plain"), replace(SPEC, bands=("red", "nir", "blue")), tmp_path / "p")
 
 
 def test_unknown_networks_and_options_name_the_known(tmp_path):

@@ -79,9 +79,7 @@ def run_batches(
     n = check_inputs(manifest, inputs)
     if batch is None or n == batch:
         return run(inputs)
-    parts = [
-        run({k: _filled(v[i : i + batch], batch) for k, v in inputs.items()}) for i in range(0, n, batch)
-    ]
+    parts = [run({k: _filled(v[i : i + batch], batch) for k, v in inputs.items()}) for i in range(0, n, batch)]
     return {name: np.concatenate([part[name] for part in parts])[:n] for name in parts[0]}
 
 

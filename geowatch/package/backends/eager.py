@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EagerBackend"]
 
-#: Torch picks other kernels for one window than for several, and small networks were seen to give other bytes.
-#: One window at a time is the same by construction, and on a CPU no slower: its features stay in the cache.
+#: Torch picks other kernels for one window than for several, and small networks were seen to give other
+#: bytes. One at a time is the same by construction, and no slower on a CPU: features stay in the cache.
 DEFAULT_BATCH = 1
 
 
@@ -70,9 +70,7 @@ class EagerBackend:
             with torch.inference_mode():
                 found = self._net(*(_channels_last(x) for x in tensors))
         except RuntimeError as error:
-            raise BackendError(
-                f"the network failed on {[tuple(x.shape) for x in tensors]}: {error}"
-            ) from error
+            raise BackendError(f"the network failed on {[tuple(x.shape) for x in tensors]}: {error}") from error
         return {h.name: np.ascontiguousarray(_output(found, h.output).numpy()) for h in self._manifest.heads}
 
     def close(self) -> None:

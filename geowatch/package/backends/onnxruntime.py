@@ -44,14 +44,10 @@ class GraphSession:
         try:
             self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except _ort_errors() as error:
-            raise BackendError(
-                f"onnxruntime {ort.__version__} cannot load the graph: {_line(error)}"
-            ) from error
+            raise BackendError(f"onnxruntime {ort.__version__} cannot load the graph: {_line(error)}") from error
         self.outputs = tuple(o.name for o in self._session.get_outputs())
 
-    def run(
-        self, tensors: Mapping[str, NDArray[Any]], outputs: list[str] | None = None
-    ) -> dict[str, NDArray[Any]]:
+    def run(self, tensors: Mapping[str, NDArray[Any]], outputs: list[str] | None = None) -> dict[str, NDArray[Any]]:
         """Return the outputs (all by default) by name. Raises BackendError where the network fails."""
         names = list(self.outputs) if outputs is None else outputs
         try:
@@ -84,9 +80,7 @@ class OnnxRuntimeBackend:
         import onnxruntime as ort
 
         self._manifest: Manifest = package.manifest
-        self._session: GraphSession | None = GraphSession(
-            package.read(GRAPH_FILE), threads=threads, optimise=optimise
-        )
+        self._session: GraphSession | None = GraphSession(package.read(GRAPH_FILE), threads=threads, optimise=optimise)
         self._identity = BackendIdentity(
             name="onnxruntime" if optimise else "reference",
             version=ort.__version__,
