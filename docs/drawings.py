@@ -162,9 +162,7 @@ def _lattice_panel(drawing: Drawing, left: float, tile: int, name: str) -> None:
         stroke_width=2.5,
         fill_opacity=0.8,
     )
-    drawing.say(
-        left + (stride + window / 2) * px, top + (stride + window / 2) * px + 5, "window 1, 1", font_size=12
-    )
+    drawing.say(left + (stride + window / 2) * px, top + (stride + window / 2) * px + 5, "window 1, 1", font_size=12)
     drawing.line(left - 14, top - 14, left - 2, top - 2, arrow=True)
     drawing.say(left - 18, top - 18, "0, 0", font_size=12, anchor="middle")
 

@@ -44,15 +44,11 @@ def from_file(path: Path) -> Layer:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as problem:
-        raise ConfigError(
-            f"cannot read {path}: {problem.strerror}", hint="give a YAML file to --config"
-        ) from problem
+        raise ConfigError(f"cannot read {path}: {problem.strerror}", hint="give a YAML file to --config") from problem
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(problem).split())}") from problem
     if not isinstance(content, dict | None):
-        raise ConfigError(
-            f"{path} holds {type(content).__name__}, not keys and values", hint="write `key: value`"
-        )
+        raise ConfigError(f"{path} holds {type(content).__name__}, not keys and values", hint="write `key: value`")
     return Layer(str(path), content or {})
 
 
@@ -62,9 +58,7 @@ def from_settings(settings: Sequence[str]) -> Layer:
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key:
-            raise ConfigError(
-                f"--set got '{setting}'", hint="write --set key=value, such as --set blend=hann"
-            )
+            raise ConfigError(f"--set got '{setting}'", hint="write --set key=value, such as --set blend=hann")
         values[key] = Text(text)
     return Layer("--set", values)
 
@@ -101,11 +95,7 @@ def field_paths(known: Mapping[FieldPath, Any], key: str, origin: str) -> tuple[
         return found
     names = sorted({_dotted(path) for path in known} | {path[-1] for path in known})
     near = difflib.get_close_matches(_dotted(wanted), names, n=1, cutoff=0.5)
-    hint = (
-        f"did you mean '{near[0]}'?"
-        if near
-        else f"known keys: {', '.join(sorted({path[0] for path in known}))}"
-    )
+    hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted({path[0] for path in known}))}"
     raise ConfigError(f"{origin}: unknown key '{key}'", hint=hint)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import zip_longest
@@ -76,6 +78,13 @@ def command(
     return make
 
 
+def _hush() -> None:
+    """Keep warnings of libraries, which are for programmers, off the terminal, here and in worker processes."""
+    if not sys.warnoptions and "PYTHONWARNINGS" not in os.environ:
+        os.environ["PYTHONWARNINGS"] = "ignore"
+        warnings.simplefilter("ignore")
+
+
 class LazyGroup(_Examples, click.Group):
     """A group that lists its commands from a table and imports one only to run it.
 
@@ -108,9 +117,7 @@ class LazyGroup(_Examples, click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete names from the table."""
         names = [
-            CompletionItem(name, help=text)
-            for name, text in self.commands_help.items()
-            if name.startswith(incomplete)
+            CompletionItem(name, help=text) for name, text in self.commands_help.items() if name.startswith(incomplete)
         ]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
@@ -125,6 +132,7 @@ class LazyGroup(_Examples, click.Group):
         **extra: Any,  # noqa: ANN401
     ) -> NoReturn:
         """Run, report any error in the one form, and exit."""
+        _hush()
         given = list(sys.argv[1:] if args is None else args)
         session = Session()
         run = super().main

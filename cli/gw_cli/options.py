@@ -59,9 +59,7 @@ def option(*names: str, **attrs: Any) -> Callable[[F], F]:  # noqa: ANN401
 
 def flag(*names: str, **attrs: Any) -> Callable[[F], F]:  # noqa: ANN401
     """Declare a switch; not giving it leaves the configuration alone."""
-    return click.option(
-        *names, **{"default": None, "is_flag": True, "flag_value": True, "type": bool, **attrs}
-    )
+    return click.option(*names, **{"default": None, "is_flag": True, "flag_value": True, "type": bool, **attrs})
 
 
 def combine(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -115,16 +113,12 @@ images = option(
 )
 date = option("--date", multiple=True, type=DATE, help="Only images of this day; may be repeated.")
 latest = flag("--latest", help="Only the latest day that qualifies.")
-max_cloud = option(
-    "--max-cloud", type=float, metavar="PERCENT", help="Only scenes at most this cloudy, 0 to 100."
-)
+max_cloud = option("--max-cloud", type=float, metavar="PERCENT", help="Only scenes at most this cloudy, 0 to 100.")
 selection = combine(date, latest, max_cloud)
 """Which of the images."""
 
 sensor = option("--sensor", metavar="NAME", help="Sensor, where the files do not say it, such as sentinel-2.")
-bands = option(
-    "--bands", type=NAMES, help="Common names of the bands in their order, such as blue,green,red."
-)
+bands = option("--bands", type=NAMES, help="Common names of the bands in their order, such as blue,green,red.")
 scale = option("--scale", type=float, help="Physical value of one digital number; wins over the files.")
 offset = option("--offset", type=float, help="Physical value of digital number 0; wins over the files.")
 nodata = option("--nodata", type=float, help="Digital number that stands for no data; wins over the files.")
@@ -159,9 +153,7 @@ jit = option(
     help="Backend of the network; alone, the fastest of them on this machine.",
 )
 window = option("--window", type=COUNT, metavar="PX", help="Side of the network's windows in pixels.")
-overlap = option(
-    "--overlap", type=OVERLAP, help="Overlap of windows: pixels from 1, or a share below 1 (0.25, 25%)."
-)
+overlap = option("--overlap", type=OVERLAP, help="Overlap of windows: pixels from 1, or a share below 1 (0.25, 25%).")
 blend = option(
     "--blend",
     type=click.Choice(["hann", "gaussian", "linear", "crop", "mean"]),
@@ -187,13 +179,9 @@ workers = option(
     help="Worker processes; 1 works in this process, without Dask. Left out: one a core.",
 )
 threads = option("--threads", type=COUNT, help="Threads of each network; part of the recipe.")
-scheduler = option(
-    "--scheduler", metavar="ADDRESS", help="Dask scheduler to work on, such as tcp://host:8786."
-)
+scheduler = option("--scheduler", metavar="ADDRESS", help="Dask scheduler to work on, such as tcp://host:8786.")
 shard = option("--shard", type=SHARD, help="Only share i of n of the work, counted from 1, such as 1/4.")
-memory = option(
-    "--memory", type=BYTES, help="Memory that a worker may take, such as 2GB; work is cut to fit."
-)
+memory = option("--memory", type=BYTES, help="Memory that a worker may take, such as 2GB; work is cut to fit.")
 in_memory = flag("--in-memory", help="Stitch in memory instead of in bands of rows; the same values.")
 work = combine(workers, threads, scheduler, shard, memory, in_memory)
 """Where and how the work is done."""
@@ -247,9 +235,7 @@ described = combine(
     option("--clip", type=PAIR, metavar="LOW,HIGH", help="Third step: limit to this range."),
     flag("--log1p", help="Fourth step: natural logarithm of 1 + x."),
     option("--indices", type=NAMES, help="Last step: append these indices, such as ndvi,nbr."),
-    option(
-        "--layout", type=click.Choice(["auto", "NCHW", "NHWC"]), help="Order of the axes.  [default: auto]"
-    ),
+    option("--layout", type=click.Choice(["auto", "NCHW", "NHWC"]), help="Order of the axes.  [default: auto]"),
     option("--output-tensor", metavar="NAME", help="Output to use, where the graph has several."),
     option(
         "--activation",
@@ -264,9 +250,7 @@ described = combine(
     option("--version", metavar="TEXT", help="The model's own version.  [default: 1]"),
     option("--license", metavar="SPDX", help="Licence of the weights."),
     option("--description", metavar="TEXT", help="One paragraph for people."),
-    option(
-        "--spec", metavar="FILE", help="YAML file with `inputs` and `heads` in full, for several of them."
-    ),
+    option("--spec", metavar="FILE", help="YAML file with `inputs` and `heads` in full, for several of them."),
     option("--max-bytes", type=BYTES, help="Largest file that is taken."),
 )
 """What a network takes and gives, as far as its file does not say so."""

@@ -58,15 +58,9 @@ def _say(session: Session, fact: str, hint: str | None, *, stopped: bool = False
         traceback.print_exc()
     session.close()
     if session.log_json:
-        click.echo(
-            json.dumps({"event": "stopped" if stopped else "error", "fact": fact, "hint": hint}), err=True
-        )
+        click.echo(json.dumps({"event": "stopped" if stopped else "error", "fact": fact, "hint": hint}), err=True)
         return
-    word = (
-        click.style("stopped:", fg="yellow", bold=True)
-        if stopped
-        else click.style("error:", fg="red", bold=True)
-    )
+    word = click.style("stopped:", fg="yellow", bold=True) if stopped else click.style("error:", fg="red", bold=True)
     click.echo(f"{word} {fact}", err=True)
     if hint is not None:
         click.echo(f"{click.style('hint:', fg='cyan', bold=True)} {hint}", err=True)

@@ -48,9 +48,7 @@ class Session:
 
         command: GwCommand = ctx.command  # type: ignore[assignment]
         explicit = {
-            command.fields.get(name, name): value
-            for name, value in given.items()
-            if value is not None and value != ()
+            command.fields.get(name, name): value for name, value in given.items() if value is not None and value != ()
         }
         file, settings = explicit.pop("config", None), explicit.pop("set", ())
         layers = [

@@ -72,9 +72,7 @@ def _overlap(text: str) -> float:
     except ValueError:
         number = -1
     if not (0 <= number < 1 or (not share and number.is_integer() and number >= 1)):
-        raise ValueError(
-            f"'{text}' is neither pixels such as 64 nor a share of the window such as 0.25 or 25%"
-        )
+        raise ValueError(f"'{text}' is neither pixels such as 64 nor a share of the window such as 0.25 or 25%")
     return number
 
 

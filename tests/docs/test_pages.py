@@ -20,9 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 RUN = {"python", "console"}
 KNOWN = RUN | {"text", "yaml", "json"}
-PAGES = sorted(
-    [ROOT / "README.md", *(p for p in (ROOT / "docs").rglob("*.md") if "reference" not in p.parts)]
-)
+PAGES = sorted([ROOT / "README.md", *(p for p in (ROOT / "docs").rglob("*.md") if "reference" not in p.parts)])
 FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```\s*$", re.MULTILINE | re.DOTALL)
 
 
@@ -38,9 +36,7 @@ class Block:
 def blocks_of(page: Path) -> list[Block]:
     text = page.read_text(encoding="utf-8")
     return [
-        Block(
-            text[: match.start()].count("\n") + 1, match[2].strip(), match[3].replace("\n" + match[1], "\n")
-        )
+        Block(text[: match.start()].count("\n") + 1, match[2].strip(), match[3].replace("\n" + match[1], "\n"))
         for match in FENCE.finditer(text)
     ]
 

@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,16 +38,14 @@ def test_every_command_and_option_is_on_the_page(generate):
         assert f"\n## {words}\n" in page
         section = page.split(f"\n## {words}\n")[1].split("\n## ")[0]
         for parameter in command.params:
-            for name in getattr(parameter, "opts", []):
-                assert name.upper() in section.upper(), f"{words} {name}"
+            shown = parameter.opts if isinstance(parameter, click.Option) else [parameter.make_metavar(None)]
+            assert all(name in section for name in shown), f"{words} {parameter.name}"
 
 
 def test_every_key_says_what_it_means(generate):
     for words, command in generate.commands():
         if getattr(command, "config", ""):
-            silent = [
-                key for key, _, _, meaning in generate.config_rows(command.config_class()) if not meaning
-            ]
+            silent = [key for key, _, _, meaning in generate.config_rows(command.config_class()) if not meaning]
             assert not silent, words
 
 

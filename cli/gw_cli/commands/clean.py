@@ -35,6 +35,4 @@ def command(ctx: click.Context, /, **given: object) -> None:
     config = session.configure(ctx, given)
     done = clean(config)
     session.made(done.paths)
-    session.made(
-        f"{len(done.paths)} objects, {in_bytes(done.bytes)}{' would go' if config.dry_run else ' removed'}"
-    )
+    session.made(f"{len(done.paths)} objects, {in_bytes(done.bytes)}{' would go' if config.dry_run else ' removed'}")

@@ -17,9 +17,7 @@ from gw_cli.session import Session
     gw model package --net net.py:Net --weights w.pth --bands red,nir --classes other,water -o pkg/
     """,
 )
-@options.option(
-    "--net", metavar="NAME", help="Network: a name of the registry, module:Class or file.py:Class."
-)
+@options.option("--net", metavar="NAME", help="Network: a name of the registry, module:Class or file.py:Class.")
 @options.option("--weights", metavar="FILE", help="Weights: safetensors, or a .pth that holds tensors alone.")
 @options.option("--seed", type=int, help="Seed of the weights where no file gives them.  [default: 0]")
 @options.option("--options", metavar="YAML", help="Options of the network, such as '{width: 16}'.")
