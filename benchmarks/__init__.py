@@ -1,0 +1,1 @@
+"""Measurements, never checks: each module runs by itself and prints its figures."""

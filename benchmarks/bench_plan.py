@@ -2,9 +2,9 @@
 
     python benchmarks/bench_plan.py [tiles]
 
-Plans a country with a jagged coast, islands and lakes, and writes it as a run folder does. Prints the number of
-tiles, processor seconds and microseconds a tile for each part, and the process's peak memory. The target is at most
-5 µs a tile and 300 MB, all in.
+Plans a country with a jagged coast, islands and lakes, and writes it as a run folder does. Prints the number
+of tiles, processor seconds and microseconds a tile for each part, and the process's peak memory. The target
+is at most 5 µs a tile and 300 MB, all in.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ TILE_PX = 256
 RESOLUTION_M = 10.0
 
 
-def jagged(
-    center: tuple[float, float], radius_deg: float, corners: int, rng: np.random.Generator
-) -> list[list[float]]:
+def jagged(center: tuple[float, float], radius_deg: float, corners: int, rng: np.random.Generator) -> list[list[float]]:
     """Return a closed ring around ``center`` whose radius is rough at all scales."""
     angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
     waves = 2 ** np.arange(1, int(np.log2(corners)) - 1)
@@ -52,10 +50,7 @@ def country(tiles: int) -> Area:
     """Return a country of about so many tiles: 20,000 corners of coast, 30 lakes."""
     rng = np.random.default_rng(7)
     radius = (tiles * (TILE_PX * RESOLUTION_M) ** 2 / np.pi / 1.2 / 0.68) ** 0.5 / 111_000
-    lakes = [
-        jagged((10 + x, 47 + y), radius / 60, 200, rng)
-        for x, y in rng.uniform(-radius / 2, radius / 2, (30, 2))
-    ]
+    lakes = [jagged((10 + x, 47 + y), radius / 60, 200, rng) for x, y in rng.uniform(-radius / 2, radius / 2, (30, 2))]
     area = polygon_of_rings([jagged((10, 47), radius, 20_000, rng), *lakes], [])
     if area is None:
         raise SystemExit("the country has no area")
@@ -93,11 +88,10 @@ def main(tiles: int) -> None:
             held = sum(len(sweep.tiles) for sweep in share)
         size = sum(store.size(key) or 0 for key in store.list("plan/"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{plan.tile_count:,} tiles, {plan.estimate.windows:,} windows, redundancy {plan.estimate.redundancy:.2f}")
     print(
-        f"{plan.tile_count:,} tiles, {plan.estimate.windows:,} windows, redundancy {plan.estimate.redundancy:.2f}"
-    )
-    print(
-        f"{total / plan.tile_count * 1e6:.2f} µs a tile of processor time, {peak:.0f} MB peak, {size / 1e6:.1f} MB written"
+        f"{total / plan.tile_count * 1e6:.2f} µs a tile of processor time, {peak:.0f} MB peak, "
+        f"{size / 1e6:.1f} MB written"
     )
     print(f"share 3/64 holds {held:,} tiles in {len(share):,} sweeps")
 

@@ -30,9 +30,7 @@ class LatticeChoice:
 
     def __post_init__(self) -> None:
         if self.resolution is not None and not 0 < self.resolution < math.inf:
-            raise ConfigError(
-                f"a resolution of {self.resolution:g}", hint="give one above 0, such as --resolution 10"
-            )
+            raise ConfigError(f"a resolution of {self.resolution:g}", hint="give one above 0, such as --resolution 10")
         if self.origin is not None and not all(map(math.isfinite, self.origin)):
             raise ConfigError(f"an origin of {self.origin}", hint="give two numbers in units of the CRS")
 

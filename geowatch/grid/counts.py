@@ -61,9 +61,7 @@ def _both_spans(
     )
 
 
-def windows_per_tile(
-    table: TileTable, bounds: PixelBox, tile_px: int, windows: WindowLattice
-) -> NDArray[np.int32]:
+def windows_per_tile(table: TileTable, bounds: PixelBox, tile_px: int, windows: WindowLattice) -> NDArray[np.int32]:
     """Return how many windows touch each tile's work, were it run alone."""
     if not len(table):
         return np.zeros(0, dtype=np.int32)
@@ -110,9 +108,7 @@ def sweep_figures(
     starts = _starts(table, sweep_tiles)
     if windows is None:
         return SweepFigures(len(table), len(starts), output, None, None)
-    reach = [
-        min((size - 2) // tile_px + 1, side - 1) for size, side in zip(windows.size, sweep_tiles, strict=True)
-    ]
+    reach = [min((size - 2) // tile_px + 1, side - 1) for size, side in zip(windows.size, sweep_tiles, strict=True)]
     down, right = _Runs.of(y, sweep_tiles[0], reach[0]), _Runs.of(x, sweep_tiles[1], reach[1])
     count = _union_count(table, starts, sweep_tiles, (down, right))
     return SweepFigures(len(table), len(starts), output, count, _input_px(table, starts, (y, x), windows))
@@ -201,13 +197,9 @@ def _shifted(present: NDArray[np.bool_], by: int, axis: int) -> NDArray[np.bool_
     return out
 
 
-def _input_px(
-    table: TileTable, starts: NDArray[np.intp], spans: tuple[_Spans, _Spans], windows: WindowLattice
-) -> int:
+def _input_px(table: TileTable, starts: NDArray[np.intp], spans: tuple[_Spans, _Spans], windows: WindowLattice) -> int:
     sides = []
-    for span, index, size, stride in zip(
-        spans, (table.iy, table.ix), windows.size, windows.stride, strict=True
-    ):
+    for span, index, size, stride in zip(spans, (table.iy, table.ix), windows.size, windows.stride, strict=True):
         at = span.at(index)
         low = np.minimum.reduceat(span.low[at], starts)
         high = np.maximum.reduceat(span.high[at], starts)

@@ -19,7 +19,7 @@ from geowatch.grid.tiles import Column
 if TYPE_CHECKING:
     from shapely.geometry import MultiPolygon, Polygon
 
-__all__ = ["MAX_TILES", "tiles_of_bounds", "tiles_of_cover"]
+__all__ = ["MAX_TILES", "refuse_too_many", "tiles_of_bounds", "tiles_of_cover"]
 
 #: A plan of more tiles than this is refused: it is a slip of the resolution or the tile size.
 MAX_TILES = 20_000_000
@@ -32,7 +32,6 @@ def tiles_of_bounds(bounds: PixelBox, tile_px: int) -> tuple[Column, Column]:
     box = bounds.snap(tile_px)
     rows = np.arange(box.y0 // tile_px, box.y1 // tile_px, dtype=np.int32)
     cols = np.arange(box.x0 // tile_px, box.x1 // tile_px, dtype=np.int32)
-    _refuse_too_many(len(rows) * len(cols), tile_px)
     return np.repeat(rows, len(cols)), np.tile(cols, len(rows))
 
 
@@ -46,18 +45,12 @@ def tiles_of_cover(
         lattice: Where pixels are.
         bounds: Pixels that the plan spans; tiles beyond are left out.
         tile_px: Side of a tile.
-
-    Raises:
-        PlanError: If there are more than `MAX_TILES`.
     """
-    _refuse_too_many(int(cover.area / abs(lattice.step_x * lattice.step_y) / tile_px**2), tile_px)
     shapely.prepare(cover)
     span = bounds.snap(tile_px)
     limits = PixelBox(*(edge // tile_px for edge in span.to_list()))
     size = 1 << (max(limits.height, limits.width) - 1).bit_length()
-    blocks = np.array([(b.y0 // size, b.x0 // size) for b in limits.blocks(size)], dtype=np.int64).reshape(
-        -1, 2
-    )
+    blocks = np.array([(b.y0 // size, b.x0 // size) for b in limits.blocks(size)], dtype=np.int64).reshape(-1, 2)
     found: list[NDArray[np.int64]] = []
     while len(blocks):
         boxes = _boxes(blocks * size, lattice, tile_px, size)
@@ -97,9 +90,10 @@ def _within(blocks: NDArray[np.int64], limits: PixelBox, size: int) -> NDArray[n
     return np.asarray(blocks[inside])
 
 
-def _refuse_too_many(tiles: int, tile_px: int) -> None:
+def refuse_too_many(tiles: float, tile_px: int) -> None:
+    """Raise PlanError for more than `MAX_TILES`."""
     if tiles > MAX_TILES:
         raise PlanError(
-            f"about {tiles:,} tiles of {tile_px} px; a plan holds at most {MAX_TILES:,}",
+            f"about {tiles:,.0f} tiles of {tile_px} px; a plan holds at most {MAX_TILES:,}",
             hint="give a larger --tile-size or a coarser --resolution, or split the region",
         )

@@ -82,9 +82,7 @@ def _zone(region: Area, epsg: int, strip: tuple[float, float, float, float]) -> 
 
 
 def _polygons(geometry: shapely.Geometry) -> Area | None:
-    parts = [
-        part for part in shapely.get_parts(geometry).tolist() if isinstance(part, Polygon) and part.area > 0
-    ]
+    parts = [part for part in shapely.get_parts(geometry).tolist() if isinstance(part, Polygon) and part.area > 0]
     if not parts:
         return None
     return parts[0] if len(parts) == 1 else MultiPolygon(parts)

@@ -48,11 +48,7 @@ class GridDocument(_Document):
     @classmethod
     def of(cls, grid: Grid, tiles: GridTiles) -> GridDocument:
         """Describe a grid."""
-        wkb = (
-            None
-            if grid.cover is None
-            else base64.b64encode(shapely.to_wkb(grid.cover, byte_order=1)).decode()
-        )
+        wkb = None if grid.cover is None else base64.b64encode(shapely.to_wkb(grid.cover, byte_order=1)).decode()
         return cls(
             id=grid.id,
             lattice=grid.lattice,
@@ -64,11 +60,7 @@ class GridDocument(_Document):
 
     def to_grid(self) -> Grid:
         """Return the grid."""
-        cover = (
-            None
-            if self.cover_wkb is None
-            else cast("Area", shapely.from_wkb(base64.b64decode(self.cover_wkb)))
-        )
+        cover = None if self.cover_wkb is None else cast("Area", shapely.from_wkb(base64.b64decode(self.cover_wkb)))
         return Grid(self.id, self.lattice, self.tile_px, PixelBox(*self.bounds), cover)
 
 

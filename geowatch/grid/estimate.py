@@ -139,9 +139,7 @@ class Rates(BaseModel):
         """Return a machine and its name. Raises ConfigError for one that the file does not hold."""
         name = self.default if name is None else name
         if name not in self.machines:
-            raise ConfigError(
-                f"no machine '{name}' in the rates", hint=f"choose from {', '.join(self.machines)}"
-            )
+            raise ConfigError(f"no machine '{name}' in the rates", hint=f"choose from {', '.join(self.machines)}")
         return name, self.machines[name]
 
 
@@ -215,11 +213,7 @@ def _needs(load: Workload, tile_px: int, sweep_cols: int) -> int:
 
 
 def _memory_hint(load: Workload, tile_px: int, memory_bytes: int) -> str:
-    fits = [
-        px
-        for px in (1 << n for n in range(11, 7, -1))
-        if px < tile_px and _needs(load, px, 1) <= memory_bytes
-    ]
+    fits = [px for px in (1 << n for n in range(11, 7, -1)) if px < tile_px and _needs(load, px, 1) <= memory_bytes]
     least = _needs(load, fits[0] if fits else tile_px, 1)
     instead = f"--tile-size {fits[0]}, or " if fits else ""
     return f"give {instead}--memory {-(-least // 10**6)}MB" if not fits else f"give {instead}more --memory"
@@ -241,11 +235,7 @@ def estimate(
     windows = _sum_of([each.windows for each in figures], load.times)
     inputs = _sum_of([each.input_px for each in figures], load.times)
     name, kind = rates.machine(machine)
-    seen = (
-        None
-        if windows is None or load.windows is None
-        else windows * load.windows.size[0] * load.windows.size[1]
-    )
+    seen = None if windows is None or load.windows is None else windows * load.windows.size[0] * load.windows.size[1]
     read = None if inputs is None or load.bands is None else inputs * load.bands * load.read_itemsize
     seconds = _seconds(windows, read, load, kind)
     return Estimate(
@@ -255,9 +245,7 @@ def estimate(
         windows=windows,
         redundancy=None if seen is None or not output else seen / (output * load.times),
         read_bytes=read,
-        write_bytes=None
-        if load.classes is None
-        else output * load.times * load.classes * load.write_itemsize,
+        write_bytes=None if load.classes is None else output * load.times * load.classes * load.write_itemsize,
         memory_bytes=None if memory is None else memory.total_bytes,
         seconds=seconds,
         price=None if seconds is None else seconds / 3600 * kind.price_per_hour,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from geowatch.errors import ConfigError, PlanError, RegionError
 from geowatch.grid.choice import LatticeChoice, choose_lattice, no_resolution
 from geowatch.grid.counts import sweep_figures
-from geowatch.grid.cover import tiles_of_bounds, tiles_of_cover
+from geowatch.grid.cover import refuse_too_many, tiles_of_bounds, tiles_of_cover
 from geowatch.grid.crs import Area, grid_id, project, utm_zones
 from geowatch.grid.estimate import (
     Estimate,
@@ -154,6 +154,7 @@ def make_plan(request: PlanRequest) -> tuple[Plan, dict[str, TileTable]]:
     """
     sweep_tiles = cut_to_memory(request.load, request.tile_px, request.memory_bytes)
     grids = _grids(request)
+    refuse_too_many(sum(_least_tiles(grid) for grid in grids), request.tile_px)
     tables = {grid.id: _table(grid, sweep_tiles) for grid in grids}
     tables = {name: table for name, table in tables.items() if len(table)}
     grids = tuple(grid for grid in grids if grid.id in tables)
@@ -222,6 +223,12 @@ def _covering(area: Area, lattice: Lattice, tile_px: int) -> Grid:
     return Grid(grid_id(lattice.crs), lattice, tile_px, lattice.box_covering(cover.bounds), cover)
 
 
+def _least_tiles(grid: Grid) -> float:
+    step_x, step_y = grid.lattice.step_x, abs(grid.lattice.step_y)
+    area_px = grid.bounds.area_px if grid.cover is None else grid.cover.area / step_x / step_y
+    return float(area_px / grid.tile_px**2)
+
+
 def _table(grid: Grid, sweep_tiles: tuple[int, int]) -> TileTable:
     if grid.cover is None:
         iy, ix = tiles_of_bounds(grid.bounds, grid.tile_px)
@@ -234,8 +241,7 @@ def _table(grid: Grid, sweep_tiles: tuple[int, int]) -> TileTable:
 def _cost(request: PlanRequest, plan: Plan, tables: Mapping[str, TileTable]) -> Estimate:
     load = request.load
     figures = [
-        sweep_figures(tables[grid.id], grid.bounds, grid.tile_px, plan.sweep_tiles, load.windows)
-        for grid in plan.grids
+        sweep_figures(tables[grid.id], grid.bounds, grid.tile_px, plan.sweep_tiles, load.windows) for grid in plan.grids
     ]
     memory = memory_per_worker(load, plan.tile_px, plan.sweep_tiles[1])
     return estimate(figures, load, memory, request.rates or packaged_rates(), request.machine)

@@ -157,9 +157,7 @@ def _properties(feature: Mapping[str, object]) -> Mapping[str, object]:
     return properties if isinstance(properties, Mapping) else {}
 
 
-def _id_of(
-    features: Sequence[Mapping[str, object]], all_properties: Sequence[Mapping[str, object]], name: str
-) -> str:
+def _id_of(features: Sequence[Mapping[str, object]], all_properties: Sequence[Mapping[str, object]], name: str) -> str:
     if len(features) != 1:
         return name
     found = all_properties[0].get("region_id") or features[0].get("id")
@@ -211,11 +209,7 @@ def _united(parts: Sequence[Area]) -> Area:
 
 def _no_polygon(features: Sequence[Mapping[str, object]]) -> str:
     kinds = sorted({str(g["type"]) for f in features if isinstance(g := f.get("geometry"), Mapping)})
-    return (
-        f"the region holds no polygon with an area, only {', '.join(kinds)}"
-        if kinds
-        else "the region is empty"
-    )
+    return f"the region holds no polygon with an area, only {', '.join(kinds)}" if kinds else "the region is empty"
 
 
 def _brief(value: object) -> str:

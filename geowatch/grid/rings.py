@@ -84,9 +84,7 @@ def _ring(vertices: object, notes: list[str]) -> Ring:
         notes.append("a ring was not closed: its last corner was joined to its first")
         ring = np.concatenate([ring, ring[:1]])
     if len(ring) < 4:
-        raise RegionError(
-            f"a ring of {len(ring) - 1} corners encloses nothing", hint="draw at least three corners"
-        )
+        raise RegionError(f"a ring of {len(ring) - 1} corners encloses nothing", hint="draw at least three corners")
     return ring
 
 
@@ -109,9 +107,7 @@ def _numbers(vertices: object) -> Ring:
     ring = ring.astype(np.float64)
     if not np.isfinite(ring).all():
         bad = ring[~np.isfinite(ring).all(axis=1)][0].tolist()
-        raise RegionError(
-            f"the region has a corner at {bad}, which is no place", hint="remove NaN and infinity"
-        )
+        raise RegionError(f"the region has a corner at {bad}, which is no place", hint="remove NaN and infinity")
     return ring
 
 
@@ -144,9 +140,7 @@ def _filled(ring: Ring, notes: list[str]) -> Polygon | MultiPolygon:
     filled: Polygon | MultiPolygon = Polygon(ring)
     if not shapely.is_valid(filled):
         notes.append(f"a ring crossed or touched itself and was repaired ({shapely.is_valid_reason(filled)})")
-        filled = (
-            _only_polygons(shapely.make_valid(filled, method="structure", keep_collapsed=False)) or Polygon()
-        )
+        filled = _only_polygons(shapely.make_valid(filled, method="structure", keep_collapsed=False)) or Polygon()
     if np.abs(ring[:, 0]).max() > 180:
         notes.append("a ring crosses the antimeridian and was cut there")
     return filled if filled.is_empty else wrap(filled)
@@ -158,9 +152,7 @@ def _unrolled(ring: Ring, notes: list[str]) -> Ring:
     if not jumps.any():
         return ring
     at = int(np.flatnonzero(jumps)[0])
-    notes.append(
-        f"an edge from longitude {ring[at, 0]:g} to {ring[at + 1, 0]:g} is taken to cross the antimeridian"
-    )
+    notes.append(f"an edge from longitude {ring[at, 0]:g} to {ring[at + 1, 0]:g} is taken to cross the antimeridian")
     turns = np.where(jumps, np.round(np.diff(ring[:, 0]) / 360), 0)
     unrolled = ring.copy()
     unrolled[1:, 0] -= 360 * np.cumsum(turns)

@@ -52,8 +52,9 @@ class Asked:
     """Overlap of windows."""
 
 
-#: A region is the same wherever its file lies, and a package where its digest is; `package.json` holds that.
-_FREE = frozenset({"region", "model"})
+#: Files are the same wherever they lie: a region by its digest, a package and bound imagery by theirs in
+#: ``package.json`` and ``imagery.json``.
+_FREE = frozenset({"region", "model", "images"})
 
 
 def read_asked(store: Store) -> Asked | None:
@@ -92,10 +93,15 @@ def merged(before: Asked | None, now: Asked, where: str) -> Asked:
     if before is None:
         return now
     pairs = {each.name: (getattr(before, each.name), getattr(now, each.name)) for each in fields(now)}
-    differences = [
-        f"{name.replace('_', ' ')} {_short(old)} there, {_short(new)} asked"
+    differ = [
+        name
         for name, (old, new) in pairs.items()
         if name not in _FREE and old is not None and new is not None and old != new
+    ]
+    # What people know of a region is its file.
+    shown = [name.removesuffix("_digest") for name in differ]
+    differences = [
+        f"{name.replace('_', ' ')} {_plain(pairs[name][0])} there, {_plain(pairs[name][1])} asked" for name in shown
     ]
     if differences:
         raise PlanMismatchError(
@@ -105,7 +111,5 @@ def merged(before: Asked | None, now: Asked, where: str) -> Asked:
     return replace(now, **{name: old for name, (old, new) in pairs.items() if new is None})
 
 
-def _short(value: object) -> str:
-    if isinstance(value, tuple | list):
-        return ",".join(map(str, value))
-    return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -128,9 +128,7 @@ def _read_region(path: str | None) -> Region | None:
             f"the region file {path} cannot be read: {error.strerror}", hint="give a GeoJSON file"
         ) from error
     except ValueError as error:
-        raise RegionError(
-            f"the region file {path} is not JSON: {error!s:.200}", hint="give a GeoJSON file"
-        ) from error
+        raise RegionError(f"the region file {path} is not JSON: {error!s:.200}", hint="give a GeoJSON file") from error
     return parse_region(document, name=Path(path).stem)
 
 
@@ -262,9 +260,7 @@ def _rates(path: str | None) -> Rates:
     try:
         return read_rates(Path(path).read_text("utf-8"))
     except OSError as error:
-        raise ConfigError(
-            f"the rates file {path} cannot be read: {error.strerror}", hint="check --rates"
-        ) from error
+        raise ConfigError(f"the rates file {path} cannot be read: {error.strerror}", hint="check --rates") from error
 
 
 def _refuse_another(store: Store, plan: Plan) -> None:
@@ -319,8 +315,9 @@ def _write(
 def summary(plan: Plan) -> list[tuple[str, str]]:
     """Return a plan as (label, value) pairs for people; what is not known yet is left out."""
     cost = plan.estimate
-    sweeps = f"{cost.sweeps:,} sweeps of up to {plan.sweep_tiles[0]} x {plan.sweep_tiles[1]}"
-    rows: list[tuple[str, str | None]] = [
+    rows, cols = plan.sweep_tiles
+    sweeps = f"{cost.sweeps:,} sweep{'' if cost.sweeps == 1 else 's'} of up to {rows} x {cols}"
+    lines: list[tuple[str, str | None]] = [
         ("plan", plan.id),
         ("region", plan.region.id if plan.region else "all of the images"),
         *[("grid", _grid_line(plan, at)) for at in range(len(plan.grids))],
@@ -334,7 +331,7 @@ def summary(plan: Plan) -> list[tuple[str, str]]:
         ("time", None if cost.seconds is None else f"{_duration(cost.seconds)} on one {cost.machine}"),
         ("price", _known(cost.price, f"{{:,.2f}} {cost.currency}") if cost.price else None),
     ]
-    return [(label, value) for label, value in rows if value is not None]
+    return [(label, value) for label, value in lines if value is not None]
 
 
 def _grid_line(plan: Plan, at: int) -> str:

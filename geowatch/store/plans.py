@@ -77,9 +77,7 @@ def read_tiles(store: Store, plan: Plan, grid: str) -> TileTable:
         table = pq.read_table(pa.PythonFile(_Reader(store, key), mode="r"), columns=["iy", "ix"])
         found = TileTable(grid, *(table.column(name).to_numpy().astype(np.int32) for name in ("iy", "ix")))
     except (pa.ArrowException, KeyError, ValueError) as error:
-        raise DamagedError(
-            f"'{key}' in {store.url} is damaged: {error}", hint="make it again with gw tile"
-        ) from error
+        raise DamagedError(f"'{key}' in {store.url} is damaged: {error}", hint="make it again with gw tile") from error
     if (len(found), found.digest) != (plan.tiles[at].count, plan.tiles[at].digest):
         raise DamagedError(
             f"'{key}' in {store.url} holds {len(found)} tiles that are not the plan's {plan.tiles[at].count}",
@@ -106,9 +104,7 @@ def write_geojson(store: Store, plan: Plan, tables: Mapping[str, TileTable]) -> 
 
 def _features(plan: Plan, grid: Grid, table: TileTable) -> Iterator[dict[str, object]]:
     if grid.lattice.crs is None:
-        raise ConfigError(
-            "the images have no georeference, so tiles have no GeoJSON", hint="leave --geojson out"
-        )
+        raise ConfigError("the images have no georeference, so tiles have no GeoJSON", hint="leave --geojson out")
     rings = tile_rings(table, grid.lattice, grid.tile_px)
     lonlat = to_lonlat(rings.reshape(-1, 2), grid.lattice.crs).reshape(rings.shape)
     windows = _windows(plan, grid, table)
@@ -166,9 +162,7 @@ def _schema(grid: Grid, *, with_windows: bool) -> pa.Schema:
     metadata = {"geo": json.dumps(geo), "gw:grid": grid.id, "gw:tile_px": str(grid.tile_px)}
     counts = [pa.field("windows", pa.int32(), nullable=False)] if with_windows else []
     indices = [pa.field(name, pa.int32(), nullable=False) for name in ("iy", "ix")]
-    return pa.schema(
-        [*indices, *counts, pa.field("geometry", pa.binary(), nullable=False)], metadata=metadata
-    )
+    return pa.schema([*indices, *counts, pa.field("geometry", pa.binary(), nullable=False)], metadata=metadata)
 
 
 class _Reader(io.RawIOBase):

@@ -1,5 +1,7 @@
 """Grids of a region: zones that own places, names, and outlines that follow the curve of the map."""
 
+import itertools
+
 import numpy as np
 import pyproj
 import pytest
@@ -21,9 +23,7 @@ def zones(*bounds):
 def test_a_region_in_one_zone_is_one_grid():
     assert list(zones(-73, 40, -72, 41)) == ["utm18n"]
     assert list(zones(-73, -41, -72, -40)) == ["utm18s"]
-    assert list(zones(-73, -1, -72, 1)) == [
-        "utm18n"
-    ]  # on both sides of the equator: one grid, the northern one
+    assert list(zones(-73, -1, -72, 1)) == ["utm18n"]  # on both sides of the equator: one grid, the northern one
     assert list(zones(-73, -1, -72, 0)) == ["utm18s"]
 
 
@@ -91,15 +91,13 @@ def densely(area, pieces=2000):
     """Outline points in longitude and latitude, many on each edge."""
     ring = np.asarray(area.exterior.coords)
     share = np.arange(pieces)[:, None] / pieces
-    return np.concatenate([a + share * (b - a) for a, b in zip(ring[:-1], ring[1:], strict=True)])
+    return np.concatenate([a + share * (b - a) for a, b in itertools.pairwise(ring)])
 
 
 @quick
 @given(st.sampled_from(["EPSG:32633", "EPSG:3035", "EPSG:3857", "EPSG:4326"]), st.data())
 def test_the_projected_outline_stays_within_a_tenth_of_a_pixel_of_the_true_curve(crs, data):
-    corners = data.draw(
-        st.lists(st.tuples(st.floats(11, 20), st.floats(35, 70)), min_size=3, max_size=3, unique=True)
-    )
+    corners = data.draw(st.lists(st.tuples(st.floats(11, 20), st.floats(35, 70)), min_size=3, max_size=3, unique=True))
     area = Polygon(corners)
     if area.area < 1e-3:
         return

@@ -76,15 +76,11 @@ def test_a_phase_does_not_depend_on_which_corner_it_is_taken_from(corner, step, 
 def test_landsat_sits_half_a_pixel_off():
     lattice = Lattice.of_affine("EPSG:32616", Affine(30, 0, 452475, 0, -30, 4264335))
     assert (lattice.phase_y, lattice.phase_x) == (15, 15)
-    assert lattice.affine_of(PixelBox(-142145, 15082, -142144, 15083)) == Affine(
-        30, 0, 452475, 0, -30, 4264365
-    )
+    assert lattice.affine_of(PixelBox(-142145, 15082, -142144, 15083)) == Affine(30, 0, 452475, 0, -30, 4264365)
 
 
 @quick
-@given(
-    steps, st.booleans(), st.floats(-1e4, 1e4), st.floats(-1e4, 1e4), st.floats(0.01, 50), st.floats(0.01, 50)
-)
+@given(steps, st.booleans(), st.floats(-1e4, 1e4), st.floats(-1e4, 1e4), st.floats(0.01, 50), st.floats(0.01, 50))
 def test_boxes_of_bounds_hold_the_pixels_that_they_say(step, north_up, left, bottom, width, height):
     lattice = Lattice(None, -step if north_up else step, step, step / 4, step / 2)
     bounds = (left * step, bottom * step, (left + width) * step, (bottom + height) * step)

@@ -29,12 +29,8 @@ def boxes(draw):
 def test_touching_windows_are_those_that_share_a_pixel(windows, box):
     rows, cols = windows.touching(box)
     span = range(-60, 80)
-    assert [
-        k for k in span if windows.box(k, 0).y1 > box.y0 and windows.box(k, 0).y0 < box.y1 and box
-    ] == list(rows)
-    assert [
-        k for k in span if windows.box(0, k).x1 > box.x0 and windows.box(0, k).x0 < box.x1 and box
-    ] == list(cols)
+    assert [k for k in span if windows.box(k, 0).y1 > box.y0 and windows.box(k, 0).y0 < box.y1 and box] == list(rows)
+    assert [k for k in span if windows.box(0, k).x1 > box.x0 and windows.box(0, k).x0 < box.x1 and box] == list(cols)
     assert windows.count(box) == len(rows) * len(cols)
 
 

@@ -100,9 +100,7 @@ def test_tiles_are_written_in_parts_that_change_nothing(store, one, monkeypatch)
 
 
 def test_images_without_georeference_have_tiles_without_a_crs(store):
-    request = PlanRequest(
-        None, LatticeChoice(imagery=Lattice.of_pixels()), PixelBox(0, 0, 70, 30), tile_px=16
-    )
+    request = PlanRequest(None, LatticeChoice(imagery=Lattice.of_pixels()), PixelBox(0, 0, 70, 30), tile_px=16)
     plan, tables = make_plan(request)
     write_plan(store, plan, tables)
     geo = json.loads(pq.ParquetFile(store.path("plan/tiles.parquet")).schema_arrow.metadata[b"geo"])
@@ -164,9 +162,7 @@ def test_geojson_is_longitude_and_latitude_with_names(store, one):
 
 
 def test_geojson_over_the_antimeridian_is_cut(store):
-    region = Region(
-        "r", shapely.union(shapely.box(179.98, 10, 180, 10.02), shapely.box(-180, 10, -179.98, 10.02))
-    )
+    region = Region("r", shapely.union(shapely.box(179.98, 10, 180, 10.02), shapely.box(-180, 10, -179.98, 10.02)))
     plan, tables = make_plan(PlanRequest(region, LatticeChoice(resolution=10), tile_px=128))
     write_geojson(store, plan, tables)
     for feature in json.loads(store.get("plan/tiles.geojson"))["features"]:
