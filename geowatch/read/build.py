@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +40,8 @@ class Draft:
     """Name of the scene."""
     sensor: str
     """Its sensor."""
-    time: datetime | None
-    """When it was sensed."""
+    time: datetime | date | None
+    """When it was sensed (UTC); a date where the hour is not known."""
     bands: tuple[BandSource, ...]
     """Its bands, masks among them, with the numbers that the source gives."""
     rasters: tuple[Raster, ...]
@@ -86,17 +86,26 @@ def finish(draft: Draft, options: SceneOptions) -> Found:
         raise ImageryError(
             f"scene '{draft.id}' has no band beside masks", hint="add the files of its bands to the images"
         )
+    lon = _center_lon(bands[0].grid)
     scene = Scene(
         id=draft.id,
         sensor=options.sensor or draft.sensor,
-        time=draft.time,
+        time=_moment(draft.time, lon),
         bands=bands,
         masks=(*masks, *draft.masks),
         cloud_cover=draft.cloud_cover,
         fingerprints=_fingerprints(draft),
-        center_lon=_center_lon(bands[0].grid),
+        center_lon=lon,
     )
     return Found(scene, (*(n for r in draft.rasters for n in r.notes), *draft.notes))
+
+
+def _moment(time: datetime | date | None, lon: float | None) -> datetime | None:
+    """Return the time; of a date noon by the sun at ``lon``, so that it is that day wherever the scene is."""
+    if time is None or isinstance(time, datetime):
+        return time
+    noon = datetime(time.year, time.month, time.day, 12, tzinfo=UTC)
+    return noon - timedelta(seconds=round((lon or 0.0) * 240))
 
 
 def _override(band: BandSource, options: SceneOptions) -> BandSource:
@@ -118,9 +127,7 @@ def _finest(bands: Iterable[BandSource]) -> tuple[BandSource, ...]:
     return tuple(best.values())
 
 
-def _split_masks(
-    bands: Sequence[BandSource], options: SceneOptions
-) -> tuple[list[BandSource], tuple[MaskSource, ...]]:
+def _split_masks(bands: Sequence[BandSource], options: SceneOptions) -> tuple[list[BandSource], tuple[MaskSource, ...]]:
     pictures: list[BandSource] = []
     masks: dict[str, MaskSource] = {}
     for band in bands:

@@ -81,9 +81,7 @@ def _expand(source: str | Path) -> list[Path]:
 
 
 def _is_document(path: Path) -> bool:
-    return (
-        path.suffix.lower() == ".json" or path.name.endswith("_MTL.txt") or safe_document(path.parent) == path
-    )
+    return path.suffix.lower() == ".json" or path.name.endswith("_MTL.txt") or safe_document(path.parent) == path
 
 
 def _of_source(path: Path, options: SceneOptions) -> Iterator[Found]:
@@ -144,8 +142,7 @@ def _named_apart(scenes: Sequence[Scene]) -> tuple[Scene, ...]:
     counts = Counter(s.id for s in scenes)
     folders = (Path(s.bands[0].uri).parent.name for s in scenes)
     return tuple(
-        replace(s, id=f"{folder}_{s.id}") if counts[s.id] > 1 else s
-        for s, folder in zip(scenes, folders, strict=True)
+        replace(s, id=f"{folder}_{s.id}") if counts[s.id] > 1 else s for s, folder in zip(scenes, folders, strict=True)
     )
 
 

@@ -104,6 +104,4 @@ def _canonical(document: BaseModel) -> bytes:
 def _damaged(what: str, error: ValidationError) -> DamagedError:
     first = error.errors(include_url=False)[0]
     place = ".".join(str(p) for p in first["loc"])
-    return DamagedError(
-        f"the pinned {what} cannot be read: {place}: {first['msg']}", hint="plan the run again"
-    )
+    return DamagedError(f"the pinned {what} cannot be read: {place}: {first['msg']}", hint="plan the run again")

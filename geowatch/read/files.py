@@ -69,9 +69,7 @@ def scene_of_files(key: tuple[Path, str], files: FileGroup, options: SceneOption
     return finish(draft, options)
 
 
-def _bands(
-    token: str | None, raster: Raster, family: str | None, stem: str, options: SceneOptions
-) -> list[BandSource]:
+def _bands(token: str | None, raster: Raster, family: str | None, stem: str, options: SceneOptions) -> list[BandSource]:
     natives = _natives(token, raster, options)
     pairs = zip(natives, raster.bands, strict=True)
     return [band_source((common_name(native, family, stem), native), raster, band) for native, band in pairs]
@@ -84,8 +82,7 @@ def _natives(token: str | None, raster: Raster, options: SceneOptions) -> list[s
     if options.bands:
         if len(options.bands) != count:
             raise ImageryError(
-                f"'{raster.uri}' has {count} bands, and --bands names {len(options.bands)}: "
-                f"{','.join(options.bands)}",
+                f"'{raster.uri}' has {count} bands, and --bands names {len(options.bands)}: {','.join(options.bands)}",
                 hint="name every band of the file, in order",
             )
         return list(options.bands)

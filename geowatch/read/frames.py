@@ -58,9 +58,7 @@ def make_frames(scenes: Iterable[Scene], order: Composite = "first") -> tuple[Fr
         ImageryError: two images without georeference would lie on each other, or two scenes have one name.
     """
     if order not in _ORDERS:
-        raise ConfigError(
-            f"'{order}' is no way to combine scenes", hint=f"choose from {', '.join(COMPOSITES)}"
-        )
+        raise ConfigError(f"'{order}' is no way to combine scenes", hint=f"choose from {', '.join(COMPOSITES)}")
     groups: dict[tuple[date, str], list[Scene]] = {}
     for scene in scenes:
         groups.setdefault((scene.solar_day or date.max, scene.sensor), []).append(scene)

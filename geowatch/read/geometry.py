@@ -81,9 +81,7 @@ def sampling_ratio(grid: RasterGrid, lattice: Lattice) -> tuple[float, float]:
     if same_crs(grid.crs, lattice.crs) and grid.is_straight:
         return lattice.step_x / grid.steps[1], abs(lattice.step_y) / grid.steps[0]
     rows, cols = grid.shape
-    x, y = move_points(
-        *_apply(grid.transform, np.array([cols / 2]), np.array([rows / 2])), grid.crs, lattice.crs
-    )
+    x, y = move_points(*_apply(grid.transform, np.array([cols / 2]), np.array([rows / 2])), grid.crs, lattice.crs)
     col, row = _apply(~lattice.affine, x, y)
     px, py = to_source(
         grid,

@@ -51,9 +51,7 @@ class Handles:
         rows, cols = self._dataset(uri, overview).shape
         return rows, cols
 
-    def read(
-        self, uri: str, index: int, window: SourceWindow, overview: int | None = None
-    ) -> NDArray[np.generic]:
+    def read(self, uri: str, index: int, window: SourceWindow, overview: int | None = None) -> NDArray[np.generic]:
         """Return stored numbers (H, W) of one band.
 
         Raises:
@@ -61,9 +59,7 @@ class Handles:
         """
         return self._pixels(uri, index, window, overview, mask=False)
 
-    def read_valid(
-        self, uri: str, index: int, window: SourceWindow, overview: int | None = None
-    ) -> NDArray[np.bool_]:
+    def read_valid(self, uri: str, index: int, window: SourceWindow, overview: int | None = None) -> NDArray[np.bool_]:
         """Return which pixels (H, W) the file's own mask or alpha channel calls valid."""
         valid: NDArray[np.bool_] = self._pixels(uri, index, window, overview, mask=True) != 0
         return valid

@@ -54,9 +54,7 @@ def scene_of_mtl(document: Path, options: SceneOptions) -> Found:
     draft = Draft(
         id=prefix,
         sensor=_sensor(groups, document),
-        time=parse_time(
-            f"{attributes.get('DATE_ACQUIRED')}T{attributes.get('SCENE_CENTER_TIME', '00:00:00Z')}"
-        ),
+        time=parse_time(f"{attributes.get('DATE_ACQUIRED')}T{attributes.get('SCENE_CENTER_TIME', '00:00:00Z')}"),
         bands=tuple(_numbered(b, groups, document) for b in bands),
         rasters=tuple(r for _, r in rasters),
         cloud_cover=_cloud(attributes, document),
@@ -68,12 +66,7 @@ def scene_of_mtl(document: Path, options: SceneOptions) -> Found:
 def _files(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.glob(f"{prefix}_*")):
         parts = split_name(path.stem)
-        if (
-            path.suffix.lower() in {".tif", ".tiff"}
-            and parts
-            and parts[0] == prefix
-            and parts[1] not in _LEFT_OUT
-        ):
+        if path.suffix.lower() in {".tif", ".tiff"} and parts and parts[0] == prefix and parts[1] not in _LEFT_OUT:
             yield parts[1], path
 
 
@@ -102,14 +95,10 @@ def _numbered(band: BandSource, groups: Groups, document: Path) -> BandSource:
 
 def _numbers(native: str, groups: Groups, document: Path) -> tuple[float, float]:
     if native.startswith("ST_"):
-        return _pair(
-            groups, "LEVEL2_SURFACE_TEMPERATURE_PARAMETERS", f"TEMPERATURE_{{}}_BAND_{native}", document
-        )
+        return _pair(groups, "LEVEL2_SURFACE_TEMPERATURE_PARAMETERS", f"TEMPERATURE_{{}}_BAND_{native}", document)
     number = native.removeprefix("SR_").removeprefix("B")
     if native.startswith("SR_"):
-        return _pair(
-            groups, "LEVEL2_SURFACE_REFLECTANCE_PARAMETERS", f"REFLECTANCE_{{}}_BAND_{number}", document
-        )
+        return _pair(groups, "LEVEL2_SURFACE_REFLECTANCE_PARAMETERS", f"REFLECTANCE_{{}}_BAND_{number}", document)
     level_1 = "LEVEL1_RADIOMETRIC_RESCALING"
     if f"REFLECTANCE_MULT_BAND_{number}" not in groups.get(level_1, {}):
         return _pair(groups, level_1, f"RADIANCE_{{}}_BAND_{number}", document)
@@ -120,13 +109,13 @@ def _numbers(native: str, groups: Groups, document: Path) -> tuple[float, float]
 
 def _pair(groups: Groups, group: str, key: str, document: Path) -> tuple[float, float]:
     values = groups.get(group, {})
-    try:
-        return float(values[key.format("MULT")]), float(values[key.format("ADD")])
-    except (KeyError, ValueError) as error:
+    names = key.format("MULT"), key.format("ADD")
+    missing = [n for n in names if n not in values]
+    if missing:
         raise ImageryError(
-            f"'{document}' gives no {key.format('MULT')} in {group}",
-            hint="fetch the MTL file of the scene again",
-        ) from error
+            f"'{document}' gives no {missing[0]} in {group}", hint="fetch the MTL file of the scene again"
+        )
+    return number_in(values[names[0]], names[0], document), number_in(values[names[1]], names[1], document)
 
 
 def _sun(groups: Groups, document: Path) -> float:

@@ -33,15 +33,11 @@ def read_xml(path: Path) -> ET.Element:
     """
     content = _content(path)
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content or b"\x00" in content:
-        raise ImageryError(
-            f"'{path}' declares a document type or entities", hint="products have none; leave it out"
-        )
+        raise ImageryError(f"'{path}' declares a document type or entities", hint="products have none; leave it out")
     try:
         return ET.fromstring(content)  # noqa: S314 - see the import
     except ET.ParseError as error:
-        raise CorruptImageError(
-            f"'{path}' is not well-formed: {error}", hint="fetch the file again"
-        ) from error
+        raise CorruptImageError(f"'{path}' is not well-formed: {error}", hint="fetch the file again") from error
 
 
 def read_json(path: Path) -> Mapping[str, object]:
@@ -55,9 +51,7 @@ def read_json(path: Path) -> Mapping[str, object]:
     except (ValueError, RecursionError) as error:
         raise CorruptImageError(f"'{path}' is no JSON: {error}", hint="fetch the file again") from error
     if not isinstance(document, dict):
-        raise CorruptImageError(
-            f"'{path}' holds a {type(document).__name__}, not an object", hint="fetch it again"
-        )
+        raise CorruptImageError(f"'{path}' holds a {type(document).__name__}, not an object", hint="fetch it again")
     return document
 
 

@@ -8,7 +8,7 @@ way, one digit is Landsat's.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 __all__ = ["COMMON_NAMES", "LANDSAT_OLI", "LANDSAT_TM", "SENTINEL_2", "common_name", "family_of",
     "split_name", "time_in"]  # fmt: skip
@@ -82,15 +82,19 @@ def common_name(native: str, family: str | None, key: str = "") -> str:
     return native.lower()
 
 
-def time_in(name: str) -> datetime | None:
-    """Return the first date (and time) that a file's name holds, in UTC.
+def time_in(name: str) -> datetime | date | None:
+    """Return the first time (UTC) that a file's name holds, or the first date where it tells no hour.
 
-    >>> time_in("T32TQM_20200601T101559").isoformat(), time_in("s2")
-    ('2020-06-01T10:15:59+00:00', None)
+    >>> time_in("T32TQM_20200601T101559").isoformat(), time_in("field_2019-05-03").isoformat(), time_in("s2")
+    ('2020-06-01T10:15:59+00:00', '2019-05-03', None)
     """
     for match in _TIME.finditer(name):
+        year, month, day, hour, minute, second = (None if g is None else int(g) for g in match.groups())
         try:
-            return datetime(*(int(g or 0) for g in match.groups()), tzinfo=UTC)  # type: ignore[misc,arg-type]
+            known = date(year or 0, month or 0, day or 0)
+            if hour is None:
+                return known
+            return datetime(known.year, known.month, known.day, hour, minute or 0, second or 0, tzinfo=UTC)
         except ValueError:
             continue
     return None

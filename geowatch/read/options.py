@@ -41,9 +41,7 @@ class SceneOptions:
     def __post_init__(self) -> None:
         unknown = [c for c in self.mask if c not in MASK_CLASSES]
         if unknown:
-            raise ConfigError(
-                f"mask class '{unknown[0]}' is unknown", hint=f"choose from {', '.join(MASK_CLASSES)}"
-            )
+            raise ConfigError(f"mask class '{unknown[0]}' is unknown", hint=f"choose from {', '.join(MASK_CLASSES)}")
         if len(set(self.bands)) != len(self.bands):
             raise ConfigError(f"band names {','.join(self.bands)} repeat", hint="give each band its own name")
         if self.mask_band is not None and not (self.mask_values or self.mask_bits):

@@ -129,8 +129,7 @@ def _plan_scene(scene: Scene, lattice: Lattice, resampling: Resampling) -> Scene
         odd = next((b for b in scene.bands if not same_crs(b.grid.crs, mask.grid.crs)), None)
         if odd is not None:
             raise ImageryError(
-                f"mask '{mask.uri}' has CRS {_short(mask.grid.crs)}, "
-                f"and band '{odd.name}' has {_short(odd.grid.crs)}",
+                f"mask '{mask.uri}' has CRS {_short(mask.grid.crs)}, and band '{odd.name}' has {_short(odd.grid.crs)}",
                 hint="store the mask in the CRS of its scene",
             )
     return ScenePlan(
@@ -141,9 +140,7 @@ def _plan_scene(scene: Scene, lattice: Lattice, resampling: Resampling) -> Scene
     )
 
 
-def _sampling(
-    grid: RasterGrid, overviews: Sequence[int], lattice: Lattice, resampling: Resampling
-) -> Sampling:
+def _sampling(grid: RasterGrid, overviews: Sequence[int], lattice: Lattice, resampling: Resampling) -> Sampling:
     extent = extent_on(grid, lattice)
     offset = aligned_offset(grid, lattice)
     if offset is not None:

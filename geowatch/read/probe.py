@@ -89,9 +89,7 @@ def fingerprint(path: str | Path) -> Fingerprint:
     try:
         stat = Path(path).stat()
     except OSError as error:
-        raise ImageryError(
-            f"'{path}' cannot be read: {error.strerror}", hint="was it moved or deleted?"
-        ) from error
+        raise ImageryError(f"'{path}' cannot be read: {error.strerror}", hint="was it moved or deleted?") from error
     return Fingerprint(str(path), stat.st_size, stat.st_mtime_ns)
 
 
@@ -111,9 +109,7 @@ def probe(path: str | Path, roots: tuple[Path, ...] = ()) -> Raster:
             _check_header(dataset, kind, uri)
             return _describe(dataset, kind, uri)
         except GDAL_FAILURES as error:
-            raise CorruptImageError(
-                f"the header of '{uri}' breaks: {error}", hint="fetch the file again"
-            ) from error
+            raise CorruptImageError(f"the header of '{uri}' breaks: {error}", hint="fetch the file again") from error
 
 
 def _absolute(path: str | Path) -> str:
@@ -179,9 +175,7 @@ def _band(dataset: DatasetReader, index: int, uri: str) -> RasterBand:
     i = index - 1
     dtype = dataset.dtypes[i]
     if "complex" in dtype:
-        raise ImageryError(
-            f"band {index} of '{uri}' holds {dtype} numbers", hint="store amplitude or intensity"
-        )
+        raise ImageryError(f"band {index} of '{uri}' holds {dtype} numbers", hint="store amplitude or intensity")
     nodata = dataset.nodatavals[i]
     return RasterBand(
         index=index,

@@ -96,9 +96,7 @@ def _offsets(root: ET.Element, tag: str, document: Path) -> Iterator[tuple[str, 
 def _granule(image: str, document: Path) -> str:
     parts = PurePosixPath(image).parts
     if image.startswith("/") or ".." in parts:
-        raise ImageryError(
-            f"'{document}' names an image outside its folder: '{image}'", hint="fetch it again"
-        )
+        raise ImageryError(f"'{document}' names an image outside its folder: '{image}'", hint="fetch it again")
     return parts[1] if len(parts) > 1 else ""
 
 
@@ -136,6 +134,4 @@ def _scene(name: str, document: Path, product: _Product, files: list[Path], opti
 def _numbered(band: BandSource, product: _Product) -> BandSource:
     shift = product.offsets.get(band.native, 0.0)
     nodata = 0.0 if band.nodata is None else band.nodata
-    return replace(
-        band, scale=1 / product.quantification, offset=shift / product.quantification, nodata=nodata
-    )
+    return replace(band, scale=1 / product.quantification, offset=shift / product.quantification, nodata=nodata)

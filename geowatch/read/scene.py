@@ -177,8 +177,7 @@ class Scene:
         found = self._find(name) or self._find(_TWINS.get(name.lower(), name))
         if found is None:
             raise ImageryError(
-                f"scene '{self.id}' has no band '{name}'; it has "
-                f"{', '.join(b.name for b in self.bands) or 'none'}",
+                f"scene '{self.id}' has no band '{name}'; it has {', '.join(b.name for b in self.bands) or 'none'}",
                 hint="name the bands of a multi-band file in order with --bands, or leave the scene out",
             )
         return found

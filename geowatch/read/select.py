@@ -102,9 +102,7 @@ def _days(scenes: Sequence[Scene]) -> str:
     if not days:
         return "scenes without a date"
     shown = [d.isoformat() for d in days]
-    return (
-        f"scenes of {', '.join(shown)}" if len(shown) < 6 else f"{len(shown)} days, {shown[0]} to {shown[-1]}"
-    )
+    return f"scenes of {', '.join(shown)}" if len(shown) < 6 else f"{len(shown)} days, {shown[0]} to {shown[-1]}"
 
 
 def _overlaps(scene: Scene, region: BaseGeometry) -> bool:

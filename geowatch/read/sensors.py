@@ -118,9 +118,7 @@ def mask_rule(kind: str, classes: tuple[str, ...]) -> tuple[tuple[int, ...], int
     """
     unknown = [c for c in classes if c not in MASK_CLASSES]
     if unknown:
-        raise ConfigError(
-            f"mask class '{unknown[0]}' is unknown", hint=f"choose from {', '.join(MASK_CLASSES)}"
-        )
+        raise ConfigError(f"mask class '{unknown[0]}' is unknown", hint=f"choose from {', '.join(MASK_CLASSES)}")
     if kind == "scl":
         return tuple(sorted(v for c in classes for v in _SCL.get(c, ()))), 0
     bits = {"qa_pixel": _QA_PIXEL, "bqa": _BQA}.get(kind, {})

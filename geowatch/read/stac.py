@@ -91,9 +91,7 @@ def scenes_of_stac(document: Path, options: SceneOptions, roots: tuple[Path, ...
     places = (document.parent, *roots, *options.roots)
     items = [_Item(document, c, places) for c in _items(content) if "assets" in c]
     if not items:
-        raise ImageryError(
-            f"'{document}' holds no STAC Item", hint="give an Item or an ItemCollection with assets"
-        )
+        raise ImageryError(f"'{document}' holds no STAC Item", hint="give an Item or an ItemCollection with assets")
     for item in items:
         yield _scene(item, options)
 

@@ -166,9 +166,7 @@ def test_what_lies_under_nodata_changes_nothing(tmp_path: Path, write_image, noi
             dataset.write(np.where(hole, junk, pixels).astype("uint16"), 1)
             dataset.write_mask(np.where(mask, 0, 255).astype("uint8"))
         frame = make_frames(find_scenes([tmp_path / name]).scenes)[0]
-        plan = plan_frame(
-            frame, ["red"], Lattice.at("EPSG:32618", 10 * ratio, (3.0, 4.0)), resampling=resampling
-        )
+        plan = plan_frame(frame, ["red"], Lattice.at("EPSG:32618", 10 * ratio, (3.0, 4.0)), resampling=resampling)
         patches.append(read(plan, plan.extent))
     assert not patches[0].valid.all()
     assert patches[0].valid.tobytes() == patches[1].valid.tobytes()

@@ -21,9 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
 LATTICE = Lattice.at("EPSG:32618", 10.0)
 
 
-def plan_of(
-    path: Path, wanted: list[str], *, lattice: Lattice = LATTICE, order="first", **options
-) -> FramePlan:
+def plan_of(path: Path, wanted: list[str], *, lattice: Lattice = LATTICE, order="first", **options) -> FramePlan:
     frames = make_frames(find_scenes([path], SceneOptions(**options)).scenes, order=order)
     assert len(frames) == 1
     return plan_frame(frames[0], wanted, lattice)
@@ -76,9 +74,7 @@ def test_nodata_that_the_type_cannot_hold_hides_nothing(tmp_path, write_image, n
 def test_alpha_hides_pixels(tmp_path):
     pixels = np.full((4, 20, 20), 200, "uint8")
     pixels[3, :5] = 0
-    with rasterio.open(
-        tmp_path / "photo.png", "w", driver="PNG", count=4, height=20, width=20, dtype="uint8"
-    ) as d:
+    with rasterio.open(tmp_path / "photo.png", "w", driver="PNG", count=4, height=20, width=20, dtype="uint8") as d:
         d.write(pixels)
     plan = plan_of(tmp_path, ["red", "green", "blue"], lattice=Lattice.of_pixels())
     patch = read_all(plan)

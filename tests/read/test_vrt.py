@@ -60,9 +60,7 @@ REFUSED = {
     "smoothing": source("part.tif", attributes='resampling="bilinear"'),
     "python": "<PixelFunctionType>f</PixelFunctionType><PixelFunctionLanguage>Python</PixelFunctionLanguage>"
     "<PixelFunctionCode>import os</PixelFunctionCode>",
-    "open options": source("part.tif").replace(
-        "</Sim", "<OpenOptions><OOI key='A'>b</OOI></OpenOptions></Sim"
-    ),
+    "open options": source("part.tif").replace("</Sim", "<OpenOptions><OOI key='A'>b</OOI></OpenOptions></Sim"),
     "other overviews": "<Metadata domain='OVERVIEWS'><MDI key='OVERVIEW_FILE'>/vsicurl/x</MDI></Metadata>",
 }
 
@@ -135,7 +133,7 @@ def test_gdal_reaches_no_network_whatever_a_sidecar_says(tmp_path):
             asked.append(self.path)
             self.send_error(404)
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
 
         def log_message(self, *_):
             pass
