@@ -7,16 +7,19 @@
 # that builds (its certificates, its registry) gets into the image, and the build itself needs no network.
 ARG BASE=docker.io/library/python:3.11-slim-bookworm
 
-# Stands in for the context of wheels where none is given: pip then asks its registry.
+# Stands in for the context of wheels where none is given; the build then ends with a hint.
 FROM scratch AS wheels
 
 FROM ${BASE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-COPY constraints.txt /build/
 COPY containers/install.sh containers/slim.sh /build/
-# What changes with every commit comes last: the layers of torch and GDAL stay.
-RUN --mount=type=bind,from=wheels,target=/wheels sh /build/install.sh /wheels /opt/gw
-RUN sh /build/slim.sh /opt/gw \
+# The digests tell the builder's cache when wheels have changed; gw's own, which changes most, comes last.
+ARG DEPS_DIGEST=none
+RUN --mount=type=bind,from=wheels,target=/wheels \
+    echo "$DEPS_DIGEST" && sh /build/install.sh deps /wheels /opt/gw && sh /build/slim.sh /opt/gw
+ARG GW_DIGEST=none
+RUN --mount=type=bind,from=wheels,target=/wheels \
+    echo "$GW_DIGEST" && sh /build/install.sh gw /wheels /opt/gw \
     && echo 'gw:x:10001:10001:gw:/tmp:/usr/sbin/nologin' >> /etc/passwd \
     && echo 'gw:x:10001:' >> /etc/group \
     && install -d -o 10001 -g 10001 /work

@@ -15,8 +15,8 @@ have() { command -v "$1" >/dev/null 2>&1; }
 fetch_wheels() {
     local python_version=3.11 arch
     arch=$(uname -m)
+    rm -rf "$work/wheels"
     mkdir -p "$work/wheels"
-    rm -f "$work"/wheels/gw_geowatch-*.whl
     say "building the wheel of gw"
     "$python" -m pip wheel -qq --no-deps --wheel-dir "$work/wheels" .
     say "fetching the wheels that it needs"
@@ -27,6 +27,14 @@ fetch_wheels() {
     "$python" -m pip download -qq "${only[@]}" --find-links "$work/wheels" --constraint constraints.txt \
         --dest "$work/wheels" "gw-geowatch[view] @ file://$(echo "$PWD/$work"/wheels/gw_geowatch-*.whl)"
     "$python" -m pip download -qq --no-deps --dest "$work/wheels" 'ukis-csmask==1.0.0'
+}
+
+# What the builder's cache goes by, since it does not look into the folder of wheels.
+digests() {
+    local deps gw
+    deps=$(cd "$work/wheels" && ls | grep -v '^gw_geowatch-' | sha256sum | cut -c1-16)
+    gw=$(cd "$work/wheels" && sha256sum gw_geowatch-*.whl | cut -c1-16)
+    echo --build-arg "DEPS_DIGEST=$deps" --build-arg "GW_DIGEST=$gw"
 }
 
 make_base() {
@@ -44,13 +52,15 @@ make_base() {
 if have docker && docker info >/dev/null 2>&1; then
     fetch_wheels
     say "building $image with docker"
-    docker build --build-arg BASE="$base" --build-context wheels="$work/wheels" --tag "$image" .
+    # shellcheck disable=SC2046  # the digests are several words
+    docker build --build-arg BASE="$base" $(digests) --build-context wheels="$work/wheels" --tag "$image" .
 elif have buildah; then
     fetch_wheels
     make_base
     say "building $image with buildah"
+    # shellcheck disable=SC2046
     buildah bud --quiet --isolation chroot --pull-never --layers --format docker --network host \
-        --build-arg BASE="$base" --build-context wheels="$PWD/$work/wheels" --tag "$image" .
+        --build-arg BASE="$base" $(digests) --build-context wheels="$PWD/$work/wheels" --tag "$image" .
 else
     echo "error: no engine that builds images: neither docker with its daemon nor buildah" >&2
     echo "hint: apt-get install buildah podman runc mmdebstrap" >&2

@@ -1,14 +1,16 @@
 #!/bin/sh
-# install.sh WHEELS VENV: gw and the demo's network into VENV, from the folder of wheels, else from pip's registry.
+# install.sh deps|gw WHEELS VENV: the wheels in the folder WHEELS into VENV, first all others, then gw's own.
 set -eu
-wheels=$1 venv=$2
+what=$1 wheels=$2 venv=$3
 
-python3 -m venv --without-pip "$venv"
-if ls "$wheels"/*.whl >/dev/null 2>&1; then
-    set -- --no-index --find-links "$wheels"
-else
-    set --
+if ! ls "$wheels"/gw_geowatch-*.whl >/dev/null 2>&1; then
+    echo "error: there are no wheels in the build context 'wheels'" >&2
+    echo "hint: build the image with make image" >&2
+    exit 2
 fi
-pip() { python3 -m pip --python "$venv/bin/python" install --quiet --no-warn-script-location "$@"; }
-pip "$@" --constraint /build/constraints.txt "gw-geowatch[view]"
-pip "$@" --no-deps "ukis-csmask==1.0.0"
+[ -d "$venv" ] || python3 -m venv --without-pip "$venv"
+case $what in
+    deps) set -- $(ls "$wheels"/*.whl | grep -v /gw_geowatch-) ;;
+    gw) set -- "$wheels"/gw_geowatch-*.whl ;;
+esac
+python3 -m pip --python "$venv/bin/python" install --quiet --no-index --no-deps "$@"

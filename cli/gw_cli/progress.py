@@ -91,6 +91,7 @@ class Pace:
     began_s: float
     first: float
     shown_s: float = 0.0
+    ended: bool = False
     done: float = 0.0
     total: float = 0.0
     now_s: float = 0.0
@@ -119,7 +120,7 @@ class Pace:
     def describe(self) -> str:
         """Say counts, rate, figures and time to go."""
         parts = [f"{self.done:,.0f}/{self.total:,.0f}", f"{self.rate:.3g}/s"]
-        parts += [_figure(name, value) for name, value in self.figures.items()]
+        parts += [_figure(name, value) for name, value in self.figures.items() if value]
         if self.finished:
             parts.append(f"in {in_time(self.elapsed_s)}")
         elif self.eta_s is not None:
@@ -156,8 +157,8 @@ class _Paced:
         pace = self.pace
         pace.done, pace.total, pace.now_s, pace.figures = done, total, now_s, figures
         due = now_s - pace.shown_s >= self.every_s
-        if pace.elapsed_s >= QUIET_S and (due or pace.finished):
-            pace.shown_s = now_s
+        if pace.elapsed_s >= QUIET_S and not pace.ended and (due or pace.finished):
+            pace.shown_s, pace.ended = now_s, pace.finished
             self.show(pace)
 
     def show(self, pace: Pace) -> None:

@@ -81,9 +81,7 @@ def test_every_option_is_a_key_of_the_configuration(command):
 def test_every_key_of_the_configuration_has_an_option(command):
     known = fields_of(command.config_class())
     reached = {
-        path
-        for name in options_of(command)
-        for path in field_paths(known, command.fields.get(name, name), "options")
+        path for name in options_of(command) for path in field_paths(known, command.fields.get(name, name), "options")
     }
     leaves = {path for path in known if not any(other[: len(path)] == path != other for other in known)}
     assert {".".join(path) for path in leaves - reached} == IN_FILES_ONLY.get(command.name, set())

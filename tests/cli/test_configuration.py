@@ -55,9 +55,7 @@ def test_an_empty_file_changes_nothing(tmp_path):
 
 
 def test_a_key_may_drop_its_unit_and_the_name_of_what_it_lies_in():
-    made = build(
-        Work, [from_settings(["memory=2GB", "sun-elevation=31.5", "scenes.dates=2020-06-01"]), options()]
-    )
+    made = build(Work, [from_settings(["memory=2GB", "sun-elevation=31.5", "scenes.dates=2020-06-01"]), options()])
     assert made.memory_bytes == 2 * 10**9
     assert made.scenes == Scenes(scale=0.5, dates=(date(2020, 6, 1),), sun_elevation_deg=31.5)
 

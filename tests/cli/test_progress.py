@@ -61,6 +61,13 @@ def test_a_terminal_gets_one_line_that_is_redrawn(clock, capsys, monkeypatch):
     assert "50%  5/10, 1/s, 5.00 MB read, 5s to go" in text
 
 
+def test_the_end_of_a_stage_is_said_once(clock, capsys):
+    heard = LineReporter(interrupts(), clock)
+    play(heard, clock, seconds=10)
+    heard.progress("predict", 10, 10)
+    assert capsys.readouterr().err.count("10/10") == 1
+
+
 def test_a_narrow_terminal_never_wraps(clock, capsys, monkeypatch):
     monkeypatch.setattr("shutil.get_terminal_size", lambda: __import__("os").terminal_size((30, 24)))
     play(TerminalReporter(interrupts(), clock), clock, seconds=10)
