@@ -22,7 +22,9 @@ COMMANDS = {
     "verify": "Check every file of a run against its record.",
     "clean": "Remove what a run no longer needs.",
     "model": "Import, package, show and verify models.",
+    "lineage": "Show what made an output.",
     "doctor": "Show what this machine has, and what is missing.",
+    "demo": "Map the clouds of a real scene, from nothing.",
 }
 
 

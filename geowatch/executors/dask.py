@@ -54,7 +54,7 @@ class DaskExecutor:
 
             stop = Event(_STOP, client=client)
             stop.clear()
-            client.subscribe_topic(_TOPIC, lambda event: watch.report(**event[1]))
+            client.subscribe_topic(_TOPIC, lambda event: watch.report(**event[1]["figures"]))
             futures = {client.submit(_remote, work, job, pure=False): job for job in jobs}
             yield from _gather(client, futures, watch, stop.set)
             client.unsubscribe_topic(_TOPIC)
@@ -142,7 +142,7 @@ class _RemoteWatch:
         self._stopping = False
 
     def report(self, **figures: float) -> None:
-        self._worker.log_event(_TOPIC, figures)
+        self._worker.log_event(_TOPIC, {"figures": figures})
 
     def stopping(self) -> bool:
         now = time.monotonic()

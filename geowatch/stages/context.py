@@ -115,7 +115,12 @@ class Session:
         """Return the lineage record of something made of this run's imagery and package."""
         sources = [
             *scene_sources(frame for frames in self.bound.frames.values() for frame in frames),
-            Source(str(self.package.path), version=f"sha256:{self.package.digest}", role="package"),
+            Source(
+                str(self.package.path),
+                bytes=sum(record.bytes for record in self.package.manifest.files.values()),
+                version=f"sha256:{self.package.digest}",
+                role="package",
+            ),
         ]
         return made(stage, artifact, options, sources=sources, recipe=self.recipe.digest, figures=figures)
 

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PredictConfig", "Predicted", "predict"]
 
+#: What one core computes, roughly, and how long one must work before further processes pay for their start.
+_GFLOP_PER_S, _WORTH_A_CLUSTER_S = 20.0, 40.0
+
 
 @dataclass(frozen=True)
 class PredictConfig:
@@ -113,7 +116,7 @@ def predict(config: PredictConfig, events: Events | None = None) -> Predicted:
     session.publish()
     started = time.monotonic()
     progress = _Progress(events, work.total, work.before)
-    workers = _workers(config, work)
+    workers = _workers(config, session, work)
     jobs = _divided(work.jobs, 2 * workers if workers > 1 else 1)
     failures = _failures(_executor(config, workers).run(run_job, jobs, progress)) if jobs else []
     result.figures.update(progress.sums, seconds=time.monotonic() - started)
@@ -164,13 +167,17 @@ def _is_finished(session: Session, marked: set[MarkerPlace], time: int, tile: Ti
     return place in marked and is_done(session.store, place)
 
 
-def _workers(config: PredictConfig, work: _Work) -> int:
-    """Return how many processes: as asked, else one a core where every one gets some tiles."""
+def _workers(config: PredictConfig, session: Session, work: _Work) -> int:
+    """Return how many processes: as asked, else one a core where the work outlasts starting them."""
     if config.workers is not None:
         return max(1, config.workers)
-    if config.in_memory:
+    left = work.total - work.before
+    down, right = session.recipe.stride_px
+    windows = left * session.plan.tile_px**2 / (down * right)
+    seconds = windows * (session.package.manifest.gflop_per_window or 1.0) / _GFLOP_PER_S
+    if config.in_memory or seconds < _WORTH_A_CLUSTER_S:
         return 1
-    return max(1, min(len(os.sched_getaffinity(0)), (work.total - work.before) // 4))
+    return max(1, min(len(os.sched_getaffinity(0)), left // 4))
 
 
 def _divided(jobs: list[Job], parts: int) -> list[Job]:

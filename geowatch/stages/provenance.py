@@ -42,9 +42,9 @@ def made(
 
 
 def record(store: Store, entry: Made) -> None:
-    """Publish a record beside those of other calls that made the same artifact."""
-    stamp = f"{entry.made_at.replace(':', '')}-{os.urandom(3).hex()}"
-    store.put(f"{LINEAGE}/{entry.artifact}/{stamp}.json", dump(entry))
+    """Publish a record beside those of other calls that made the artifact; the same bytes need only one."""
+    name = entry.sha256 or f"{entry.made_at.replace(':', '')}-{os.urandom(3).hex()}"
+    store.put_if_absent(f"{LINEAGE}/{entry.artifact}/{name}.json", dump(entry))
 
 
 def scene_sources(plans: Iterable[FramePlan]) -> list[Source]:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from geowatch.errors import CoverageError, InputError
+from geowatch.lineage import Source
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages.deliverables import Names, Plane, deliver
 from geowatch.stages.events import Events, Silent
@@ -89,7 +90,8 @@ def stitch(config: StitchConfig, events: Events | None = None) -> Stitched:
     share = _account(store, planes, delivered, missing)
     for files, plane in zip(delivered, planes, strict=True):
         for key, digest in files.digests.items():
-            record(store, made("stitch", key, config, recipe=plane.mosaic.recipe, sha256=digest))
+            heatmap = Source(plane.mosaic.layout.group, version=f"recipe:{plane.mosaic.recipe}", role="heatmap")
+            record(store, made("stitch", key, config, sources=[heatmap], recipe=plane.mosaic.recipe, sha256=digest))
     _require(config, share)
     keys = tuple(key for files in delivered for key in files.digests)
     gaps = sum(map(len, missing.values()))
