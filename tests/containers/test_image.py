@@ -9,13 +9,13 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
-from support.bright import write_network
+from support.bright import write_network, write_scene
 
 ROOT = Path(__file__).resolve().parents[2]
-SCENE = ROOT / "cli" / "gw_cli" / "demo_scene"
 LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]
 ENGINES = {"docker": [], "podman": ["--runtime", "runc", "--cgroup-manager", "cgroupfs"]}
 
@@ -32,16 +32,17 @@ def engine() -> list[str]:
     pytest.skip("no image 'gw' in docker or podman: make image builds it")
 
 
-def run(engine: list[str], *args: str, volume: Path | None = None) -> subprocess.CompletedProcess[str]:
+def command(engine: list[str], *args: str, volume: Path | None = None, name: str = "") -> list[str]:
+    """Write the command line that runs gw in the image with as few rights as can be."""
     mounts = [] if volume is None else ["-v", f"{volume}:/work"]
     closed = ["--read-only", "--tmpfs", "/tmp", "--network", "none", "--cap-drop", "all"]
-    return subprocess.run(
-        [*engine, "run", "--rm", *LIMITS, *closed, *mounts, "gw", *args],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    named = ["--name", name] if name else []
+    return [*engine, "run", "--rm", *named, *LIMITS, *closed, *mounts, "gw", *args]
+
+
+def run(engine: list[str], *args: str, volume: Path | None = None) -> subprocess.CompletedProcess[str]:
+    words = command(engine, *args, volume=volume)
+    return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_the_image_says_what_it_has(engine):
@@ -66,29 +67,31 @@ def test_errors_keep_their_form_and_code_in_the_image(engine):
     assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: no such option '--no-such'")
 
 
-def test_the_image_maps_a_scene_without_network_on_a_read_only_root(engine, tmp_path):
-    work = tmp_path / "work"
-    shutil.copytree(SCENE, work / "scene")
-    write_network(work / "network.onnx")
-    work.chmod(0o777)
-    bands = "blue,green,red,nir"
-    made = run(
-        engine,
-        "model",
-        "import",
-        "network.onnx",
-        "--bands",
-        bands,
-        "--classes",
-        "a,b",
-        "-o",
-        "pkg",
-        volume=work,
-    )
-    assert made.returncode == 0, made.stderr
-    done = run(engine, "run", "--images", "scene", "--model", "pkg", "--workers", "1", volume=work)
+def test_the_image_runs_the_demo_without_network_on_a_read_only_root(engine, tmp_path):
+    tmp_path.chmod(0o777)
+    done = run(engine, "demo", volume=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert (work / "gw-run" / "map.tif").stat().st_size > 0
+    assert (tmp_path / "gw-demo" / "run" / "map.tif").stat().st_size > 0
+    assert (tmp_path / "gw-demo" / "run" / "quicklook.png").stat().st_size > 0
+
+
+def test_the_image_stops_when_it_is_told_to_and_says_that_it_can_go_on(engine, tmp_path):
+    tmp_path.chmod(0o777)
+    (tmp_path / "scenes").mkdir()
+    write_scene(tmp_path / "scenes", "2020-06-01", 1)
+    write_network(tmp_path / "network.onnx")
+    described = ["--bands", "blue,green,red,nir", "--classes", "ground,cloud"]
+    made = run(engine, "model", "import", "network.onnx", *described, "-o", "pkg", volume=tmp_path)
+    assert made.returncode == 0, made.stderr
+    slow = ["--window", "16", "--overlap", "0.75", "--batch", "1", "--workers", "1", "--tile-size", "64"]
+    words = command(engine, "run", "--images", "scenes", "--model", "pkg", *slow, volume=tmp_path, name="gw-stops")
+    started = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not any(tmp_path.glob("gw-run/markers/**/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    subprocess.run([*engine, "kill", "--signal", "TERM", "gw-stops"], capture_output=True, check=True)
+    _, err = started.communicate(timeout=60)
+    assert started.returncode == 75, err
 
 
 def test_the_dockerfile_ends_without_root_and_names_no_registry_of_ours():

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, /, artifact: str | None, run: str | None, as_json: bool) -> None:
     """Show what made an output.
 
-    That is the stage, the code, the recipe, and each file that it was made from. ARTIFACT is a name in the run folder, such as map.tif; without it every record is shown.
+    That is the stage, the code, the recipe, and each file that it was made from. ARTIFACT is a name in the run
+    folder, such as map.tif; without it every record is shown.
     """
     from geowatch.stages.lineage import lineage
 
