@@ -116,11 +116,10 @@ def fixed_batch_of(backend: Backend, windows: Windows) -> int | None:
     if backend.identity.fixed_batch is not None:
         return backend.identity.fixed_batch
     together = backend.run(windows)
-    turned = backend.run({name: np.ascontiguousarray(x[::-1]) for name, x in windows.items()})
     for i in range(len(next(iter(windows.values())))):
         alone = backend.run({name: x[i : i + 1] for name, x in windows.items()})
         for head, x in together.items():
-            if not (np.array_equal(alone[head][0], x[i]) and np.array_equal(turned[head][-1 - i], x[i])):
+            if not np.array_equal(alone[head][0], x[i]):
                 return 1
     return None
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from geowatch.errors import PackageError
 from geowatch.package.colors import default_colors
 from geowatch.package.manifest import Activation, HeadSpec
-from geowatch.package.spec import complaint, identifier
+from geowatch.package.spec import complaint
 
 if TYPE_CHECKING:
     from typing import Any
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_head", "infer_head"]
 
+#: Name of a head that nobody named; what its tensor is called says nothing to those who open a heatmap.
+ONLY_HEAD = "scores"
 #: How far sums and limits of probabilities may be off.
 TOLERANCE = 2e-3
 
@@ -42,7 +44,7 @@ def infer_head(output: str, raw: NDArray[Any], spec: ImportSpec, window: tuple[i
         activation = _activation(output, raw, 1 if layout == "NCHW" else -1, len(spec.classes), channels)
     try:
         return HeadSpec(
-            name=identifier(output, "scores"),
+            name=ONLY_HEAD,
             output=output,
             layout=layout,
             classes=spec.classes,

@@ -82,8 +82,6 @@ def try_network(
     windows = trial_windows(inputs, batch or 3, size)
     raw = trial.run(windows)
     heads = spec.heads or tuple(infer_head(name, raw[name], spec, size) for name in trial.outputs)
-    if len(heads) == 1 and not spec.heads:  # what an only output is called says nothing to who opens the heatmap
-        heads = (heads[0].model_copy(update={"name": "scores"}),)
     for head in heads:
         check_head(head, raw[head.output], size)
     _check_repeats(trial, windows, raw, batch)

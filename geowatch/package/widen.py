@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from geowatch.errors import PackageError
 from geowatch.package.graph import all_graphs, all_tensors
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
     from onnx import ModelProto
 
 __all__ = ["is_half", "widened"]
@@ -30,12 +34,15 @@ def is_half(model: ModelProto) -> bool:
 
 
 def widened(model: ModelProto) -> ModelProto:
-    """Return the graph with float32 in place of every half-precision type, inputs and outputs too."""
+    """Return the graph with float32 in place of every half-precision type, inputs and outputs too.
+
+    Raises PackageError where a stored tensor has not as many numbers as it says.
+    """
     out = onnx.ModelProto()
     out.CopyFrom(model)
     for tensor in all_tensors(out):
         if tensor.data_type in _HALF:
-            wide = numpy_helper.to_array(tensor).astype("float32")
+            wide = _numbers(tensor).astype("float32")
             tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
     for graph in all_graphs(out):
         for node in graph.node:
@@ -45,6 +52,14 @@ def widened(model: ModelProto) -> ModelProto:
         if isinstance(graph, onnx.GraphProto):
             _widen_values(graph)
     return out
+
+
+def _numbers(tensor: TensorProto) -> NDArray[Any]:
+    try:
+        found: NDArray[Any] = numpy_helper.to_array(tensor)
+    except (ValueError, TypeError) as error:
+        raise PackageError(f"stored tensor {tensor.name!r} is damaged: {error}") from error
+    return found
 
 
 def _widen_values(graph: onnx.GraphProto) -> None:

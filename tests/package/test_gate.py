@@ -55,9 +55,9 @@ def test_a_wrong_backend_is_refused_with_its_figures(tiny_package, spoil):
 def test_a_single_pixel_off_by_little_passes_and_is_reported(tiny_package):
     backend = open_backend(tiny_package, "onnxruntime", threads=1)
     raw = backend.run({"x": random_windows((16, 2, 32, 32))})
-    other = {"y": raw["y"].copy()}
-    at = np.unravel_index(np.abs(np.diff(np.sort(raw["y"], axis=1), axis=1)).min(axis=1).argmin(), (16, 32, 32))
-    other["y"][at[0], :, at[1], at[2]] += (0.0, 0.01, 0.0)
+    other = {"scores": raw["scores"].copy()}
+    at = np.unravel_index(np.abs(np.diff(np.sort(raw["scores"], axis=1), axis=1)).min(axis=1).argmin(), (16, 32, 32))
+    other["scores"][at[0], :, at[1], at[2]] += (0.0, 0.01, 0.0)
     report = compare_outputs(tiny_package.manifest, other, raw)
     assert report.passed
     assert report.maximum > 0
@@ -67,7 +67,7 @@ def test_a_single_pixel_off_by_little_passes_and_is_reported(tiny_package):
 def test_reduced_precision_is_judged_by_agreement_alone(tiny_package):
     backend = open_backend(tiny_package, "onnxruntime", threads=1)
     raw = backend.run({"x": random_windows((4, 2, 32, 32))})
-    other = {"y": raw["y"] * np.float32(1.01)}
+    other = {"scores": raw["scores"] * np.float32(1.01)}
     assert not compare_outputs(tiny_package.manifest, other, raw).passed
     assert compare_outputs(tiny_package.manifest, other, raw, precision="bf16").passed
 

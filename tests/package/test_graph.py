@@ -61,6 +61,14 @@ def test_external_numbers_hidden_in_places_are_found():
             check_graph(net, "net.onnx")
 
 
+def test_external_numbers_in_a_list_of_graphs_are_found():
+    net = conv_net()
+    attribute = net.graph.node[0].attribute.add(name="many", type=onnx.AttributeProto.GRAPHS)
+    attribute.graphs.append(branch(helper.make_node("Identity", ["w"], ["t"]), "t", external()))
+    with pytest.raises(PackageError, match="another file"):
+        check_graph(net, "net.onnx")
+
+
 def test_external_numbers_of_a_sparse_tensor_are_found():
     net = conv_net()
     net.graph.sparse_initializer.add().values.CopyFrom(external("s"))

@@ -68,7 +68,7 @@ def test_channels_last_in_and_out_gives_the_same_probabilities(onnx_file, tmp_pa
     last = import_onnx(onnx_file(nhwc_net()), SPEC, tmp_path / "b")
     assert (last.manifest.inputs[0].layout, last.manifest.heads[0].layout) == ("NHWC", "NHWC")
     x = random_windows((3, 2, 32, 32))
-    assert probabilities(last, {"x": x})["y"] == pytest.approx(probabilities(plain, {"x": x})["y"], abs=1e-6)
+    assert probabilities(last, {"x": x})["scores"] == pytest.approx(probabilities(plain, {"x": x})["scores"], abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_channels_last_in_and_out_gives_the_same_probabilities(onnx_file, tmp_pa
 def test_what_the_output_holds_is_found_by_looking(imported, last, classes, activation):
     package = imported(conv_net(classes=len(classes), last=last), replace(SPEC, classes=classes))
     assert package.manifest.heads[0].activation == activation
-    p = probabilities(package, {"x": random_windows((2, 2, 32, 32))})["y"]
+    p = probabilities(package, {"x": random_windows((2, 2, 32, 32))})["scores"]
     assert p.shape == (2, len(classes), 32, 32)
     assert 0 <= p.min() <= p.max() <= 1
 
@@ -92,7 +92,7 @@ def test_what_the_output_holds_is_found_by_looking(imported, last, classes, acti
 def test_one_logit_for_two_classes_is_binary(imported):
     package = imported(conv_net(classes=1), replace(SPEC, classes=("other", "cloud")))
     assert package.manifest.heads[0].activation == "binary"
-    assert probabilities(package, {"x": random_windows((2, 2, 32, 32))})["y"].sum(axis=1) == pytest.approx(1)
+    assert probabilities(package, {"x": random_windows((2, 2, 32, 32))})["scores"].sum(axis=1) == pytest.approx(1)
 
 
 def test_independent_probabilities_have_to_be_said(imported):
@@ -126,7 +126,7 @@ def test_two_dates_are_two_inputs_in_order(imported):
     assert package.manifest.dates == 2
     same = random_windows((1, 2, 32, 32))
     p = probabilities(package, {"before": same, "after": same})
-    assert (p["y"] == 0.5).all()
+    assert (p["scores"] == 0.5).all()
 
 
 def test_two_inputs_for_one_date_ask_for_more(imported):
@@ -146,7 +146,7 @@ def test_dates_with_an_axis_of_their_own_are_joined(imported):
     package = imported(net, replace(SPEC, dates=3))
     assert {i.layout for i in package.manifest.inputs} == {"NTCHW"}
     windows = {f"x.{t}": random_windows((2, 2, 32, 32), seed=t) for t in range(3)}
-    assert probabilities(package, windows)["y"].shape == (2, 3, 32, 32)
+    assert probabilities(package, windows)["scores"].shape == (2, 3, 32, 32)
 
 
 def test_several_heads_are_described_in_full(imported):
@@ -180,9 +180,9 @@ def test_a_fixed_size_and_batch_are_kept_to(imported):
     assert (package.manifest.window.size, package.manifest.window.fixed) == ((32, 32), True)
     assert package.manifest.batch == 2
     x = random_windows((5, 2, 32, 32))
-    p = probabilities(package, {"x": x})["y"]
+    p = probabilities(package, {"x": x})["scores"]
     assert p.shape[0] == 5
-    assert probabilities(package, {"x": x[4:]})["y"].tobytes() == p[4:].tobytes()
+    assert probabilities(package, {"x": x[4:]})["scores"].tobytes() == p[4:].tobytes()
 
 
 def test_a_declared_free_batch_that_does_not_run_is_found(imported):
@@ -226,7 +226,7 @@ def test_an_output_of_half_resolution_is_enlarged(imported):
     package = imported(conv_net(stride=2))
     assert package.manifest.heads[0].reduction == 2
     assert package.manifest.window.multiple_of == 2
-    assert probabilities(package, {"x": random_windows((2, 2, 32, 32))})["y"].shape == (2, 3, 32, 32)
+    assert probabilities(package, {"x": random_windows((2, 2, 32, 32))})["scores"].shape == (2, 3, 32, 32)
 
 
 def test_a_network_that_mixes_its_batch_is_refused(imported):
@@ -300,8 +300,17 @@ def test_half_precision_is_widened_and_answers_the_same(onnx_file, tmp_path):
     narrow = import_onnx(onnx_file(half), SPEC, tmp_path / "half")
     wide = import_onnx(onnx_file(plain, "plain.onnx"), SPEC, tmp_path / "plain")
     x = {"x": random_windows((2, 2, 32, 32))}
-    assert probabilities(narrow, x)["y"] == pytest.approx(probabilities(wide, x)["y"], abs=0.02)
+    assert probabilities(narrow, x)["scores"] == pytest.approx(probabilities(wide, x)["scores"], abs=0.02)
     assert b"\x0a" not in {bytes([t.data_type]) for t in _stored(narrow)}
+
+
+def test_half_precision_numbers_that_are_damaged_are_refused(imported):
+    net = conv_net()
+    broken = helper.make_tensor("w", TensorProto.FLOAT16, (3, 2, 3, 3), bytes(108), raw=True)
+    broken.raw_data = broken.raw_data[:-2]
+    net.graph.initializer[0].CopyFrom(broken)
+    with pytest.raises(PackageError, match="'w' is damaged"):
+        imported(net)
 
 
 def _stored(package):
@@ -316,7 +325,10 @@ def test_integer_inputs_get_rounded_values(imported):
     package = imported(net)
     assert package.manifest.inputs[0].dtype == "uint8"
     x = np.full((1, 2, 32, 32), 7.4, np.float32)
-    assert probabilities(package, {"x": x})["y"].tobytes() == probabilities(package, {"x": np.rint(x)})["y"].tobytes()
+    assert (
+        probabilities(package, {"x": x})["scores"].tobytes()
+        == probabilities(package, {"x": np.rint(x)})["scores"].tobytes()
+    )
 
 
 @pytest.mark.parametrize("name", ["net.pt", "net.pth", "net.pt2", "net.pkl", "net.ts"])

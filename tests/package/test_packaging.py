@@ -122,7 +122,7 @@ def test_two_dates_and_named_outputs_are_kept(networks, tmp_path):
 
     package = package_net(NetSource(net="my_networks:TwoDates"), replace(SPEC, dates=2), tmp_path / "p")
     assert [(i.name, i.date) for i in package.manifest.inputs] == [("before", 0), ("after", 1)]
-    assert [h.name for h in package.manifest.heads] == ["change"]
+    assert [h.output for h in package.manifest.heads] == ["change"]
 
 
 def test_a_module_of_one_size_keeps_that_size(networks, tmp_path):

@@ -42,7 +42,7 @@ class GraphSession:
         # Idle threads sleep: other workers share these cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         except _ort_errors() as error:
             raise BackendError(f"onnxruntime {ort.__version__} cannot load the graph: {_line(error)}") from error
         self.outputs = tuple(o.name for o in self._session.get_outputs())
