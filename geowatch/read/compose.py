@@ -28,21 +28,31 @@ class PixelSource(Protocol):
         """Return values (C, H, W), 0 where invalid, and validity (H, W), of a box within the extent."""
 
 
-def compose_first(scenes: Sequence[PixelSource], box: PixelBox, values: Float, valid: Bool) -> None:
-    """Fill ``values`` (C, H, W) and ``valid`` (H, W) of ``box`` with the first valid pixel among scenes.
+def compose_first(scenes: Sequence[PixelSource], box: PixelBox, channels: int) -> tuple[Float, Bool]:
+    """Return values (C, H, W) and validity (H, W) of ``box``: the first valid pixel among scenes.
 
     All bands of a pixel come from one scene.
     """
+    if scenes and scenes[0].extent.covers(box):
+        values, valid = scenes[0].read(box)
+        scenes = scenes[1:]
+    else:
+        values, valid = np.zeros((channels, *box.shape), np.float32), np.zeros(box.shape, bool)
     for scene in scenes:
-        part = scene.extent & box
-        rows, cols = part.within(box)
-        here = valid[rows, cols]
-        if here.all():
-            continue
-        found, there = scene.read(part)
-        take = there & ~here
-        np.copyto(values[:, rows, cols], found, where=take)
-        here |= take
+        _fill(scene, box, values, valid)
+    return values, valid
+
+
+def _fill(scene: PixelSource, box: PixelBox, values: Float, valid: Bool) -> None:
+    part = scene.extent & box
+    rows, cols = part.within(box)
+    here = valid[rows, cols]
+    if here.all():
+        return
+    found, there = scene.read(part)
+    take = there & ~here
+    np.copyto(values[:, rows, cols], found, where=take)
+    here |= take
 
 
 def compose_median(scenes: Sequence[PixelSource], box: PixelBox, values: Float, valid: Bool) -> None:

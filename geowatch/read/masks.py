@@ -16,8 +16,9 @@ from geowatch.read.crs import same_crs
 from geowatch.read.frameplan import Sampling
 from geowatch.read.geometry import SourceWindow, source_window
 from geowatch.read.handles import Handles
+from geowatch.read.kernels import Kernel
 from geowatch.read.scene import MaskSource
-from geowatch.read.warp import Kernel, Placed, any_overlap, hidden, warp_block
+from geowatch.read.warp import Placed, any_overlap, hidden, warp_block
 
 __all__ = ["MaskReader"]
 

@@ -100,12 +100,11 @@ class FrameReader:
             return self._compose(box)
 
     def _compose(self, box: PixelBox) -> Patch:
-        scenes = [s for s in self._scenes if s.extent & box]
+        scenes = _touching(self._scenes, box)
+        if self.plan.composite != "median" or len(scenes) < 2:
+            return Patch(*compose_first(scenes, box, len(self.plan.bands)))
         values = np.zeros((len(self.plan.bands), *box.shape), np.float32)
         valid = np.zeros(box.shape, bool)
-        if self.plan.composite != "median" or len(scenes) < 2:
-            compose_first(scenes, box, values, valid)
-            return Patch(values, valid)
         # A median holds all scenes at once: block by block it needs little memory whatever the box.
         for block in box.blocks(RESAMPLE_BLOCK_PX):
             part = block & box

@@ -12,9 +12,10 @@ from geowatch.grid.lattice import PixelBox
 from geowatch.read.frameplan import FramePlan
 from geowatch.read.geometry import SourceWindow, source_window
 from geowatch.read.handles import Handles
+from geowatch.read.kernels import Kernel
 from geowatch.read.masks import MaskReader
 from geowatch.read.scene import BandSource
-from geowatch.read.warp import Kernel, Placed, warp_block
+from geowatch.read.warp import Placed, warp_block
 
 __all__ = ["BlockCache", "SceneReader"]
 

@@ -7,7 +7,6 @@ its centre is (for ``average``: where any stored pixel in it is).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,17 +21,16 @@ from rasterio.vrt import WarpedVRT
 
 from geowatch.grid.lattice import Lattice, PixelBox
 from geowatch.read.crs import same_crs
+from geowatch.read.frameplan import RESAMPLINGS
+from geowatch.read.kernels import EDGE_PX, RADIUS, Kernel, resample
 
-__all__ = ["TOLERANCE_PX", "Kernel", "Placed", "any_overlap", "hidden", "nearest", "warp_block"]
+__all__ = ["TOLERANCE_PX", "Placed", "any_overlap", "hidden", "warp_block"]
 
-_RADIUS = {"nearest": 1, "bilinear": 1, "cubic": 2, "average": 1, "lanczos": 3, "max": 1}
-_KERNELS = {name: Resampling[name] for name in _RADIUS}
+_KERNELS = {name: Resampling[name] for name in RADIUS}
 #: Error allowed when a transform between two CRSs is followed along a row (source pixels).
 TOLERANCE_PX = 1e-4
 #: Plain pixels: any system will do, as both sides have the same.
 _ANY_CRS = "EPSG:3857"
-#: A pixel edge that is nearer than this to another counts as the same (pixels).
-_EDGE = 1e-6
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
@@ -40,22 +38,6 @@ Bool = NDArray[np.bool_]
 @lru_cache(maxsize=64)
 def _crs(text: str) -> CRS:
     return CRS.from_user_input(text)
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """How pixels are weighed."""
-
-    resampling: str
-    """``nearest``, ``bilinear``, ``cubic``, ``average``, ``lanczos`` or ``max``."""
-    scale: tuple[float, float]
-    """Fixed scale (x, y): target pixels per source pixel, at most 1."""
-
-    @property
-    def reach(self) -> tuple[int, int]:
-        """How far (rows, columns) it reaches in source pixels, with two to spare."""
-        radius = _RADIUS[self.resampling]
-        return math.ceil(radius / self.scale[1]) + 2, math.ceil(radius / self.scale[0]) + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +55,8 @@ class Placed:
 def warp_block(source: Placed, lattice: Lattice, block: PixelBox, kernel: Kernel) -> Float:
     """Return a block of the lattice, float32 (H, W) with NaN where invalid."""
     same = same_crs(source.crs, lattice.crs)
-    if kernel.resampling == "nearest" and same and not (source.affine.b or source.affine.d):
-        return nearest(source.pixels, source.affine, lattice.affine_of(block), block.shape)
+    if same and kernel.resampling in RESAMPLINGS and not (source.affine.b or source.affine.d):
+        return resample(source.pixels, source.affine, lattice.affine_of(block), block.shape, kernel)
     target = np.full(block.shape, np.nan, np.float32)
     if np.isnan(source.pixels).all():
         return target
@@ -121,23 +103,6 @@ def _vrt_options(affine: Affine, shape: tuple[int, int], kernel: Kernel) -> dict
     }
 
 
-def nearest(source: Float, affine: Affine, target: Affine, shape: tuple[int, int]) -> Float:
-    """Return the source pixel under each target pixel's centre (equal CRS, no rotation); NaN outside.
-
-    A centre that lies on an edge between two source pixels takes the one with the larger index.
-    """
-    rows = _under((target.f - affine.f) / affine.e, target.e / affine.e, shape[0])
-    cols = _under((target.c - affine.c) / affine.a, target.a / affine.a, shape[1])
-    inside = ((rows >= 0) & (rows < source.shape[0]))[:, None] & ((cols >= 0) & (cols < source.shape[1]))
-    picked = source[np.clip(rows, 0, source.shape[0] - 1)][:, np.clip(cols, 0, source.shape[1] - 1)]
-    return np.where(inside, picked, np.float32(np.nan))
-
-
-def _under(start: float, step: float, count: int) -> NDArray[np.intp]:
-    places: NDArray[np.intp] = np.floor(start + (np.arange(count) + 0.5) * step + _EDGE).astype(np.intp)
-    return places
-
-
 def any_overlap(bad: Bool, affine: Affine, target: Affine, shape: tuple[int, int]) -> Bool:
     """Return for each target pixel whether a bad source pixel overlaps it (equal CRS, no rotation).
 
@@ -165,10 +130,10 @@ class _Overlap:
     def of(cls, start: float, step: float, count: int, size: int) -> _Overlap:
         edges = start + np.arange(count + 1) * step
         low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
-        centre = np.floor((low + high) / 2 + _EDGE)
+        centre = np.floor((low + high) / 2 + EDGE_PX)
         return cls(
-            np.clip(np.floor(low + _EDGE), 0, size).astype(np.intp),
-            np.clip(np.ceil(high - _EDGE), 0, size).astype(np.intp),
+            np.clip(np.floor(low + EDGE_PX), 0, size).astype(np.intp),
+            np.clip(np.ceil(high - EDGE_PX), 0, size).astype(np.intp),
             (centre < 0) | (centre >= size),
         )
 
