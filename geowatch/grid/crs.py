@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,6 +40,8 @@ _HALVINGS = 40
 _ROUND_TRIP_DEG = 1e-5
 #: Degrees by which a region may reach beyond a CRS's declared area; never to a pole that the area leaves out.
 _MARGIN_LON_DEG, _MARGIN_LAT_DEG = 20.0, 10.0
+#: EPSG codes of the UTM zones of WGS 84.
+_UTM = re.compile(r"32[67](0[1-9]|[1-5]\d|60)")
 
 
 @dataclass(frozen=True)
@@ -122,15 +125,15 @@ def units_of(text: str) -> str:
 def grid_id(crs: str | None) -> str:
     """Return the short name of the grid of a CRS, usable in file names.
 
-    >>> grid_id("EPSG:32618"), grid_id("EPSG:32718"), grid_id("EPSG:32661"), grid_id("EPSG:3857"),
-    grid_id(None) ('utm18n', 'utm18s', 'ups_n', 'epsg3857', 'pixels')
+    >>> [grid_id(crs) for crs in ("EPSG:32618", "EPSG:32718", "EPSG:32661", "EPSG:3857", None)]
+    ['utm18n', 'utm18s', 'ups_n', 'epsg3857', 'pixels']
     """
     if crs is None:
         return "pixels"
     authority, _, code = crs.partition(":")
     if authority == "EPSG" and code in ("32661", "32761"):
         return "ups_n" if code == "32661" else "ups_s"
-    if authority == "EPSG" and code[:3] in ("326", "327") and 1 <= int(code[3:] or 0) <= 60:
+    if authority == "EPSG" and _UTM.fullmatch(code):
         return f"utm{code[3:]}{'n' if code[2] == '6' else 's'}"
     if authority.isalnum() and code.isalnum():
         return f"{authority}{code}".lower()

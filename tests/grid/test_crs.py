@@ -63,6 +63,8 @@ def test_the_whole_world_has_122_zones_at_most():
         ("EPSG:3857", "EPSG:3857", "epsg3857", "metre"),
         ("EPSG:4326", "EPSG:4326", "epsg4326", "degree"),
         ("EPSG:2263", "EPSG:2263", "epsg2263", "US survey foot"),
+        ("EPSG:3261", "EPSG:3261", "epsg3261", "metre"),
+        ("EPSG:32600", "EPSG:32600", "epsg32600", "metre"),
         ("ESRI:102001", "ESRI:102001", "esri102001", "metre"),
         (pyproj.CRS("EPSG:32618").to_wkt(), "EPSG:32618", "utm18n", "metre"),
     ],
