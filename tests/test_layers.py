@@ -27,9 +27,7 @@ HEAVY = (
 def loaded_after(program: str) -> set[str]:
     """Names of the modules that a program loads in a fresh interpreter."""
     ending = "\nimport json, sys; print('\\n' + json.dumps(sorted(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", program + ending], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program + ending], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
