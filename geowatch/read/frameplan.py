@@ -33,6 +33,8 @@ class Sampling:
     """Lattice pixels whose centres lie within its bounds."""
     offset: tuple[int, int] | None
     """Lattice (row, column) of its first pixel where its pixels are lattice pixels; None: it is resampled."""
+    straight: bool = False
+    """Whether it has the lattice's CRS and directions: then each pixel is computed by itself, else in blocks."""
     scale: tuple[float, float] = (1.0, 1.0)
     """Kernel scale (x, y): lattice pixels per source pixel, at most 1."""
     overview: int | None = None
@@ -40,7 +42,7 @@ class Sampling:
     factor: int = 1
     """Factor of that overview."""
     block_px: int = RESAMPLE_BLOCK_PX
-    """Side of the blocks that are computed whole, less what lies outside ``extent``."""
+    """Side of the blocks that are computed as one, less what lies outside ``extent``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,15 @@ from geowatch.grid.lattice import Lattice, PixelBox
 from geowatch.read.crs import move_points, same_crs
 from geowatch.read.scene import RasterGrid
 
-__all__ = ["SourceWindow", "aligned_offset", "extent_on", "sampling_ratio", "source_window"]
+__all__ = [
+    "Axes",
+    "Axis",
+    "SourceWindow",
+    "aligned_offset",
+    "extent_on",
+    "sampling_ratio",
+    "source_window",
+]
 
 #: A pixel edge that is off by less than this share of a pixel is on the lattice.
 ALIGNED_PX = 1e-4
@@ -42,6 +50,57 @@ class SourceWindow:
     def shape(self) -> tuple[int, int]:
         """(rows, columns)."""
         return max(0, self.y1 - self.y0), max(0, self.x1 - self.x0)
+
+    @property
+    def box(self) -> PixelBox:
+        """The same as a box of the raster's own pixels."""
+        return PixelBox(self.y0, self.x0, self.y1, self.x1)
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of a target grid in pixels of a source: target pixel i begins at ``start + i * step``."""
+
+    start: float
+    """Where target pixel 0 begins."""
+    step: float
+    """Source pixels per target pixel, with sign."""
+    size: int
+    """Length of the source."""
+
+    def centres(self, first: int, stop: int) -> _Points:
+        """Return the middles of target pixels in source pixels: a function of each index alone."""
+        return self.start + (np.arange(first, stop, dtype=np.float64) + 0.5) * self.step
+
+    def span(self, first: int, stop: int, pad: int) -> tuple[int, int]:
+        """Return the source pixels (first, stop) under target pixels, with ``pad`` more on each side."""
+        ends = sorted((self.start + first * self.step, self.start + stop * self.step))
+        low, high = math.floor(ends[0]) - pad, math.ceil(ends[1]) + pad
+        return min(self.size, max(0, low)), min(self.size, max(0, high))
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """How a target grid lies on a source grid of the same CRS and direction."""
+
+    rows: Axis
+    """Down."""
+    cols: Axis
+    """Across."""
+
+    @classmethod
+    def between(cls, target: Affine, source: Affine, shape: tuple[int, int]) -> Axes:
+        """Return how pixels of ``target`` lie on a source of ``shape`` (rows, columns); neither is rotated."""
+        return cls(
+            Axis((target.f - source.f) / source.e, target.e / source.e, shape[0]),
+            Axis((target.c - source.c) / source.a, target.a / source.a, shape[1]),
+        )
+
+    def window(self, box: PixelBox, pad: tuple[int, int]) -> SourceWindow:
+        """Return the source pixels under a box of target pixels, with ``pad`` (rows, columns) around."""
+        y0, y1 = self.rows.span(box.y0, box.y1, pad[0])
+        x0, x1 = self.cols.span(box.x0, box.x1, pad[1])
+        return SourceWindow(y0, x0, y1, x1)
 
 
 def aligned_offset(grid: RasterGrid, lattice: Lattice) -> tuple[int, int] | None:

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
+
+from geowatch.grid.lattice import PixelBox
+from geowatch.read.geometry import Axes, Axis, SourceWindow
 
 __all__ = ["EDGE_PX", "RADIUS", "Kernel", "resample"]
 
@@ -79,31 +81,40 @@ class _Taps:
     """For each of n target rows (or columns): the source rows that it is made of, and the one under its centre."""
 
     index: Indices
-    """(n, taps), within the source."""
+    """(n, taps)."""
     weight: Float
     """(n, taps), 0 outside the source; each row sums to 1."""
     centre: Indices
-    """(n,), within the source."""
+    """(n,)."""
     inside: NDArray[np.bool_]
     """(n,): whether the centre lies within the source."""
 
+    def within(self, first: int, count: int) -> _Taps:
+        """Return the taps as indices into ``count`` source rows from ``first`` on."""
+        index, centre = (np.clip(i - first, 0, max(0, count - 1)) for i in (self.index, self.centre))
+        return replace(self, index=index, centre=centre)
 
-def _taps(axis: tuple[float, float], count: int, size: int, resampling: str, scale: float) -> _Taps:
-    """Return the taps of ``count`` target pixels that start at ``axis`` (start, step) in source pixels."""
-    start, step = axis
-    places: Doubles = start + (np.arange(count, dtype=np.float64) + 0.5) * step
+    @property
+    def absolute(self) -> _Taps:
+        """The taps with weights that cannot cancel out."""
+        return replace(self, weight=np.abs(self.weight))
+
+
+def _taps(axis: Axis, span: tuple[int, int], kernel: tuple[str, float]) -> _Taps:
+    """Return the taps of target pixels ``span`` (first, stop) for a kernel (name, scale)."""
+    name, scale = kernel
+    places = axis.centres(*span)
     under = np.floor(places + EDGE_PX).astype(np.intp)
-    if resampling == "nearest":
-        index, weight = under[:, None], np.ones((count, 1))
-    elif resampling == "average":
-        index, weight = _areas(places, abs(step))
+    if name == "nearest":
+        index, weight = under[:, None], np.ones((len(under), 1))
+    elif name == "average":
+        index, weight = _areas(places, abs(axis.step))
     else:
-        index, weight = _lobes(places, resampling, scale)
-    weight = np.where((index >= 0) & (index < size), weight, 0.0)
+        index, weight = _lobes(places, name, scale)
+    weight = np.where((index >= 0) & (index < axis.size), weight, 0.0)
     total = weight.sum(axis=1, keepdims=True)
     weight = np.divide(weight, total, out=np.zeros_like(weight), where=np.abs(total) > EDGE_PX)
-    inside = (under >= 0) & (under < size)
-    return _Taps(np.clip(index, 0, size - 1), weight.astype(np.float32), np.clip(under, 0, size - 1), inside)
+    return _Taps(index, weight.astype(np.float32), under, (under >= 0) & (under < axis.size))
 
 
 def _areas(places: Doubles, width: float) -> tuple[Indices, Doubles]:
@@ -121,32 +132,35 @@ def _lobes(places: Doubles, resampling: str, scale: float) -> tuple[Indices, Dou
     return index, _WEIGHTS[resampling]((index + 0.5 - places[:, None]) * scale)
 
 
-def resample(pixels: Float, affine: Affine, target: Affine, shape: tuple[int, int], kernel: Kernel) -> Float:
-    """Return the target's pixels (H, W), NaN where invalid.
+def resample(pixels: Float, window: SourceWindow, axes: Axes, box: PixelBox, kernel: Kernel) -> Float:
+    """Return target pixels (H, W), NaN where invalid. Each is a function of its own place: cuts change nothing.
 
     A pixel is valid where the source pixel under its centre is; for ``average``, where any source pixel in it
     is.
 
     Args:
-        pixels: source (H, W), NaN where there is none.
-        affine: its transform, without rotation.
-        target: transform of the result, in the same CRS, without rotation.
-        shape: (rows, columns) of the result.
+        pixels: stored pixels (H, W) of ``window``, NaN where there is none.
+        window: which these are; it holds all that the kernel reaches.
+        axes: how the target lies on the source.
+        box: which target pixels.
         kernel: how pixels are weighed.
     """
-    name, scale = kernel.resampling, kernel.scale
-    rows = _taps(((target.f - affine.f) / affine.e, target.e / affine.e), shape[0], pixels.shape[0], name, scale[1])
-    cols = _taps(((target.c - affine.c) / affine.a, target.a / affine.a), shape[1], pixels.shape[1], name, scale[0])
+    name = kernel.resampling
+    rows = _taps(axes.rows, (box.y0, box.y1), (name, kernel.scale[1])).within(window.y0, window.shape[0])
+    cols = _taps(axes.cols, (box.x0, box.x1), (name, kernel.scale[0])).within(window.x0, window.shape[1])
+    valid = rows.inside[:, None] & cols.inside
     known = np.isfinite(pixels)
-    inside = rows.inside[:, None] & cols.inside
     if known.all():
-        return np.where(inside, _weighed(pixels, rows, cols), np.float32(np.nan))
-    total = _weighed(known.astype(np.float32), rows, cols)
+        return np.where(valid, _weighed(pixels, rows, cols), np.float32(np.nan))
     if name != "average":
-        inside &= known[rows.centre][:, cols.centre]
-    inside &= total > _LEAST_WEIGHT.get(name, EDGE_PX)
+        valid &= known[rows.centre][:, cols.centre]
     summed = _weighed(np.where(known, pixels, np.float32(0)), rows, cols)
-    return np.divide(summed, total, out=np.full(shape, np.nan, np.float32), where=inside)
+    share = _weighed(known.astype(np.float32), rows, cols)
+    # Far from any hole nothing is divided, so that a hole elsewhere in the box changes no bit.
+    touched = _weighed((~known).astype(np.float32), rows.absolute, cols.absolute) > 0
+    valid &= ~touched | (share > _LEAST_WEIGHT.get(name, EDGE_PX))
+    np.divide(summed, share, out=summed, where=touched & valid)
+    return np.where(valid, summed, np.float32(np.nan))
 
 
 def _weighed(pixels: Float, rows: _Taps, cols: _Taps) -> Float:

@@ -23,7 +23,7 @@ from geowatch.read.frameplan import (
 )
 from geowatch.read.frames import Frame
 from geowatch.read.geometry import aligned_offset, extent_on, sampling_ratio
-from geowatch.read.scene import BandSource, RasterGrid, Scene
+from geowatch.read.scene import BandSource, MaskSource, RasterGrid, Scene
 
 __all__ = [
     "RESAMPLE_BLOCK_PX",
@@ -126,12 +126,7 @@ def plan_frame(
 
 def _plan_scene(scene: Scene, lattice: Lattice, resampling: Resampling) -> ScenePlan:
     for mask in scene.masks:
-        odd = next((b for b in scene.bands if not same_crs(b.grid.crs, mask.grid.crs)), None)
-        if odd is not None:
-            raise ImageryError(
-                f"mask '{mask.uri}' has CRS {_short(mask.grid.crs)}, and band '{odd.name}' has {_short(odd.grid.crs)}",
-                hint="store the mask in the CRS of its scene",
-            )
+        _check_mask(mask, scene.bands)
     return ScenePlan(
         scene=scene,
         extent=_scene_extent(scene.bands, lattice),
@@ -140,18 +135,32 @@ def _plan_scene(scene: Scene, lattice: Lattice, resampling: Resampling) -> Scene
     )
 
 
+def _check_mask(mask: MaskSource, bands: Sequence[BandSource]) -> None:
+    if not all(g.is_straight for g in (mask.grid, *(b.grid for b in bands))):
+        raise ImageryError(
+            f"mask '{mask.uri}' or a band of its scene has a rotated transform", hint="rectify them with gdalwarp"
+        )
+    odd = next((b for b in bands if not same_crs(b.grid.crs, mask.grid.crs)), None)
+    if odd is not None:
+        raise ImageryError(
+            f"mask '{mask.uri}' has CRS {_short(mask.grid.crs)}, band '{odd.name}' has {_short(odd.grid.crs)}",
+            hint="store the mask in the CRS of its scene",
+        )
+
+
 def _sampling(grid: RasterGrid, overviews: Sequence[int], lattice: Lattice, resampling: Resampling) -> Sampling:
     extent = extent_on(grid, lattice)
     offset = aligned_offset(grid, lattice)
     if offset is not None:
-        return Sampling(extent, offset)
+        return Sampling(extent, offset, straight=True)
     ratio = sampling_ratio(grid, lattice)
     # Overviews are averages as a rule: a class map read by nearest neighbour would not survive them.
     level = None if resampling == "nearest" else _overview(overviews, min(ratio))
     factor = 1 if level is None else overviews[level]
     left = max(ratio) / factor
     scale = min(1.0, factor / ratio[0]), min(1.0, factor / ratio[1])
-    return Sampling(extent, None, scale, level, factor, _part_px(left))
+    straight = grid.is_straight and same_crs(grid.crs, lattice.crs)
+    return Sampling(extent, None, straight, scale, level, factor, _part_px(left))
 
 
 def _overview(factors: Sequence[int], ratio: float) -> int | None:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from geowatch.grid.lattice import PixelBox
 from geowatch.read.frameplan import FramePlan
-from geowatch.read.geometry import SourceWindow, source_window
+from geowatch.read.geometry import Axes, SourceWindow, source_window
 from geowatch.read.handles import Handles
-from geowatch.read.kernels import Kernel
+from geowatch.read.kernels import Kernel, resample
 from geowatch.read.masks import MaskReader
 from geowatch.read.scene import BandSource
 from geowatch.read.warp import Placed, warp_block
@@ -105,34 +105,54 @@ class SceneReader:
         for block in (box & sampling.extent).blocks(sampling.block_px):
             whole = block & sampling.extent
             part = whole & box
-            out[part.within(box)] = self._block(number, whole)[part.within(whole)]
+            out[part.within(box)] = (
+                self._straight(number, part) if sampling.straight else self._block(number, whole)[part.within(whole)]
+            )
         return out
+
+    def _level(self, number: int) -> tuple[Affine, tuple[int, int]]:
+        """Return transform and shape of the overview level that a band is read at."""
+        band, sampling = self._plan.scene.bands[number], self._plan.bands[number]
+        rows, cols = self._handles.shape(band.uri, sampling.overview)
+        full = band.grid.shape
+        return band.grid.transform @ Affine.scale(full[1] / cols, full[0] / rows), (rows, cols)
+
+    def _straight(self, number: int, box: PixelBox) -> Float:
+        kernel = Kernel(self._resampling, self._plan.bands[number].scale)
+        affine, shape = self._level(number)
+        axes = Axes.between(self._lattice.affine, affine, shape)
+        window = axes.window(box, kernel.reach)
+        return resample(self._visible(number, window, affine), window, axes, box, kernel)
 
     def _block(self, number: int, block: PixelBox) -> Float:
         key = self._number, number, block.y0, block.x0
         found = self._cache.get(key)
         if found is None:
-            found = self._computed(key, block)
+            found = self._warped(key, block)
             self._cache.put(key, found)
         return found
 
-    def _computed(self, key: BlockKey, block: PixelBox) -> Float:
+    def _warped(self, key: BlockKey, block: PixelBox) -> Float:
         band, sampling = self._plan.scene.bands[key[1]], self._plan.bands[key[1]]
         kernel = Kernel(self._resampling, sampling.scale)
-        level = self._handles.shape(band.uri, sampling.overview)
-        factors = level[0] / band.grid.shape[0], level[1] / band.grid.shape[1]
+        affine, shape = self._level(key[1])
         window = self._windows.get(key)
         if window is None:
-            window = source_window(band.grid, self._lattice, block, kernel.reach, factors)
+            level = shape[0] / band.grid.shape[0], shape[1] / band.grid.shape[1]
+            window = source_window(band.grid, self._lattice, block, kernel.reach, level)
             self._windows[key] = window
         if not window:
             return np.full(block.shape, np.nan, np.float32)
-        full = band.grid.transform @ Affine.scale(1 / factors[1], 1 / factors[0])
-        affine = full @ Affine.translation(window.x0, window.y0)
-        raw = self._stored(band, window, sampling.overview)
+        pixels = self._visible(key[1], window, affine)
+        source = Placed(pixels, affine @ Affine.translation(window.x0, window.y0), band.grid.crs)
+        return warp_block(source, self._lattice, block, kernel)
+
+    def _visible(self, number: int, window: SourceWindow, affine: Affine) -> Float:
+        """Return stored numbers, NaN where there is none and where a mask hides them."""
+        pixels = self._stored(self._plan.scene.bands[number], window, self._plan.bands[number].overview)
         for mask in self._masks:
-            raw[mask.hidden_under(affine, window.shape)] = np.nan
-        return warp_block(Placed(raw, affine, band.grid.crs), self._lattice, block, kernel)
+            pixels[mask.hidden_under(affine, window.box)] = np.nan
+        return pixels
 
     def _stored(self, band: BandSource, window: SourceWindow, overview: int | None) -> Float:
         """Return stored numbers as float32, NaN where the file says that there is none."""

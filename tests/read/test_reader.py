@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
 from geowatch.errors import CorruptImageError, ImageryError
 from geowatch.grid.lattice import Lattice, PixelBox
@@ -19,6 +20,7 @@ from geowatch.read.reader import FrameReader, Patch
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 LATTICE = Lattice.at("EPSG:32618", 10.0)
+OTHER_ZONE = Lattice.at("EPSG:32617", 10.0)
 
 
 def plan_of(path: Path, wanted: list[str], *, lattice: Lattice = LATTICE, order="first", **options) -> FramePlan:
@@ -171,7 +173,7 @@ def test_what_lies_under_a_mask_changes_nothing(tmp_path, write_image, noise, cr
 
 def test_a_second_read_of_a_planned_block_costs_no_planning(tmp_path, write_image, noise, monkeypatch):
     write_image(tmp_path / "x_red.tif", noise((300, 300)), step=20.0)
-    plan = plan_of(tmp_path, ["red"])
+    plan = plan_of(tmp_path, ["red"], lattice=OTHER_ZONE)
     with FrameReader(plan, cache_bytes=0) as reader:
         reader.read(plan.extent)
         planned = reader.blocks_planned
@@ -182,7 +184,7 @@ def test_a_second_read_of_a_planned_block_costs_no_planning(tmp_path, write_imag
 
 def test_neighbours_share_resampled_blocks(tmp_path, write_image, noise):
     write_image(tmp_path / "x_red.tif", noise((200, 200)), step=20.0)
-    plan = plan_of(tmp_path, ["red"])
+    plan = plan_of(tmp_path, ["red"], lattice=OTHER_ZONE)
     with FrameReader(plan, cache_bytes=2**24) as reader:
         reader.read(plan.extent)
         before = reader.requests, reader.bytes_read
@@ -232,6 +234,20 @@ def test_a_reader_serves_several_threads(tmp_path, write_image, noise):
         for thread in threads:
             thread.join()
     assert not wrong
+
+
+def test_a_rotated_image_is_resampled_and_stays_exact(tmp_path, write_image, noise):
+    path = write_image(tmp_path / "x_red.tif", noise((300, 300)))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.transform = dataset.transform @ Affine.rotation(20.0)
+    plan = plan_of(path, ["red"])
+    assert not plan.scenes[0].bands[0].straight
+    whole = read_all(plan)
+    assert 0.5 < whole.valid.mean() < 0.8
+    box = PixelBox(plan.extent.y0 + 70, plan.extent.x0 + 90, plan.extent.y0 + 231, plan.extent.x1 - 5)
+    rows, cols = box.within(plan.extent)
+    with FrameReader(plan, cache_bytes=0) as reader:
+        assert np.array_equal(reader.read(box).values, whole.values[:, rows, cols])
 
 
 DAMAGE = {
