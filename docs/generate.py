@@ -27,6 +27,7 @@ sys.path.insert(0, str(DOCS))
 from drawings import drawings  # noqa: E402  # lies beside this file
 
 from geowatch import errors  # noqa: E402
+from geowatch.read import names, sensors  # noqa: E402
 from gw_cli import coerce  # noqa: E402
 from gw_cli.lazy import GwCommand, LazyGroup  # noqa: E402
 from gw_cli.main import cli  # noqa: E402
@@ -48,6 +49,7 @@ def pages() -> dict[Path, str]:
         "reference/cli.md": cli_page(),
         "reference/configuration.md": configuration_page(),
         "reference/errors.md": errors_page(),
+        "reference/bands.md": bands_page(),
         "reference/manifest.md": models_page("The package manifest", {MANIFEST: ("manifest.json", "")}),
         "reference/documents.md": models_page("Documents of a run folder", DOCUMENTS),
     }
@@ -120,6 +122,23 @@ def errors_page() -> str:
     for name in errors.__all__:
         kind = getattr(errors, name)
         parts += ["", f"## {name}", "", f"Exit code {kind.exit_code}. {inspect.cleandoc(kind.__doc__ or '')}"]
+    return "\n".join(parts) + "\n"
+
+
+def bands_page() -> str:
+    """Write the names of bands, and the sensors whose numbers are known."""
+    parts = ["# Bands and sensors", "", WRITTEN_BY, "", "## Common names", ""]
+    parts += ["| common name | Sentinel-2 | Landsat 8, 9 | Landsat 4 to 7 |", "| --- | --- | --- | --- |"]
+    tables = (names.SENTINEL_2, names.LANDSAT_OLI, names.LANDSAT_TM)
+    order = dict.fromkeys(name for table in tables for name in table.values())
+    for name in [*order, *sorted(names.COMMON_NAMES - set(order))]:
+        bands = (", ".join(band for band, common in table.items() if common == name) for table in tables)
+        parts.append(f"| `{name}` | {' | '.join(bands)} |")
+    parts += ["", "## Sensors", "", "What `--sensor` takes, and what it says of the stored numbers.", ""]
+    parts += ["| sensor | scale | offset | nodata | needs the sun's elevation |", "| --- | --- | --- | --- | --- |"]
+    for preset in sensors.PRESETS.values():
+        row = (f"{preset.scale:g}", f"{preset.offset:g}", f"{preset.nodata:g}", "yes" if preset.needs_sun else "no")
+        parts.append(f"| `{preset.name}` | {' | '.join(row)} |")
     return "\n".join(parts) + "\n"
 
 
