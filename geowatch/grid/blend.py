@@ -50,9 +50,11 @@ def axis_weights(blend: Blend, size_px: int, overlap_px: int) -> NDArray[np.floa
     centre = np.arange(size_px) + 0.5
     match blend:
         case "hann":
-            return np.sin(np.pi * centre / size_px) ** 2
+            waves: NDArray[np.float64] = np.sin(np.pi * centre / size_px) ** 2
+            return waves
         case "gaussian":
-            return np.exp(-0.5 * ((centre - size_px / 2) / (size_px / 8)) ** 2) + 1e-4
+            bell: NDArray[np.float64] = np.exp(-0.5 * ((centre - size_px / 2) / (size_px / 8)) ** 2)
+            return bell + 1e-4
         case "linear":
             ramp = max(overlap_px, 1)
             return np.minimum(np.minimum(centre, size_px - centre), ramp) / ramp

@@ -82,10 +82,11 @@ def choose_backend(package: Package, *, threads: int, names: Sequence[str] | Non
         BackendError: no candidate passes; ``fact`` says why for each.
     """
     candidates = available(package) if names is None else tuple(names)
+    runs = TIMED_RUNS if len(candidates) > 1 else 1  # an only candidate need not be the fastest
     trials, refused = [], {}
     for name in candidates:
         try:
-            trials.append(try_backend(package, name, threads=threads, windows=windows))
+            trials.append(try_backend(package, name, threads=threads, windows=windows, runs=runs))
         except BackendError as error:
             refused[name] = error.fact
     if not trials:
@@ -95,14 +96,14 @@ def choose_backend(package: Package, *, threads: int, names: Sequence[str] | Non
     return Choice(trials[0].identity, tuple(trials), refused)
 
 
-def try_backend(package: Package, name: str, *, threads: int, windows: Windows) -> Trial:
+def try_backend(package: Package, name: str, *, threads: int, windows: Windows, runs: int = TIMED_RUNS) -> Trial:
     """Open one backend, gate it, try its batches and time it. Raises BackendError where it fails."""
     backend = open_backend(package, name, threads=threads)
     reference = open_reference(package, threads=threads)
     try:
         report = pass_gate(package.manifest, backend, reference, windows)
         identity = replace(backend.identity, fixed_batch=fixed_batch_of(backend, windows))
-        return Trial(identity, _seconds(backend, windows), report)
+        return Trial(identity, _seconds(backend, windows, runs), report)
     finally:
         backend.close()
         reference.close()
@@ -124,9 +125,9 @@ def fixed_batch_of(backend: Backend, windows: Windows) -> int | None:
     return None
 
 
-def _seconds(backend: Backend, windows: Windows) -> float:
+def _seconds(backend: Backend, windows: Windows, runs: int) -> float:
     best = float("inf")
-    for _ in range(TIMED_RUNS):
+    for _ in range(runs):
         start = time.perf_counter()
         backend.run(windows)
         best = min(best, time.perf_counter() - start)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from geowatch import __version__
 from geowatch.lineage import Made, Source, dump
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from geowatch.read.plan import FramePlan
     from geowatch.store import Store
 
@@ -22,10 +21,20 @@ __all__ = ["LINEAGE", "made", "record", "scene_sources"]
 LINEAGE = "lineage"
 
 
-def made(
-    stage: str, artifact: str, options: object, *, sources: Iterable[Source] = (), recipe: str | None = None,
-    figures: Mapping[str, object] | None = None, sha256: str | None = None,
-) -> Made:  # fmt: skip
+class Known(TypedDict, total=False):
+    """What else may be said of an artifact."""
+
+    sources: Iterable[Source]
+    """What it was made from."""
+    recipe: str | None
+    """Digest of the recipe."""
+    figures: Mapping[str, object]
+    """What was done."""
+    sha256: str
+    """Digest of the artifact."""
+
+
+def made(stage: str, artifact: str, options: object, **known: Unpack[Known]) -> Made:
     """Return the record of ``artifact``, made now by this code."""
     asked = asdict(options) if is_dataclass(options) and not isinstance(options, type) else {"value": options}
     return Made(
@@ -33,11 +42,11 @@ def made(
         stage=stage,
         code=f"gw-geowatch {__version__}",
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        sources=tuple(sources),
-        recipe=recipe,
+        sources=tuple(known.get("sources", ())),
+        recipe=known.get("recipe"),
         options=asked,
-        figures=dict(figures or {}),
-        sha256=sha256,
+        figures=dict(known.get("figures", {})),
+        sha256=known.get("sha256"),
     )
 
 

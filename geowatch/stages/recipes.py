@@ -105,6 +105,6 @@ def _backend(
         threads = config.threads or pinned.backend.threads
         return pinned.backend.model_copy(update={"threads": threads}), "as the run's recipe says"
     names = None if config.jit == "auto" else (config.jit or available(package)[0],)
-    seen = sample_windows(package.manifest, windows, parts)
+    seen = sample_windows(package.manifest, windows, parts, 4 if names is None else 2)
     choice = choose_backend(package, threads=config.threads or 1, names=names, windows=seen)
     return BackendPin(**asdict(choice.identity)), choice.reason

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["sample_windows"]
 
-#: Windows that are looked at, and how many of them are taken: those of most contrast, which hold several classes.
-_LOOKED_AT, _TAKEN = 12, 4
+#: Windows that are looked at; those of most contrast, which hold several classes, are taken.
+_LOOKED_AT = 12
 
 
-def sample_windows(manifest: Manifest, windows: WindowLattice, parts: Sequence[Part]) -> dict[str, NDArray[np.float32]]:
-    """Return prepared windows (N, C, H, W) for each input, the same for the same run.
+def sample_windows(
+    manifest: Manifest, windows: WindowLattice, parts: Sequence[Part], count: int
+) -> dict[str, NDArray[np.float32]]:
+    """Return at most ``count`` prepared windows (N, C, H, W) for each input, the same for the same run.
 
     Raises:
         ImageryError: where no window has any valid pixel.
@@ -43,7 +45,7 @@ def sample_windows(manifest: Manifest, windows: WindowLattice, parts: Sequence[P
         )
     strips.sort(key=_contrast, reverse=True)
     names = [spec.name for spec in manifest.inputs]
-    return {name: np.stack([s.inputs[k] for s in strips[:_TAKEN]]) for k, name in enumerate(names)}
+    return {name: np.stack([s.inputs[k] for s in strips[:count]]) for k, name in enumerate(names)}
 
 
 def _strips(manifest: Manifest, windows: WindowLattice, part: Part) -> list[Strip]:

@@ -80,7 +80,6 @@ class Sweeper:
             InterruptedRunError: when asked to stop; what is published stays.
         """
         figures = Figures()
-        before = sum(reader.bytes_read for reader in self.look.readers)
         with ThreadPoolExecutor(1, thread_name_prefix="gw-write") as writer:
             pending: list[Future[None]] = []
             for row in self._core_rows(tiles, figures):
@@ -90,8 +89,6 @@ class Sweeper:
                 pending.append(writer.submit(self._publish, row, figures))
             while pending:
                 pending.pop().result()
-        figures.read_bytes = sum(reader.bytes_read for reader in self.look.readers) - before
-        self.watch(figures)
         return figures
 
     def run_in_memory(self, tiles: tuple[Tile, ...]) -> Figures:
@@ -123,6 +120,10 @@ class Sweeper:
             figures.tiles += 1
             figures.valid_px += marker.valid_px
             figures.write_bytes += sum(stored.size_bytes for stored in marker.objects)
+        self._tell(figures)
+
+    def _tell(self, figures: Figures) -> None:
+        figures.read_bytes = sum(reader.bytes_read for reader in self.look.readers)
         self.watch(figures)
 
     def _core_rows(self, tiles: tuple[Tile, ...], figures: Figures) -> Iterator[list[Core]]:
@@ -181,7 +182,7 @@ class Sweeper:
         for scored in self.network.score(ky, kept, strip):
             figures.windows += len(scored.kx)
             yield scored
-        self.watch(figures)
+        self._tell(figures)
 
     def _inside(self, ky: int, kx: int, strip: Strip) -> tuple[slice, slice]:
         return self.network.windows.box(ky, kx).within(strip.box)

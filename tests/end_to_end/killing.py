@@ -93,7 +93,10 @@ def main() -> None:
             resumed = max(ended(twin) for twin in twins)
         else:
             resumed = ended(attempt(job, folder, None))
-        sys.stdout.write(json.dumps({"moment": moment, "killed": killed, "done": left, "resumed": resumed, "run": str(folder)}) + "\n")
+        sys.stdout.write(
+            json.dumps({"moment": moment, "killed": killed, "done": left, "resumed": resumed, "run": str(folder)})
+            + "\n"
+        )
 
 
 if __name__ == "__main__":
