@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
+from itertools import product
 
 INK, GREY, FAINT = "#1f2933", "#7b8794", "#d5dbe1"
 BLUE, ORANGE, GREEN, RED = "#2b6cb0", "#dd6b20", "#2f855a", "#c53030"
@@ -113,113 +114,89 @@ def lattice() -> Drawing:
     return drawing
 
 
+PX, SIDE, STRIDE, WINDOW = 26, 12, 4, 5
+"""Size of a drawn pixel, pixels a side of the drawing, and the windows of the example."""
+
+
 def _lattice_panel(drawing: Drawing, left: float, tile: int, name: str) -> None:
-    """Draw 12 x 12 pixels: tiles that the region touches, the windows' places, one window in colour."""
-    top, px, side, stride, window = 60, 26, 12, 4, 5
+    """Draw 12 x 12 pixels: the region, the tiles, the windows' places, one window in colour."""
+    top = 60
+    drawing.say(left + SIDE * PX / 2, top - 28, name, font_size=15, font_weight="bold")
+    for at in range(SIDE + 1):
+        drawing.line(left + at * PX, top, left + at * PX, top + SIDE * PX, stroke=FAINT, stroke_width=1)
+        drawing.line(left, top + at * PX, left + SIDE * PX, top + at * PX, stroke=FAINT, stroke_width=1)
     region = [(2.2, 1.4), (9.6, 0.6), (11.3, 6.2), (7.4, 10.8), (1.1, 8.3)]
-    drawing.say(left + side * px / 2, top - 28, name, font_size=15, font_weight="bold")
-    for at in range(side + 1):
-        drawing.line(left + at * px, top, left + at * px, top + side * px, stroke=FAINT, stroke_width=1)
-        drawing.line(left, top + at * px, left + side * px, top + at * px, stroke=FAINT, stroke_width=1)
-    drawing.shape(
-        [(left + x * px, top + y * px) for x, y in region],
-        fill=PALE[BLUE],
-        stroke=BLUE,
-        stroke_width=1.5,
-        fill_opacity=0.75,
-    )
-    for iy in range(side // tile):
-        for ix in range(side // tile):
-            drawing.box(
-                left + ix * tile * px,
-                top + iy * tile * px,
-                tile * px,
-                tile * px,
-                stroke=INK,
-                stroke_width=2.2,
-            )
-    for ky in range(3):
-        for kx in range(3):
-            x, y = left + kx * stride * px, top + ky * stride * px
-            if (ky, kx) != (1, 1):
-                size = min(window * px, left + side * px - x + 8), min(window * px, top + side * px - y + 8)
-                drawing.box(
-                    x + 3,
-                    y + 3,
-                    size[0] - 6,
-                    size[1] - 6,
-                    stroke=ORANGE,
-                    stroke_width=1,
-                    stroke_dasharray="3 3",
-                )
-    drawing.box(
-        left + stride * px,
-        top + stride * px,
-        window * px,
-        window * px,
-        fill=PALE[ORANGE],
-        stroke=ORANGE,
-        stroke_width=2.5,
-        fill_opacity=0.8,
-    )
-    drawing.say(left + (stride + window / 2) * px, top + (stride + window / 2) * px + 5, "window 1, 1", font_size=12)
+    look = {"fill": PALE[BLUE], "stroke": BLUE, "stroke_width": 1.5, "fill_opacity": 0.75}
+    drawing.shape([(left + x * PX, top + y * PX) for x, y in region], **look)
+    for x, y in product(range(0, SIDE, tile), repeat=2):
+        drawing.box(left + x * PX, top + y * PX, tile * PX, tile * PX, stroke=INK, stroke_width=2.2)
+    _windows(drawing, left, top)
     drawing.line(left - 14, top - 14, left - 2, top - 2, arrow=True)
     drawing.say(left - 18, top - 18, "0, 0", font_size=12, anchor="middle")
+
+
+def _windows(drawing: Drawing, left: float, top: float) -> None:
+    """Draw each window, dashed where it is not the one that is talked of."""
+    dashed = {"stroke": ORANGE, "stroke_width": 1, "stroke_dasharray": "3 3"}
+    for ky, kx in product(range(3), repeat=2):
+        x, y = left + kx * STRIDE * PX, top + ky * STRIDE * PX
+        if (ky, kx) != (1, 1):
+            width, height = (min(WINDOW * PX, end + SIDE * PX - at + 8) for at, end in ((x, left), (y, top)))
+            drawing.box(x + 3, y + 3, width - 6, height - 6, **dashed)
+    x, y = left + STRIDE * PX, top + STRIDE * PX
+    filled = {"fill": PALE[ORANGE], "stroke": ORANGE, "stroke_width": 2.5, "fill_opacity": 0.8}
+    drawing.box(x, y, WINDOW * PX, WINDOW * PX, **filled)
+    drawing.say(x + WINDOW * PX / 2, y + WINDOW * PX / 2 + 5, "window 1, 1", font_size=12)
+
+
+DONE, BAND = 120, 62
+"""Drawn height of what a sweep has finished, and of its band of rows."""
+
+SWEEP_NOTES = (
+    (DONE / 2, GREEN, "finished rows"),
+    (0, INK, "each pixel has seen all of its windows;"),
+    (0, INK, "full tiles are encoded and published"),
+    (DONE + BAND / 2, ORANGE, "the band in memory"),
+    (0, INK, "window height x sweep width x (classes + 1), float32;"),
+    (0, INK, "its size does not follow the region"),
+    (DONE + BAND + 66, GREY, "still to come"),
+    (0, INK, "each window of the sweep is computed once,"),
+    (0, INK, "row by row, for all tiles that it touches"),
+)
+"""Lines beside the sweep: height below its top where a note begins, colour, text."""
 
 
 def sweep() -> Drawing:
     """A sweep runs down its tiles with a band of rows in memory."""
     drawing = Drawing(860, 400, "A sweep of tiles and the band of rows that it holds")
     left, top, tile = 60, 60, 96
+    right = left + 3 * tile
     drawing.say(left + 1.5 * tile, 38, "a sweep of 3 x 3 tiles", font_size=15, font_weight="bold")
-    done = int(1.25 * tile)
-    band = 62
-    drawing.box(left, top, 3 * tile, done, fill=PALE[GREEN], stroke="none")
-    drawing.box(left, top + done, 3 * tile, band, fill=PALE[ORANGE], stroke="none")
+    drawing.box(left, top, 3 * tile, DONE, fill=PALE[GREEN], stroke="none")
+    drawing.box(left, top + DONE, 3 * tile, BAND, fill=PALE[ORANGE], stroke="none")
     for at in range(4):
         drawing.line(left + at * tile, top, left + at * tile, top + 3 * tile, stroke_width=2)
-        drawing.line(left, top + at * tile, left + 3 * tile, top + at * tile, stroke_width=2)
+        drawing.line(left, top + at * tile, right, top + at * tile, stroke_width=2)
     for at in range(7):
         x = left - 22 + at * 46
-        drawing.box(x, top + done, 58, band, stroke=ORANGE, stroke_width=1.2, stroke_dasharray="4 3")
-    drawing.line(left - 34, top + done - 20, left - 34, top + done + band + 30, arrow=True)
-    notes = [
-        (
-            done / 2,
-            GREEN,
-            "finished rows",
-            "each pixel has seen all of its windows;",
-            "full tiles are encoded and published",
-        ),
-        (
-            done + band / 2,
-            ORANGE,
-            "the band in memory",
-            "window height x sweep width x (classes + 1), float32;",
-            "its size does not follow the region",
-        ),
-        (
-            done + band + 66,
-            GREY,
-            "still to come",
-            "each window of the sweep is computed once,",
-            "row by row, for all tiles that it touches",
-        ),
-    ]
-    for below, colour, name, first, second in notes:
-        y = top + below
-        drawing.line(left + 3 * tile + 8, y, left + 3 * tile + 44, y, stroke=colour, stroke_width=2)
-        drawing.say(left + 3 * tile + 56, y - 6, name, anchor="start", font_weight="bold", fill=colour)
-        drawing.say(left + 3 * tile + 56, y + 12, first, anchor="start", font_size=12.5)
-        drawing.say(left + 3 * tile + 56, y + 28, second, anchor="start", font_size=12.5)
-    drawing.say(
-        left + 1.5 * tile,
-        top + 3 * tile + 30,
-        "windows (dashed) overlap and reach into the neighbours",
-        font_size=12,
-        fill=GREY,
-    )
+        drawing.box(x, top + DONE, 58, BAND, stroke=ORANGE, stroke_width=1.2, stroke_dasharray="4 3")
+    drawing.line(left - 34, top + DONE - 20, left - 34, top + DONE + BAND + 30, arrow=True)
+    _sweep_notes(drawing, right, top)
+    below = "windows (dashed) overlap and reach into the neighbours"
+    drawing.say(left + 1.5 * tile, top + 3 * tile + 30, below, font_size=12, fill=GREY)
     return drawing
+
+
+def _sweep_notes(drawing: Drawing, right: float, top: float) -> None:
+    y = 0.0
+    for below, colour, text in SWEEP_NOTES:
+        if below:
+            y = top + below - 6
+            drawing.line(right + 8, y + 6, right + 44, y + 6, stroke=colour, stroke_width=2)
+            drawing.say(right + 56, y, text, anchor="start", font_weight="bold", fill=colour)
+        else:
+            y += 17
+            drawing.say(right + 56, y, text, anchor="start", font_size=12.5)
 
 
 def blocks() -> Drawing:

@@ -13,7 +13,7 @@ import re
 import sys
 import textwrap
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ sys.path.insert(0, str(DOCS))
 
 from drawings import drawings  # noqa: E402  # lies beside this file
 
+import geowatch  # noqa: E402
 from geowatch import errors  # noqa: E402
 from geowatch.read import names, sensors  # noqa: E402
 from gw_cli import coerce  # noqa: E402
@@ -49,6 +50,7 @@ def pages() -> dict[Path, str]:
         "reference/cli.md": cli_page(),
         "reference/configuration.md": configuration_page(),
         "reference/errors.md": errors_page(),
+        "reference/python.md": python_page(),
         "reference/bands.md": bands_page(),
         "reference/manifest.md": models_page("The package manifest", {MANIFEST: ("manifest.json", "")}),
         "reference/documents.md": models_page("Documents of a run folder", DOCUMENTS),
@@ -110,6 +112,40 @@ def config_rows(kind: type[Any], above: str = "") -> Iterator[tuple[str, str, st
                 shown,
                 meanings.get(field.name, ""),
             )
+
+
+def python_page() -> str:
+    """Write the stages as functions: what they take, give and raise."""
+    parts = ["# Python", "", WRITTEN_BY, ""]
+    parts += ["`import geowatch` gives these. Each takes the frozen configuration of its command"]
+    parts += ["([keys](configuration.md)) and does what the command does; progress goes to `events`."]
+    stages = sorted(name for name in geowatch.__all__ if inspect.isfunction(getattr(geowatch, name)))
+    for name in stages:
+        stage = getattr(geowatch, name)
+        parts += ["", f"## geowatch.{name}", "", "```text", _signature(stage), "```", ""]
+        parts += [_bullets(inspect.cleandoc(stage.__doc__ or "")).replace("``", "`")]
+        kind = vars(sys.modules[stage.__module__]).get(stage.__annotations__["return"])
+        if dataclasses.is_dataclass(kind) and kind.__module__ == stage.__module__:
+            parts += ["", f"Gives a `{kind.__name__}`:", "", *_result_rows(kind)]
+    return "\n".join(parts) + "\n"
+
+
+def _signature(function: Callable[..., object]) -> str:
+    """Write a signature without the quotes that postponed annotations have."""
+    return function.__name__ + re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(function)))
+
+
+def _bullets(text: str) -> str:
+    """Write the list of what is raised as a list."""
+    before, raises, after = text.partition("Raises:\n")
+    return f"{before}{raises}\n" + re.sub(r"^ {4}(?=\S)", "- ", after, flags=re.MULTILINE) if raises else text
+
+
+def _result_rows(kind: type[Any]) -> Iterator[str]:
+    meanings = field_docs(kind)
+    yield from ("| field | type | meaning |", "| --- | --- | --- |")
+    for name, written in field_types(kind).items():
+        yield f"| `{name}` | {_code(written.replace('|', chr(92) + '|'))} | {meanings.get(name, '')} |"
 
 
 def errors_page() -> str:

@@ -2,8 +2,8 @@
 
 The stages are functions here, one for each subcommand of ``gw``, and each takes its own frozen configuration:
 ``geowatch.tile(geowatch.TileConfig(...))``. They are loaded when they are first named, so that importing the
-package costs nothing. Two rooms of the library share their name with a stage (``predict`` and ``stitch``):
-the attribute is always the stage, and the room is reached by importing from it (``from
+package costs nothing. Three rooms of the library share their name with a stage (``predict``, ``stitch`` and
+``lineage``): the attribute is always the stage, and the room is reached by importing from it (``from
 geowatch.predict.batches import ...``).
 """
 
@@ -12,6 +12,33 @@ from __future__ import annotations
 import importlib
 import sys
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
+    from geowatch.stages.clean import CleanConfig as CleanConfig
+    from geowatch.stages.clean import clean as clean
+    from geowatch.stages.doctor import Report as Report
+    from geowatch.stages.doctor import doctor as doctor
+    from geowatch.stages.imagery import ImageryConfig as ImageryConfig
+    from geowatch.stages.lineage import lineage as lineage
+    from geowatch.stages.model import ImportConfig as ImportConfig
+    from geowatch.stages.model import PackageConfig as PackageConfig
+    from geowatch.stages.model import import_model as import_model
+    from geowatch.stages.model import package_model as package_model
+    from geowatch.stages.model import show_model as show_model
+    from geowatch.stages.model import verify_model as verify_model
+    from geowatch.stages.predict import PredictConfig as PredictConfig
+    from geowatch.stages.predict import predict as predict
+    from geowatch.stages.run import RunConfig as RunConfig
+    from geowatch.stages.run import run as run
+    from geowatch.stages.status import Status as Status
+    from geowatch.stages.status import status as status
+    from geowatch.stages.stitch import StitchConfig as StitchConfig
+    from geowatch.stages.stitch import stitch as stitch
+    from geowatch.stages.tile import TileConfig as TileConfig
+    from geowatch.stages.tile import tile as tile
+    from geowatch.stages.verify import VerifyConfig as VerifyConfig
+    from geowatch.stages.verify import verify as verify
 
 __version__ = "0.1.0"
 
@@ -27,7 +54,9 @@ _MODULES = {
 }
 _MODEL = ("ImportConfig", "PackageConfig", "import_model", "package_model", "show_model", "verify_model")
 _MODULE_OF = {name: name for name in _MODULES} | {name: module for module, name in _MODULES.items()}
-_MODULE_OF |= dict.fromkeys(_MODEL, "model") | {"ImageryConfig": "imagery"}
+_MODULE_OF |= dict.fromkeys(_MODEL, "model") | {"ImageryConfig": "imagery", "lineage": "lineage"}
+
+__all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604  # every one is a string
 
 
 class _Lazy:

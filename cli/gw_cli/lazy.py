@@ -40,8 +40,6 @@ class GwCommand(_Examples, click.Command):
 
     config: str = ""
     """``module:Class`` of the configuration, imported only when it is needed."""
-    fields: dict[str, str]
-    """Options whose configuration key has another name."""
 
     def config_class(self) -> type[Any]:
         """Import the configuration's class."""
@@ -58,13 +56,10 @@ class GwCommand(_Examples, click.Command):
         return super().parse_args(ctx, spelt)
 
 
-def command(
-    name: str, *, config: str = "", examples: str = "", fields: dict[str, str] | None = None
-) -> Callable[[Callable[..., object]], GwCommand]:
-    """Make a function a command of gw.
+def command(name: str, *, config: str = "", examples: str) -> Callable[[Callable[..., object]], GwCommand]:
+    """Make a function a command of gw, with examples of command lines, one a line.
 
-    ``config`` is ``module:Class``; ``examples`` are command lines, one a line; ``fields`` names the
-    configuration key of an option where it is not the option's own name.
+    ``config`` is ``module:Class`` of the configuration whose keys the options have the names of.
     """
 
     def make(function: Callable[..., object]) -> GwCommand:
@@ -72,7 +67,6 @@ def command(
         epilog = "\n".join(["Examples:", *lines]) if lines else None
         made: GwCommand = click.command(name, cls=GwCommand, epilog=epilog)(function)
         made.config = config
-        made.fields = fields or {}
         return made
 
     return make

@@ -47,9 +47,7 @@ class Session:
         from gw_cli import configuration
 
         command: GwCommand = ctx.command  # type: ignore[assignment]
-        explicit = {
-            command.fields.get(name, name): value for name, value in given.items() if value is not None and value != ()
-        }
+        explicit = {name: value for name, value in given.items() if value is not None and value != ()}
         file, settings = explicit.pop("config", None), explicit.pop("set", ())
         layers = [
             *([configuration.from_file(Path(file))] if file else []),

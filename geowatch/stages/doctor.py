@@ -54,6 +54,7 @@ class Report:
     """All rows, section by section."""
 
     rows: tuple[Row, ...]
+    """In the order of the sections."""
 
     def to_json(self) -> str:
         """Write the rows as JSON."""

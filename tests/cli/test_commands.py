@@ -74,15 +74,13 @@ def test_every_option_says_what_it_does(command, line):
 def test_every_option_is_a_key_of_the_configuration(command):
     known = fields_of(command.config_class())
     for name in options_of(command):
-        assert field_paths(known, command.fields.get(name, name), "options")
+        assert field_paths(known, name, "options")
 
 
 @pytest.mark.parametrize("command", CONFIGURED)
 def test_every_key_of_the_configuration_has_an_option(command):
     known = fields_of(command.config_class())
-    reached = {
-        path for name in options_of(command) for path in field_paths(known, command.fields.get(name, name), "options")
-    }
+    reached = {path for name in options_of(command) for path in field_paths(known, name, "options")}
     leaves = {path for path in known if not any(other[: len(path)] == path != other for other in known)}
     assert {".".join(path) for path in leaves - reached} == IN_FILES_ONLY.get(command.name, set())
 
@@ -93,7 +91,7 @@ def test_the_help_repeats_the_default_of_the_configuration(command):
     for name, parameter in options_of(command).items():
         said = re.search(r"\[default: (.+?)\]", getattr(parameter, "help", None) or "")
         if said:
-            for path in field_paths(fields_of(kind), command.fields.get(name, name), "options"):
+            for path in field_paths(fields_of(kind), name, "options"):
                 assert _default(kind, path) == said[1], name
 
 
