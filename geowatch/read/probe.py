@@ -26,6 +26,8 @@ __all__ = ["Raster", "RasterBand", "fingerprint", "probe"]
 
 #: No raster of the Earth has a longer side: its equator is 40,075,017 m.
 MAX_SIDE_PX = 50_000_000
+#: Spectrometers have hundreds of bands.
+MAX_BANDS = 10_000
 #: A header that declares more bytes than this is a bomb, or no business of one run.
 MAX_RASTER_BYTES = 2**50
 #: A stored block is decoded as one piece of memory.
@@ -122,7 +124,8 @@ def _check_header(dataset: DatasetReader, kind: FileKind, uri: str) -> None:
     total = rows * cols * depth * dataset.count
     block = max((h * w * depth for h, w in dataset.block_shapes), default=0)
     squeezed = total > MAX_SQUEEZE * max(1, Path(uri).stat().st_size) and kind.name in {"PNG", "JPEG"}
-    if max(rows, cols) > MAX_SIDE_PX or total > MAX_RASTER_BYTES or squeezed:
+    absurd = max(rows, cols) > MAX_SIDE_PX or dataset.count > MAX_BANDS or total > MAX_RASTER_BYTES
+    if absurd or squeezed:
         raise CorruptImageError(
             f"'{uri}' declares {rows} x {cols} pixels in {dataset.count} bands ({total / 2**40:.3g} TiB), "
             f"in a file of {Path(uri).stat().st_size} bytes",
@@ -141,8 +144,6 @@ def _itemsize(dtype: str) -> int:
 
 
 def _describe(dataset: DatasetReader, kind: FileKind, uri: str) -> Raster:
-    colors = dataset.colorinterp
-    keep = [i for i in dataset.indexes if colors[i - 1] != ColorInterp.alpha]
     notes = [n for n in (kind.suffix_note(Path(uri)),) if n]
     grid, note = _grid(dataset, uri)
     files = [f for f in dataset.files if Path(f).exists()] or [uri]
@@ -150,7 +151,7 @@ def _describe(dataset: DatasetReader, kind: FileKind, uri: str) -> Raster:
         uri=uri,
         kind=kind,
         grid=grid,
-        bands=tuple(_band(dataset, i, uri) for i in keep),
+        bands=_bands(dataset, uri),
         tags=dict(dataset.tags()),
         fingerprints=tuple(fingerprint(f) for f in sorted({_absolute(f) for f in files})),
         notes=(*notes, *note),
@@ -171,21 +172,35 @@ def _grid(dataset: DatasetReader, uri: str) -> tuple[RasterGrid, tuple[str, ...]
     return RasterGrid(dataset.shape, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), None), (note,) if placed else ()
 
 
-def _band(dataset: DatasetReader, index: int, uri: str) -> RasterBand:
-    i = index - 1
-    dtype = dataset.dtypes[i]
-    if "complex" in dtype:
-        raise ImageryError(f"band {index} of '{uri}' holds {dtype} numbers", hint="store amplitude or intensity")
-    nodata = dataset.nodatavals[i]
-    return RasterBand(
-        index=index,
-        dtype=dtype,
-        nodata=float(nodata) if nodata is not None and math.isfinite(nodata) else None,
-        scale=float(dataset.scales[i]),
-        offset=float(dataset.offsets[i]),
-        label=dataset.descriptions[i] or None,
-        color=dataset.colorinterp[i].name,
-        has_mask=MaskFlags.per_dataset in dataset.mask_flag_enums[i],
-        overviews=tuple(dataset.overviews(index)),
-        block=tuple(dataset.block_shapes[i]),
+def _bands(dataset: DatasetReader, uri: str) -> tuple[RasterBand, ...]:
+    # Each of these properties asks GDAL about every band: once is enough, or a file of 5,000 bands takes minutes.
+    columns = zip(
+        dataset.indexes,
+        dataset.dtypes,
+        dataset.nodatavals,
+        dataset.scales,
+        dataset.offsets,
+        dataset.descriptions,
+        dataset.colorinterp,
+        dataset.mask_flag_enums,
+        dataset.block_shapes,
+        strict=True,
     )
+    bands = []
+    for index, dtype, nodata, scale, offset, label, color, flags, block in columns:
+        if "complex" in dtype:
+            raise ImageryError(f"band {index} of '{uri}' holds {dtype} numbers", hint="store amplitude or intensity")
+        band = RasterBand(
+            index=index,
+            dtype=dtype,
+            nodata=float(nodata) if nodata is not None and math.isfinite(nodata) else None,
+            scale=float(scale),
+            offset=float(offset),
+            label=label or None,
+            color=color.name,
+            has_mask=MaskFlags.per_dataset in flags,
+            overviews=tuple(dataset.overviews(index)),
+            block=tuple(block),
+        )
+        bands.append(band)
+    return tuple(b for b in bands if b.color != ColorInterp.alpha.name)

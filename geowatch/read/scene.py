@@ -17,6 +17,8 @@ from geowatch.errors import ImageryError
 
 __all__ = ["BandSource", "Fingerprint", "MaskSource", "RasterGrid", "Scene"]
 
+#: A pixel further than this many pixels from its CRS's origin is nowhere: a transform in ruins.
+MAX_INDEX = 1e12
 _Six = tuple[float, float, float, float, float, float]
 #: Near infra-red is band 8 or 8A for Sentinel-2, and one band for Landsat: a scene with one of them has
 #: "nir".
@@ -51,11 +53,10 @@ class RasterGrid:
     def __post_init__(self) -> None:
         if min(self.shape) < 1:
             raise ImageryError(f"a raster of {self.shape[0]} x {self.shape[1]} pixels holds nothing")
-        a = self.transform
-        if not (all(map(math.isfinite, self.affine)) and a.determinant):
+        finite = all(map(math.isfinite, self.affine)) and self.transform.determinant
+        if not finite or max(map(abs, self.bounds)) > MAX_INDEX * min(self.steps):
             raise ImageryError(
-                f"a transform {self.affine} places no pixels",
-                hint="georeference the file again, e.g. with gdal_edit",
+                f"a transform {self.affine} places no pixels", hint="georeference the file again, e.g. with gdal_edit"
             )
 
     @property

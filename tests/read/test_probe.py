@@ -14,6 +14,7 @@ from rasterio.control import GroundControlPoint
 from geowatch.errors import CorruptImageError, ImageryError
 from geowatch.read.identify import identify
 from geowatch.read.probe import probe
+from geowatch.read.scene import RasterGrid
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -90,6 +91,19 @@ def test_ground_control_points_alone_do_not_place_an_image(tmp_path):
         dataset.gcps = (points, "EPSG:32618")
     with pytest.raises(ImageryError, match="ground control points"):
         probe(path)
+
+
+@pytest.mark.parametrize(
+    "affine", [(1e-300, 0, 5e5, 0, -1e-300, 4e6), (10, 0, 1e300, 0, -10, 4e6), (float("nan"), 0, 0, 0, -10, 0)]
+)
+def test_a_transform_in_ruins_is_refused(affine):
+    with pytest.raises(ImageryError, match="places no pixels"):
+        RasterGrid((9, 9), affine, "EPSG:32618")
+
+
+def test_a_file_of_very_many_bands_is_probed_in_the_time_of_one(tmp_path, write_image):
+    write_image(tmp_path / "x.tif", np.ones((3000, 2, 2), "uint8"), interleave="pixel")
+    assert len(probe(tmp_path / "x.tif").bands) == 3000
 
 
 def test_complex_numbers_are_refused_by_band(tmp_path, write_image):
