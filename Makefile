@@ -71,7 +71,7 @@ docs: $(VENV)/.gw-dev ## write docs/reference and the drawings from the code
 	@$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.gw-dev ## measure
-	@$(BIN)/pytest -q -m bench -s benchmarks
+	@for script in benchmarks/bench_*.py; do echo "make: $$script"; $(BIN)/python "$$script"; done
 
 image: ## build the container image $(IMAGE)
 	@containers/build.sh $(IMAGE) $(BASE)
