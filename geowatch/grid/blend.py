@@ -54,7 +54,8 @@ def axis_weights(blend: Blend, size_px: int, overlap_px: int) -> NDArray[np.floa
             return waves
         case "gaussian":
             bell: NDArray[np.float64] = np.exp(-0.5 * ((centre - size_px / 2) / (size_px / 8)) ** 2)
-            return bell + 1e-4
+            bell += 1e-4  # stays above zero far from the centre
+            return bell
         case "linear":
             ramp = max(overlap_px, 1)
             return np.minimum(np.minimum(centre, size_px - centre), ramp) / ramp
