@@ -10,6 +10,5 @@ for package in numpy scipy pandas pyarrow dask distributed shapely onnx zarr xar
     find "$site/$package" -type d -name tests -prune -exec rm -rf {} +
 done
 
-# The demo's network is one of four; Arrow's servers and query plans are not used.
+# The demo's network is one of four.
 find "$site/ukis_csmask" -name '*.onnx' ! -name 'model_6b_l1c.onnx' -delete
-rm -f "$site"/pyarrow/libarrow_flight* "$site"/pyarrow/libarrow_substrait* "$site"/pyarrow/_flight* "$site"/pyarrow/_substrait*
