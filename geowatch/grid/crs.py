@@ -244,7 +244,7 @@ def _densified(
 ) -> tuple[Points | None, NDArray[np.intp]]:
     """Projected vertices (m, 2) of all rings with points added where edges bend, and each one's ring.
 
-    Vertices are None where an edge stays crooked however short it gets.
+    Vertices are None where an edge leaves the map, or stays crooked however short it gets.
     """
     xy = _transform(lonlat, transformer)
     pending = np.append(ring_of[1:] == ring_of[:-1], False)
@@ -254,8 +254,11 @@ def _densified(
         if not len(crooked):
             return xy, ring_of
         middle = (lonlat[crooked] + lonlat[crooked + 1]) / 2
+        there = _transform(middle, transformer)
+        if not np.isfinite(there).all():
+            break
         lonlat = np.insert(lonlat, crooked + 1, middle, axis=0)
-        xy = np.insert(xy, crooked + 1, _transform(middle, transformer), axis=0)
+        xy = np.insert(xy, crooked + 1, there, axis=0)
         ring_of = np.insert(ring_of, crooked + 1, ring_of[crooked])
         pending = np.zeros(len(xy), dtype=bool)
         moved = crooked + np.arange(len(crooked))
@@ -274,10 +277,11 @@ def _crooked(
     start, chord = xy[at], xy[at + 1] - xy[at]
     length2 = np.maximum((chord**2).sum(axis=1), np.finfo(float).tiny)
     crooked = np.zeros(len(at), dtype=bool)
-    for share in (0.25, 0.5, 0.75):
-        true = _transform(lonlat[at] + share * (lonlat[at + 1] - lonlat[at]), transformer) - start
-        along = np.clip((true * chord).sum(axis=1) / length2, 0, 1)
-        near = np.hypot(*(true - along[:, None] * chord).T) <= error
-        even = (np.abs(along - share) < 0.24) | (length2 <= error**2)
-        crooked |= ~(near & even)
+    with np.errstate(invalid="ignore", over="ignore"):  # infinity compares as crooked
+        for share in (0.25, 0.5, 0.75):
+            true = _transform(lonlat[at] + share * (lonlat[at + 1] - lonlat[at]), transformer) - start
+            along = np.clip((true * chord).sum(axis=1) / length2, 0, 1)
+            near = np.hypot(*(true - along[:, None] * chord).T) <= error
+            even = (np.abs(along - share) < 0.24) | (length2 <= error**2)
+            crooked |= ~(near & even)
     return crooked

@@ -53,7 +53,7 @@ class Workload:
     """Bytes of a stored score."""
     times: int = 1
     """Frames of the heatmap."""
-    batch: int = 8
+    batch: int = 4
     """Windows that run at once."""
     gflop_per_window: float | None = None
     """Cost of one window in 1e9 operations."""

@@ -26,7 +26,7 @@ from geowatch.stages.events import Events, Silent
 from geowatch.stages.imagery import ImageryConfig, bind, choose_scenes
 from geowatch.stages.provenance import made, record
 from geowatch.store import open_store
-from geowatch.store.plans import PLAN, has_plan, read_plan, write_geojson, write_plan
+from geowatch.store.plans import PLAN, check_geojson, has_plan, read_plan, write_geojson, write_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +64,7 @@ class TileConfig:
     """Side of a window in pixels, for networks that take several."""
     overlap: float | None = None
     """Overlap of windows: pixels, or a share of the window below 1."""
-    batch: int = 8
+    batch: int = 4
     """Most windows at once, for the memory that a worker needs."""
     memory_bytes: int | None = None
     """Memory that one worker may take."""
@@ -113,6 +113,8 @@ def tile(config: TileConfig, events: Events | None = None) -> Plan:
     for note in plan.notes:
         events.note(note)
     _refuse_another(store, plan)
+    if config.geojson:
+        check_geojson(plan)
     if not config.dry_run:
         _write(config, asked, given, (plan, tables), events)
     return plan
@@ -127,7 +129,7 @@ def _read_region(path: str | None) -> Region | None:
         raise RegionError(
             f"the region file {path} cannot be read: {error.strerror}", hint="give a GeoJSON file"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RegionError(f"the region file {path} is not JSON: {error!s:.200}", hint="give a GeoJSON file") from error
     return parse_region(document, name=Path(path).stem)
 
@@ -201,8 +203,8 @@ def _lattice_of(given: _Given, asked: Asked) -> Lattice | None:
     try:
         return lattice_of(given.scenes, given.bands)
     except ImageryError:
-        # Scenes of several CRSs have no common lattice; with a resolution asked for, none is needed.
-        if asked.resolution is None:
+        # Scenes of several CRSs have no common lattice; none is needed where the options place the grid.
+        if asked.resolution is None or (given.region is None and asked.crs is None):
             raise
         return None
 

@@ -26,9 +26,11 @@ from geowatch.grid.rings import polygon_of_rings
 from geowatch.grid.tiles import TileTable, tile_rings
 
 if TYPE_CHECKING:
+    from shapely.geometry import MultiPolygon, Polygon
+
     from geowatch.store.base import Store
 
-__all__ = ["PLAN", "has_plan", "read_plan", "read_tiles", "tiles_key", "write_geojson", "write_plan"]
+__all__ = ["PLAN", "check_geojson", "has_plan", "read_plan", "read_tiles", "tiles_key", "write_geojson", "write_plan"]
 
 PLAN = "plan/plan.json"
 #: A GeoJSON of more tiles than this is refused: no viewer opens it.
@@ -92,29 +94,41 @@ def write_geojson(store: Store, plan: Plan, tables: Mapping[str, TileTable]) -> 
     Raises:
         ConfigError: If there are too many tiles, or they have no place on the globe.
     """
-    if plan.tile_count > MAX_GEOJSON_TILES:
-        raise ConfigError(
-            f"{plan.tile_count:,} tiles are too many for GeoJSON (at most {MAX_GEOJSON_TILES:,})",
-            hint="use plan/tiles.parquet, which GDAL and QGIS open",
-        )
+    check_geojson(plan)
     features = [feature for grid in plan.grids for feature in _features(plan, grid, tables[grid.id])]
     document = {"type": "FeatureCollection", "features": features}
     store.put("plan/tiles.geojson", (json.dumps(document, separators=(",", ":")) + "\n").encode())
 
 
-def _features(plan: Plan, grid: Grid, table: TileTable) -> Iterator[dict[str, object]]:
-    if grid.lattice.crs is None:
+def check_geojson(plan: Plan) -> None:
+    """Raise ConfigError where a plan's tiles cannot be GeoJSON: too many, or without a place on the globe."""
+    if any(grid.lattice.crs is None for grid in plan.grids):
         raise ConfigError("the images have no georeference, so tiles have no GeoJSON", hint="leave --geojson out")
+    if plan.tile_count > MAX_GEOJSON_TILES:
+        raise ConfigError(
+            f"{plan.tile_count:,} tiles are too many for GeoJSON (at most {MAX_GEOJSON_TILES:,})",
+            hint="use plan/tiles.parquet, which GDAL and QGIS open",
+        )
+
+
+def _features(plan: Plan, grid: Grid, table: TileTable) -> Iterator[dict[str, object]]:
     rings = tile_rings(table, grid.lattice, grid.tile_px)
-    lonlat = to_lonlat(rings.reshape(-1, 2), grid.lattice.crs).reshape(rings.shape)
+    lonlat = to_lonlat(rings.reshape(-1, 2), str(grid.lattice.crs)).reshape(rings.shape)
     windows = _windows(plan, grid, table)
     for at, tile in enumerate(table):
-        area = polygon_of_rings([lonlat[at].tolist()], [])
+        area = _outline(lonlat[at])
         properties: dict[str, object] = {"tile": tile.name, "iy": tile.iy, "ix": tile.ix}
         if windows is not None:
             properties["windows"] = int(windows[at])
         geometry = None if area is None else area.__geo_interface__
         yield {"type": "Feature", "id": tile.name, "properties": properties, "geometry": geometry}
+
+
+def _outline(lonlat: NDArray[np.float64]) -> Polygon | MultiPolygon | None:
+    # A tile may reach over a pole, or beyond the edge of the map, where nothing is.
+    if not np.isfinite(lonlat).all() or np.abs(lonlat[:, 0]).max() > 360:
+        return None
+    return polygon_of_rings([np.clip(lonlat, (-360, -90), (360, 90)).tolist()], [])
 
 
 def _write_parquet(path: str, plan: Plan, grid: Grid, table: TileTable) -> None:

@@ -139,12 +139,18 @@ def test_tiles_go_back_to_longitude_and_latitude():
         ("EPSG:3857", (-10, 80, 10, 90)),
         ("EPSG:5070", (80, 40, 90, 50)),
         ("EPSG:2263", (100, 40, 101, 41)),
+        ("+proj=ortho", (150, 0, 151, 1)),  # the far side of the globe, of a CRS that names no area
     ],
 )
 def test_a_region_outside_of_the_crs_is_refused(crs, bounds):
     with pytest.raises(RegionError, match="outside of") as caught:
         project(shapely.box(*bounds), crs, 10)
     assert "--crs" in caught.value.hint
+
+
+def test_an_edge_that_leaves_the_map_between_two_corners_on_it_is_refused():
+    with pytest.raises(RegionError, match="edge of the map"):
+        project(Polygon([(90, 2), (179, 46), (90, 46)]), "+proj=ortho +lat_0=45", 1000)
 
 
 def test_a_region_over_the_edge_of_the_map_is_refused():

@@ -105,6 +105,26 @@ def test_boxes_of_bounds_hold_the_pixels_that_they_say(step, north_up, left, bot
 def test_bounds_on_a_pixel_edge_take_no_pixel_more():
     lattice = Lattice.at("EPSG:32618", 10)
     assert lattice.box_covering((100.0000001, 0, 120, 30)) == PixelBox(-3, 10, 0, 12)
+    assert lattice.box_covering((99.9999999, -0.0000001, 120.0000001, 30.0000001)) == PixelBox(-3, 10, 0, 12)
+
+
+@quick
+@given(steps, st.booleans(), st.integers(-300, 300), st.integers(-300, 300), st.integers(0, 300), st.integers(0, 300))
+def test_pixels_inside_bounds_are_all_those_whose_centre_is(step, north_up, left, bottom, width, height):
+    """Bounds at tenths of a pixel, off the centres, so that the answer is plain."""
+    lattice = Lattice(None, -step if north_up else step, step)
+    edges = [(value / 10 + 0.03) * step for value in (left, bottom, left + width, bottom + height)]
+    inside = lattice.box_inside(tuple(edges))
+    for box in (inside, inside.pad(1)):
+        for y in range(box.y0, box.y1):
+            for x in range(box.x0, box.x1) if y in {box.y0, box.y1 - 1} else (box.x0, box.x1 - 1):
+                cx, cy = (x + 0.5) * lattice.step_x, (y + 0.5) * lattice.step_y
+                within = edges[0] <= cx < edges[2] and edges[1] <= cy < edges[3]
+                assert within == inside.covers(PixelBox(y, x, y + 1, x + 1))
+
+
+def test_boxes_of_bounds_agree_where_they_are_whole_pixels():
+    lattice = Lattice.at("EPSG:32618", 10)
     assert lattice.bounds(PixelBox(-3, 10, 0, 12)) == (100, 0, 120, 30)
 
 

@@ -12,7 +12,7 @@ from geowatch.errors import ConfigError, MemoryBudgetError, PlanError, RegionErr
 from geowatch.grid.choice import LatticeChoice
 from geowatch.grid.estimate import Workload
 from geowatch.grid.lattice import Lattice, PixelBox
-from geowatch.grid.plan import PlanRequest, make_plan
+from geowatch.grid.plan import PlanRequest, make_plan, plan_id
 from geowatch.grid.region import Region, parse_region
 from geowatch.grid.sweeps import cut_sweeps
 from geowatch.grid.tiles import Tile
@@ -185,6 +185,8 @@ def test_an_id_names_region_grids_and_tiles_and_nothing_else():
     ]
     assert len({base.id, *(plan.id for plan in others)}) == 4
     assert len(base.id) == 16
+    assert plan_id(base.region, base.grids, base.tiles) == base.id
+    assert plan_id(base.region, base.grids, (replace(base.tiles[0], digest="0" * 64),)) != base.id
 
 
 def test_memory_narrows_sweeps_and_moves_no_tile():

@@ -268,5 +268,30 @@ def test_what_is_no_region_is_refused_with_a_reason(document, fact, hint):
     assert repr(document) == repr(before)
 
 
+plain = st.none() | st.booleans() | st.integers(-400, 400) | st.floats() | st.sampled_from(["Polygon", "x", ""])
+kinds = ["Polygon", "MultiPolygon", "Feature", "FeatureCollection", "GeometryCollection", "Point"]
+wild = st.recursive(
+    plain,
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.fixed_dictionaries(
+            {"type": st.sampled_from(kinds)},
+            optional={"coordinates": inner, "geometry": inner, "features": inner, "geometries": inner, "crs": inner},
+        )
+    ),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(wild)
+def test_no_document_breaks_the_reader(document):
+    try:
+        region = parse_region(document)
+    except RegionError:
+        return
+    assert region.geometry.is_valid
+
+
 def test_a_shape_of_another_library_reads_as_it_is():
     assert parse_region(mapping(shapely.box(0, 0, 1, 1))).geometry.area == 1

@@ -151,6 +151,21 @@ def test_without_a_region_all_of_the_images_is_planned(base, scene):
     assert plan.estimate.output_px == 620 * 500
 
 
+def test_images_of_several_zones_need_a_grid_that_is_asked_for(base, scene, tmp_path):
+    other = tmp_path / "other.tif"
+    profile = {"driver": "GTiff", "width": 50, "height": 62, "count": 3, "dtype": "uint8", "crs": "EPSG:32619"}
+    with rasterio.open(other, "w", transform=Affine(10, 0, 202003, 0, -10, 4436003), **profile) as file:
+        file.write(np.full((3, 62, 50), 100, np.uint8))
+    both = replace(scene, images=(*scene.images, str(other)))
+    for options in ({"resolution": None}, {"region": None}):
+        with pytest.raises(ImageryError, match="several CRSs") as caught:
+            tile(replace(base, imagery=both, **options))
+        assert "--crs" in caught.value.hint
+    assert tile(replace(base, imagery=both)).grids[0].lattice.phase_x == 0
+    whole = tile(replace(base, region=None, imagery=both, crs="EPSG:3857", run=base.run + "0"))
+    assert whole.grids[0].id == "epsg3857"
+
+
 def test_a_photograph_is_planned_on_its_own_pixels(tmp_path):
     Image.new("RGB", (300, 200), (9, 9, 9)).save(tmp_path / "photo.png")
     config = TileConfig(
@@ -253,6 +268,14 @@ def test_what_cannot_be_planned_leaves_nothing_behind(base, tmp_path, change, er
     with pytest.raises(error, match=fact) as caught:
         tile(replace(base, **change))
     assert caught.value.hint
+    assert not (tmp_path / "run").exists()
+
+
+def test_geojson_that_cannot_be_leaves_nothing_behind(tmp_path):
+    Image.new("RGB", (30, 20), (9, 9, 9)).save(tmp_path / "photo.png")
+    images = ImageryConfig(images=(str(tmp_path / "photo.png"),))
+    with pytest.raises(ConfigError, match="no georeference"):
+        tile(TileConfig(run=str(tmp_path / "run"), imagery=images, geojson=True))
     assert not (tmp_path / "run").exists()
 
 

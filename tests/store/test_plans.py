@@ -170,6 +170,16 @@ def test_geojson_over_the_antimeridian_is_cut(store):
         assert area.area == pytest.approx(0.0116 * 0.0117, rel=0.05)
 
 
+def test_geojson_of_tiles_that_reach_over_the_pole_ends_there(store):
+    choice = LatticeChoice(crs="EPSG:4326", resolution=0.01)
+    plan, tables = make_plan(PlanRequest(Region("r", shapely.box(170, 89, 180, 90)), choice, tile_px=128))
+    write_geojson(store, plan, tables)
+    for feature in json.loads(store.get("plan/tiles.geojson"))["features"]:
+        bounds = shapely.geometry.shape(feature["geometry"]).bounds
+        assert bounds[3] <= 90
+        assert bounds[2] <= 180
+
+
 def test_a_geojson_that_no_viewer_opens_is_refused(store, one, monkeypatch):
     monkeypatch.setattr(plans, "MAX_GEOJSON_TILES", 3)
     with pytest.raises(ConfigError, match="too many for GeoJSON") as caught:
