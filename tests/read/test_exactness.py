@@ -103,7 +103,9 @@ def test_tiles_of_any_size_join_to_the_whole(sentinel, resampling):
 
 
 @pytest.mark.parametrize("resampling", RESAMPLINGS)
-@pytest.mark.parametrize(("system", "ratio"), [(SYSTEMS[0], 0.4), (SYSTEMS[1], 0.7), (SYSTEMS[2], 1.0)])
+@pytest.mark.parametrize(
+    ("system", "ratio"), [(SYSTEMS[0], 0.4), (SYSTEMS[0], 2.3), (SYSTEMS[1], 0.7), (SYSTEMS[2], 1.0)]
+)
 def test_no_seam_shows_between_blocks(shared_data, system, ratio, resampling):
     """Against one warp of the whole by GDAL with the same kernel scale.
 

@@ -95,6 +95,16 @@ def test_any_box_has_the_bits_of_the_whole_whatever_holes_are_elsewhere(name, ra
     assert found[1].tobytes() == np.ascontiguousarray(found[0][rows, cols]).tobytes()
 
 
+@pytest.mark.parametrize("name", RESAMPLINGS)
+def test_a_hole_far_away_changes_no_bit(name):
+    pixels = np.random.default_rng(2).uniform(1, 2, (90, 90)).astype(np.float32)
+    full = run(pixels, 7.3, (100, 100), name)
+    pixels[70:, 70:] = np.nan
+    holed = run(pixels, 7.3, (100, 100), name)
+    assert np.isnan(holed).any()
+    assert full[:80, :80].tobytes() == holed[:80, :80].tobytes()
+
+
 def spread(bad: np.ndarray, target: Affine, shape: tuple[int, int]) -> np.ndarray:
     axes = Axes.between(target, SOURCE, bad.shape)
     return any_overlap(bad, whole_window(bad), axes, PixelBox(0, 0, *shape))
