@@ -116,7 +116,7 @@ from gw_cli.lazy import LazyGroup, command
 from geowatch.errors import InterruptedRunError
 import click
 
-@command("act")
+@command("act", examples="gw act")
 @click.pass_obj
 def act(session):
     "Act."
