@@ -58,7 +58,8 @@ def axis_weights(blend: Blend, size_px: int, overlap_px: int) -> NDArray[np.floa
             return bell
         case "linear":
             ramp = max(overlap_px, 1)
-            return np.minimum(np.minimum(centre, size_px - centre), ramp) / ramp
+            slope: NDArray[np.float64] = np.minimum(np.minimum(centre, size_px - centre), ramp) / ramp
+            return slope
         case "crop":
             weights = np.zeros(size_px)
             first = overlap_px // 2

@@ -66,9 +66,7 @@ class PixelBox:
         return self.y1 > self.y0 and self.x1 > self.x0
 
     def __and__(self, other: PixelBox) -> PixelBox:
-        return PixelBox(
-            max(self.y0, other.y0), max(self.x0, other.x0), min(self.y1, other.y1), min(self.x1, other.x1)
-        )
+        return PixelBox(max(self.y0, other.y0), max(self.x0, other.x0), min(self.y1, other.y1), min(self.x1, other.x1))
 
     def __or__(self, other: PixelBox) -> PixelBox:
         """Return the smallest box that holds both; an empty box adds nothing."""
@@ -76,9 +74,7 @@ class PixelBox:
             return other
         if not other:
             return self
-        return PixelBox(
-            min(self.y0, other.y0), min(self.x0, other.x0), max(self.y1, other.y1), max(self.x1, other.x1)
-        )
+        return PixelBox(min(self.y0, other.y0), min(self.x0, other.x0), max(self.y1, other.y1), max(self.x1, other.x1))
 
     def covers(self, other: PixelBox) -> bool:
         """Whether every pixel of ``other`` lies in this box."""
@@ -135,9 +131,10 @@ def phase_of(origin: float, step: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """Where all pixels of a grid are. Pixel (row j, column i) covers, in CRS units,
+    """Where all pixels of a grid are.
 
-    ``x`` from ``phase_x + i * step_x`` and ``y`` from ``phase_y + j * step_y`` on, one step each.
+    Pixel (row j, column i) covers, in CRS units, ``x`` from ``phase_x + i * step_x`` and ``y`` from
+    ``phase_y + j * step_y`` on, one step each.
     """
 
     crs: str | None
@@ -210,7 +207,10 @@ class Lattice:
         rows = sorted((v - self.phase_y) / self.step_y for v in (bounds[1], bounds[3]))
         tol = PHASE_TOLERANCE
         return PixelBox(
-            math.floor(rows[0] + tol), math.floor(cols[0] + tol), math.ceil(rows[1] - tol), math.ceil(cols[1] - tol)
+            math.floor(rows[0] + tol),
+            math.floor(cols[0] + tol),
+            math.ceil(rows[1] - tol),
+            math.ceil(cols[1] - tol),
         )
 
     def box_inside(self, bounds: tuple[float, float, float, float]) -> PixelBox:

@@ -7,11 +7,12 @@ and obey its recipe.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from geowatch.errors import PlanMismatchError
+from geowatch.grid.estimate import Workload, cut_to_memory
 from geowatch.grid.windows import WindowLattice
 from geowatch.lineage import Made, Source
 from geowatch.package import load_package
@@ -20,14 +21,16 @@ from geowatch.predict.recipe import Recipe, pin_recipe, read_recipe
 from geowatch.predict.scoring import Network
 from geowatch.predict.strips import Look
 from geowatch.read.reader import FrameReader
-from geowatch.stages.imagery import Bound, bind, read_bound
+from geowatch.stages.asked import read_asked
+from geowatch.stages.imagery import Bound, asked_imagery, bind, read_bound
 from geowatch.stages.parts import Part, layout_of, parts_of
 from geowatch.stages.process import steady_memory
 from geowatch.stages.provenance import made, scene_sources
-from geowatch.stages.recipes import find_package, settle_recipe
+from geowatch.stages.recipes import find_package, has_package, settle_recipe
 from geowatch.stages.sweeping import Figures, Sweeper
 from geowatch.stitch.band import unit_weights
 from geowatch.stitch.cover import Cover
+from geowatch.stitch.quantise import Quantiser
 from geowatch.store import open_store
 from geowatch.store.plans import read_plan, read_tiles
 
@@ -90,9 +93,23 @@ class Session:
         return parts_of(self.plan, self.bound, self.package.manifest.dates)
 
     @property
-    def sweep_tiles(self) -> tuple[int, int]:
-        """Largest sweep in tiles, (rows, columns)."""
-        return self.plan.sweep_tiles
+    def sweep_columns(self) -> int:
+        """Tiles side by side that one worker may hold within the memory that it was given.
+
+        Raises:
+            MemoryBudgetError: where not even one fits.
+        """
+        heads = self.recipe.heads
+        load = Workload(
+            windows=WindowLattice(self.recipe.window_px, self.recipe.stride_px),
+            bands=sum(len(spec.bands) for spec in self.package.manifest.inputs),
+            classes=sum(len(head.classes) for head in heads),
+            write_itemsize=max(Quantiser(head.stored).dtype.itemsize for head in heads),  # type: ignore[arg-type]
+            batch=self.config.batch,
+            network_bytes=sum(record.bytes for record in self.package.manifest.files.values()),
+        )
+        columns = cut_to_memory(load, self.plan.tile_px, self.config.memory_bytes)[1]
+        return min(columns, self.plan.sweep_tiles[1])
 
     def tiles(self, grid: str) -> TileTable:
         """Tiles of a grid."""
@@ -127,14 +144,31 @@ class Session:
 
 def open_session(config: PredictConfig, events: Events) -> Session:
     """Open the run for predict: plan, package, imagery and recipe, pinned or new."""
+    steady_memory()
     store = open_store(config.run, fsync=config.fsync)
     plan = read_plan(store)
+    config = _with_asked(config, store)
     package = find_package(store, config.model)
     bound = bind(store, config.imagery, plan.grids, plan.region, package.manifest.bands, events)
     _check_bands(bound, package)
     parts = parts_of(plan, bound, package.manifest.dates)
     recipe, reason = settle_recipe(config, store, package, bound, parts)
     return Session(store, plan, package, bound, recipe, reason, config)
+
+
+def _with_asked(config: PredictConfig, store: Store) -> PredictConfig:
+    """Fill what is left open with what the run was asked for when it was planned."""
+    asked = read_asked(store)
+    if asked is None:
+        return config
+    images = config.imagery.images or read_bound(store) is not None
+    return replace(
+        config,
+        imagery=config.imagery if images else asked_imagery(asked),
+        model=config.model if config.model or has_package(store) else asked.model,
+        window=config.window if config.window or read_recipe(store) else asked.window,
+        overlap=config.overlap if config.overlap is not None or read_recipe(store) else asked.overlap,
+    )
 
 
 def _check_bands(bound: Bound, package: Package) -> None:

@@ -13,6 +13,8 @@ from hashlib import sha256
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import TypeAdapter
+
 from geowatch.errors import ImageryError, PlanMismatchError
 from geowatch.read.catalog import SceneOptions, find_scenes
 from geowatch.read.documents import check_fingerprints, frames_from_json, frames_to_json
@@ -28,10 +30,11 @@ if TYPE_CHECKING:
     from geowatch.read.frames import Frame
     from geowatch.read.plan import FramePlan
     from geowatch.read.scene import Scene
+    from geowatch.stages.asked import Asked
     from geowatch.stages.events import Events
     from geowatch.store import Store
 
-__all__ = ["IMAGERY", "Bound", "ImageryConfig", "bind", "choose_scenes", "read_bound"]
+__all__ = ["IMAGERY", "Bound", "ImageryConfig", "asked_imagery", "bind", "choose_scenes", "read_bound"]
 
 #: Key of the pinned imagery in a run folder.
 IMAGERY = "imagery.json"
@@ -80,6 +83,13 @@ class Bound:
     """Read plans by grid id, oldest first."""
     digest: str
     """Digest of all this that decides values: the same wherever the same files are."""
+
+
+def asked_imagery(asked: Asked | None) -> ImageryConfig:
+    """Return the imagery that an earlier stage of the run was given, if it was given any."""
+    if asked is None or asked.images is None:
+        return ImageryConfig()
+    return TypeAdapter(ImageryConfig).validate_python({**(asked.reading or {}), "images": asked.images})
 
 
 def choose_scenes(config: ImageryConfig, region: Region | None, events: Events) -> tuple[Scene, ...]:

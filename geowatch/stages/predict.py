@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -58,7 +58,7 @@ class PredictConfig:
     """Blend weights: hann, gaussian, linear, crop or mean."""
     stored: str | None = None
     """Type of the heatmap: uint8 (default), uint16, float16 or float32."""
-    batch: int = 8
+    batch: int = 4
     """Most windows that run at once; it changes no value."""
     workers: int | None = None
     """Processes; 1 is a plain loop without Dask; None takes one a core when there is enough to do."""
@@ -142,9 +142,10 @@ def _work(config: PredictConfig, session: Session) -> _Work:
     marked = set(markers_in(session.store, session.recipe.digest))
     jobs: list[Job] = []
     total = left = 0
+    columns = session.sweep_columns
     for part in session.parts:
         # What shares depend on is the plan and their number alone, so that machines agree without talking.
-        sweeps = cut_sweeps([session.tiles(part.grid.id)], session.sweep_tiles, at_least=shares)
+        sweeps = cut_sweeps([session.tiles(part.grid.id)], session.plan.sweep_tiles, at_least=shares)
         share = _share(sweeps, index, shares)
         rest = share.without(partial(_is_finished, session, marked, part.time))
         total, left = total + share.tile_count, left + rest.tile_count
@@ -152,8 +153,16 @@ def _work(config: PredictConfig, session: Session) -> _Work:
             tiles = tuple(tile for sweep in rest for tile in sweep.tiles)
             jobs += [session.job(part, tiles)] if tiles else []
         else:
-            jobs += [session.job(part, sweep.tiles) for sweep in rest]
+            jobs += [session.job(part, tiles) for sweep in rest for tiles in _narrowed(sweep.tiles, columns)]
     return _Work(jobs, total, total - left)
+
+
+def _narrowed(tiles: tuple[Tile, ...], columns: int) -> list[tuple[Tile, ...]]:
+    """Cut a sweep into parts of at most ``columns`` tiles side by side, which is what memory depends on."""
+    parts: dict[int, list[Tile]] = defaultdict(list)
+    for tile in tiles:
+        parts[tile.ix // columns].append(tile)
+    return [tuple(parts[column]) for column in sorted(parts)]
 
 
 def _share(sweeps: Sweeps, index: int, shares: int) -> Sweeps:

@@ -23,5 +23,5 @@ def steady_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # not the GNU C library
         return False
-    settings = ((_M_MMAP_THRESHOLD, 1 << 20), (_M_TRIM_THRESHOLD, 1 << 24), (_M_ARENA_MAX, 2))
+    settings = ((_M_MMAP_THRESHOLD, 1 << 18), (_M_TRIM_THRESHOLD, 1 << 24), (_M_ARENA_MAX, 2))
     return all(mallopt(name, value) == 1 for name, value in settings)

@@ -26,15 +26,20 @@ if TYPE_CHECKING:
     from geowatch.stages.predict import PredictConfig
     from geowatch.store import Store
 
-__all__ = ["PACKAGE", "find_package", "settle_recipe"]
+__all__ = ["PACKAGE", "find_package", "has_package", "settle_recipe"]
 
 #: Key of the note that says which package a run uses.
 PACKAGE = "package.json"
 
 
+def has_package(store: Store) -> bool:
+    """Whether the run uses a package already."""
+    return store.size(PACKAGE) is not None
+
+
 def find_package(store: Store, path: str | None) -> Package:
     """Return the package at ``path``, or the one that the run uses already."""
-    noted = json.loads(store.get(PACKAGE)) if store.size(PACKAGE) is not None else None
+    noted = json.loads(store.get(PACKAGE)) if has_package(store) else None
     where = path or (noted["path"] if noted else None)
     if where is None:
         raise PackageError("this run has no model yet", hint="give a package with --model")

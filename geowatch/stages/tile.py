@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from geowatch.errors import ConfigError, ImageryError, PlanMismatchError, RegionError
 from geowatch.grid.choice import LatticeChoice, choose_lattice
@@ -23,7 +22,7 @@ from geowatch.grid.region import Region, parse_region
 from geowatch.grid.windows import WindowLattice
 from geowatch.stages.asked import Asked, claim, merged, read_asked
 from geowatch.stages.events import Events, Silent
-from geowatch.stages.imagery import ImageryConfig, bind, choose_scenes
+from geowatch.stages.imagery import ImageryConfig, asked_imagery, bind, choose_scenes
 from geowatch.stages.provenance import made, record
 from geowatch.store import open_store
 from geowatch.store.plans import PLAN, check_geojson, has_plan, read_plan, write_geojson, write_plan
@@ -83,6 +82,7 @@ class _Given:
     """What the configuration names, opened."""
 
     region: Region | None
+    imagery: ImageryConfig
     scenes: tuple[Scene, ...]
     package: Package | None
 
@@ -158,15 +158,9 @@ def _asked(config: TileConfig, region: Region | None) -> Asked:
 def _open(config: TileConfig, asked: Asked, region: Region | None, store: Store, events: Events) -> _Given:
     if region is None and asked.region_digest is not None and has_plan(store):
         region = read_plan(store).region
-    imagery = _imagery(config, asked)
+    imagery = config.imagery if config.imagery.images else asked_imagery(asked)
     scenes = choose_scenes(imagery, region, events) if imagery.images else ()
-    return _Given(region, scenes, _package(asked.model))
-
-
-def _imagery(config: TileConfig, asked: Asked) -> ImageryConfig:
-    if config.imagery.images or asked.images is None:
-        return config.imagery
-    return TypeAdapter(ImageryConfig).validate_python({**(asked.reading or {}), "images": asked.images})
+    return _Given(region, imagery, scenes, _package(asked.model))
 
 
 def _package(path: str | None) -> Package | None:
@@ -310,7 +304,7 @@ def _write(
 
         find_package(store, asked.model)
         if given.scenes:
-            bind(store, _imagery(config, asked), plan.grids, given.region, given.bands, events)
+            bind(store, given.imagery, plan.grids, given.region, given.bands, events)
     record(store, made("tile", PLAN, config, figures={"plan": plan.id, "tiles": plan.tile_count}))
 
 

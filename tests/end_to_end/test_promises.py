@@ -11,8 +11,15 @@ import rasterio
 from affine import Affine
 from support.small_job import config_of, placed, plan_job, speckled, write_raster
 
-from geowatch.errors import CoverageError, DamagedError, PlanMismatchError, RecipeMismatchError
-from geowatch.stages.predict import predict
+from geowatch.errors import (
+    CoverageError,
+    DamagedError,
+    ImageryError,
+    MemoryBudgetError,
+    PlanMismatchError,
+    RecipeMismatchError,
+)
+from geowatch.stages.predict import PredictConfig, predict
 from geowatch.stages.stitch import StitchConfig, stitch
 from geowatch.stages.verify import VerifyConfig, verify
 
@@ -196,3 +203,28 @@ def test_too_little_coverage_fails_but_leaves_the_account(undisturbed, tmp_path)
     with pytest.raises(CoverageError, match="of the region has scores, 99"):
         stitch(StitchConfig(run=str(folder), require_coverage=0.99))
     assert 0 < json.loads((folder / "coverage.json").read_text())["coverage"] < 0.99
+
+
+def test_what_was_given_at_planning_need_not_be_repeated(undisturbed, scene, region, tiny_package, tmp_path):
+    plan_job(tmp_path / "run", region, scene, 64)
+    predict(PredictConfig(run=str(tmp_path / "run"), model=str(tiny_package), workers=1))
+    assert np.array_equal(placed(tmp_path / "run")[1], placed(undisturbed)[1])
+    again = predict(PredictConfig(run=str(tmp_path / "run")))
+    assert again.done_before == again.tiles
+
+
+def test_memory_narrows_sweeps_and_changes_no_value(job, undisturbed, scene, tiny_package, tmp_path):
+    with pytest.raises(MemoryBudgetError) as caught:
+        job(tmp_path / "little", memory_bytes=1 << 20)
+    assert caught.value.hint
+    given = 600 << 20
+    assert np.array_equal(placed(job(tmp_path / "run", memory_bytes=given))[1], placed(undisturbed)[1])
+
+
+def test_imagery_that_changed_since_it_was_pinned_is_refused(job, tiny_package, region, tmp_path):
+    scene = write_raster(tmp_path / "scene.tif", speckled(100, 100), Affine(10, 0, 500_005, 0, -10, 4_000_015))
+    plan_job(tmp_path / "run", None, scene, 64)
+    predict(config_of(tmp_path / "run", scene, tiny_package, shard=(1, 2)))
+    write_raster(scene, speckled(100, 100, 3), Affine(10, 0, 500_005, 0, -10, 4_000_015))
+    with pytest.raises(ImageryError, match="changed since it was planned"):
+        predict(PredictConfig(run=str(tmp_path / "run")))
