@@ -21,8 +21,9 @@ from geowatch.read.identify import identify
 
 __all__ = ["CACHE_BYTES", "GDAL_FAILURES", "SETTINGS", "gdal_env", "open_image"]
 
-#: Decoded source blocks kept by GDAL, for the whole process.
-CACHE_BYTES = 128 * 1024**2
+#: Decoded source blocks kept by GDAL, for the whole process: a row of 1024 px blocks under a sweep of 4096 px, for
+#: six bands of 16 bit.
+CACHE_BYTES = 80 * 1024**2
 
 #: Each setting with the reason for it.
 SETTINGS: dict[str, object] = {

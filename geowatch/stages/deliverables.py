@@ -53,11 +53,11 @@ class Names:
     item: str
 
     @classmethod
-    def of(cls, plan: Plan, alike: Sequence[Part], part: Part) -> Names:
-        """Return ``map.tif`` and its kin; grid and frame enter where there are several."""
-        bits = [part.grid.id] if len(plan.grids) > 1 else []
-        if len(alike) > 1:
-            bits.append(part.frames[-1].frame_id)
+    def of(cls, plan: Plan, alike: Sequence[Part], part: Part, head: str | None) -> Names:
+        """Return ``map.tif`` and its kin; head, grid and frame enter where there are several."""
+        bits = [] if head is None else [head]
+        bits += [part.grid.id] if len(plan.grids) > 1 else []
+        bits += [part.frames[-1].frame_id] if len(alike) > 1 else []
         tail = "".join(f"-{bit}" for bit in bits)
         return cls(f"map{tail}.tif", f"probability{tail}.tif", f"quicklook{tail}.png", f"item{tail}.json")
 
@@ -67,8 +67,10 @@ class Plane:
     """One plane of the heatmap and what it is called."""
 
     names: Names
-    title: str
+    region: str
+    model: str
     mosaic: Mosaic
+    head: HeadLayout
     tiles: list[Tile]
     time: int
     frame: FramePlan
@@ -114,16 +116,17 @@ class _Seen:
     """What the pass over the tiles adds up."""
 
     thin: Thinner
+    cover: Cover
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
     coverage: Coverage = field(default_factory=Coverage)
 
 
 def deliver(store: Store, plane: Plane, config: StitchConfig, events: Events) -> Delivered:
     """Write everything that is made of ``plane``; tiles are read once, one at a time."""
-    head = plane.mosaic.layout.heads[0]
+    head = plane.head
     legend = legend_of(head)
     step = thin_step(plane.grid.bounds, PANEL_PX)
-    seen = _Seen(Thinner(plane.grid.bounds, step, NO_CLASS))
+    seen = _Seen(Thinner(plane.grid.bounds, step, NO_CLASS), Cover(plane.grid))
     digests: dict[str, str] = {}
     with ExitStack() as stack:
         wanted = {plane.names.map: _map_spec(plane, head, legend)}
@@ -135,8 +138,8 @@ def deliver(store: Store, plane: Plane, config: StitchConfig, events: Events) ->
             for number, tile in enumerate(plane.tiles):
                 box = plane.grid.core(tile)
                 stored = plane.mosaic.core(tile, plane.time, head)
-                classes = _classes(head, stored)
-                for writer, values in zip(writers, (classes[np.newaxis], stored), strict=False):
+                classes = class_map(head, stored)
+                for writer, values in zip(writers, (classes[np.newaxis], _writable(stored)), strict=False):
                     writer.write(box, values)
                 _count(plane, tile, classes, seen)
                 events.progress("stitch", number + 1, len(plane.tiles))
@@ -149,13 +152,14 @@ def deliver(store: Store, plane: Plane, config: StitchConfig, events: Events) ->
     return Delivered(digests, seen.coverage, shares)
 
 
-def _classes(head: HeadLayout, stored: NDArray[np.generic]) -> NDArray[np.uint8]:
-    return class_map(head, stored)
+def _writable(stored: NDArray[np.generic]) -> NDArray[np.generic]:
+    # GeoTIFF knows no half precision.
+    return stored.astype(np.float32) if stored.dtype == np.float16 else stored
 
 
 def _count(plane: Plane, tile: Tile, classes: NDArray[np.uint8], seen: _Seen) -> None:
     box = plane.grid.core(tile)
-    region = Cover(plane.grid).mask(box)
+    region = seen.cover.mask(box)
     scored = int((classes != NO_CLASS).sum())
     pixels = int(region.sum())
     seen.thin.put(box, classes)
@@ -203,7 +207,7 @@ def _quicklook(plane: Plane, legend: Legend, seen: _Seen, step: int) -> bytes:
     unit = "px" if lattice.crs is None else "°" if geographic else "m"
     coverage = seen.coverage
     sheet = Sheet(
-        title=f"{plane.title}: {plane.mosaic.layout.heads[0].name}",
+        title=f"{plane.model}: {plane.region}",
         subtitle=f"{plane.frame.frame_id} · {coverage.scored_px / max(1, coverage.region_px):.1%} of the region",
         classes=seen.thin.picture,
         legend=legend,
@@ -256,7 +260,7 @@ def _item(plane: Plane, legend: Legend, seen: _Seen, config: StitchConfig) -> by
     coverage = seen.coverage
     properties = {"gw:recipe": plane.mosaic.recipe, "gw:coverage": coverage.scored_px / max(1, coverage.region_px)}
     item = MapItem(
-        id=f"{plane.title}-{plane.names.map.removesuffix('.tif')}",
+        id=f"{plane.model}-{plane.region}-{plane.names.map.removesuffix('.tif')}".replace(" ", "-"),
         lattice=plane.grid.lattice,
         box=plane.grid.bounds,
         time=plane.mosaic.layout.times[plane.time],

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from geowatch.stages.predict import PredictConfig
     from geowatch.store import Store
 
-__all__ = ["PACKAGE", "find_package", "has_package", "settle_recipe"]
+__all__ = ["PACKAGE", "find_package", "has_package", "package_name", "settle_recipe"]
 
 #: Key of the note that says which package a run uses.
 PACKAGE = "package.json"
@@ -35,6 +35,11 @@ PACKAGE = "package.json"
 def has_package(store: Store) -> bool:
     """Whether the run uses a package already."""
     return store.size(PACKAGE) is not None
+
+
+def package_name(store: Store) -> str:
+    """Return the name of the run's package, for titles."""
+    return str(json.loads(store.get(PACKAGE))["name"]) if has_package(store) else "scores"
 
 
 def find_package(store: Store, path: str | None) -> Package:

@@ -19,6 +19,7 @@ from geowatch.stages.imagery import read_bound
 from geowatch.stages.joining import join_parts
 from geowatch.stages.parts import layout_of, parts_of
 from geowatch.stages.provenance import made, record
+from geowatch.stages.recipes import package_name
 from geowatch.stitch.mosaic import Mosaic
 from geowatch.store import open_store
 from geowatch.store.plans import read_plan, read_tiles
@@ -105,16 +106,22 @@ def _planes(store: Store, recipe: Recipe) -> list[Plane]:
         raise InputError(f"the run in {store.url} has no imagery", hint="gw predict --images binds it")
     parts = parts_of(plan, bound, recipe.dates)
     tables = {grid.id: list(read_tiles(store, plan, grid.id)) for grid in plan.grids}
+    layouts = {grid.id: layout_of(plan, bound, recipe, grid) for grid in plan.grids}
     return [
         Plane(
-            names=Names.of(plan, [p for p in parts if p.grid == part.grid], part),
-            title=plan.region.id if plan.region else "footprint",
-            mosaic=Mosaic(store, layout_of(plan, bound, recipe, part.grid), recipe.digest),
+            names=Names.of(
+                plan, [p for p in parts if p.grid == part.grid], part, head.name if len(recipe.heads) > 1 else None
+            ),
+            region=plan.region.id if plan.region else "all of the images",
+            model=package_name(store),
+            mosaic=Mosaic(store, layouts[part.grid.id], recipe.digest),
+            head=head,
             tiles=tables[part.grid.id],
             time=part.time,
             frame=part.frames[-1],
         )
         for part in parts
+        for head in layouts[part.grid.id].heads
     ]
 
 
