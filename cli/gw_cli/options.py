@@ -168,7 +168,7 @@ batch = option(
     "--batch",
     type=COUNT,
     metavar="WINDOWS",
-    help="Windows in one call of the network; it changes no value.  [default: 8]",
+    help="Windows in one call of the network; it changes no value.  [default: 4]",
 )
 network = combine(model, jit, window, overlap, blend, stored, batch)
 """What the network sees, and who runs it."""
