@@ -18,6 +18,7 @@ from gw_cli.values import (
     COUNT,
     DATE,
     FLOATS,
+    INTS,
     NAMES,
     OVERLAP,
     PAIR,
@@ -128,7 +129,18 @@ sun_elevation = option(
     metavar="DEGREES",
     help="Sun above the horizon, where the files do not say it (Landsat level 1).",
 )
-imagery = combine(images, selection, sensor, bands, scale, offset, nodata, sun_elevation)
+mask = option(
+    "--mask",
+    type=NAMES,
+    help="What the product's mask hides: fill, saturated, cloud, cirrus, shadow, snow, water, dark.  [default: fill]",
+)
+mask_band = option("--mask-band", metavar="NAME", help="Band that is a mask, for products that gw does not know.")
+mask_values = option("--mask-values", type=INTS, help="Numbers of the mask band that hide a pixel.")
+mask_bits = option("--mask-bits", type=int, metavar="BITS", help="Hide pixels with any of these bits of the mask band.")
+masks = combine(mask, mask_band, mask_values, mask_bits)
+"""What hides pixels."""
+
+imagery = combine(images, selection, sensor, bands, scale, offset, nodata, sun_elevation, masks)
 """Where the images are, which of them, and what their numbers mean."""
 
 resampling = option(

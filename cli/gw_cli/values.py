@@ -13,6 +13,7 @@ __all__ = [
     "COUNT",
     "DATE",
     "FLOATS",
+    "INTS",
     "NAMES",
     "OVERLAP",
     "PAIR",
@@ -129,6 +130,13 @@ def _floats(text: str) -> tuple[float, ...]:
         raise ValueError(f"'{text}' is not a list of numbers such as 0.1,0.2") from None
 
 
+def _ints(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"'{text}' is not a list of whole numbers such as 3,8") from None
+
+
 class _Value(click.ParamType):  # type: ignore[type-arg]  # older releases of click have no argument here
     """A value that a function reads from text."""
 
@@ -156,3 +164,4 @@ SHARD = _Value("i/n", _shard)
 SHARE = _Value("share", _share)
 NAMES = _Value("a,b,...", _names)
 FLOATS = _Value("x,y,...", _floats)
+INTS = _Value("n,m,...", _ints)

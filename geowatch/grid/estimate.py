@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 #: Decoded source blocks that a worker keeps.
-READ_CACHE_BYTES = 128 << 20
+READ_CACHE_BYTES = 80 << 20
 #: Interpreter and libraries of a worker with a network runtime, before any work.
 PROCESS_BYTES = 350 << 20
 #: Sweeps without a memory limit are at most this large, in pixels (rows, columns): height costs no memory.

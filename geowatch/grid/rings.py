@@ -83,6 +83,8 @@ def _ring(vertices: object, notes: list[str]) -> Ring:
     if not _closed(ring):
         notes.append("a ring was not closed: its last corner was joined to its first")
         ring = np.concatenate([ring, ring[:1]])
+    moves = np.append(True, (ring[1:] != ring[:-1]).any(axis=1))
+    ring = np.compress(moves, ring, axis=0)  # repeated corners say nothing
     if len(ring) < 4:
         raise RegionError(f"a ring of {len(ring) - 1} corners encloses nothing", hint="draw at least three corners")
     return ring
@@ -181,4 +183,8 @@ def _only_polygons(geometry: shapely.Geometry) -> Polygon | MultiPolygon | None:
     polygons = [part for part in parts if isinstance(part, Polygon) and part.area > 0]
     if not polygons:
         return None
-    return polygons[0] if len(polygons) == 1 else MultiPolygon(polygons)
+    whole = polygons[0] if len(polygons) == 1 else MultiPolygon(polygons)
+    if shapely.is_valid(whole):
+        return whole
+    joined = shapely.union_all(polygons)  # repair can leave parts that share an edge
+    return joined if isinstance(joined, Polygon | MultiPolygon) else None

@@ -24,7 +24,7 @@ from geowatch.read.reader import FrameReader
 from geowatch.stages.asked import read_asked
 from geowatch.stages.imagery import Bound, asked_imagery, bind, read_bound
 from geowatch.stages.parts import Part, layout_of, parts_of
-from geowatch.stages.process import steady_memory
+from geowatch.stages.process import give_back_memory, steady_memory
 from geowatch.stages.provenance import made, scene_sources
 from geowatch.stages.recipes import find_package, has_package, settle_recipe
 from geowatch.stages.sweeping import Figures, Sweeper
@@ -215,6 +215,13 @@ def _opened(run: str, package_path: str, digest: str, batch: int) -> _Opened:
 
 def run_job(job: Job, watch: Watch) -> Figures:
     """Compute and publish one job's tiles. This is what every executor runs."""
+    try:
+        return _run(job, watch)
+    finally:
+        give_back_memory()
+
+
+def _run(job: Job, watch: Watch) -> Figures:
     opened = _opened(job.run, job.package, job.recipe, job.batch)
     part = next(
         p

@@ -67,6 +67,14 @@ class ImageryConfig:
     """Stored value that means no data."""
     sun_elevation: float | None = None
     """Elevation of the sun in degrees, for top-of-atmosphere reflectance of Landsat level 1."""
+    mask: tuple[str, ...] = ("fill",)
+    """What the product's own mask hides: fill, saturated, cloud, cirrus, shadow, snow, water, dark."""
+    mask_band: str | None = None
+    """Band that is a mask, for products that gw does not know."""
+    mask_values: tuple[int, ...] = ()
+    """Numbers of that band that hide a pixel."""
+    mask_bits: int = 0
+    """Bits of that band that hide a pixel."""
     resampling: Resampling = "bilinear"
     """How pixels are computed where imagery and grid differ."""
     composite: Composite = "first"
@@ -105,6 +113,10 @@ def choose_scenes(config: ImageryConfig, region: Region | None, events: Events) 
         offset=config.offset,
         nodata=config.nodata,
         sun_elevation_deg=config.sun_elevation,
+        mask=config.mask,
+        mask_band=config.mask_band,
+        mask_values=config.mask_values,
+        mask_bits=config.mask_bits,
     )
     catalog = find_scenes(config.images, options)
     for note in catalog.notes:

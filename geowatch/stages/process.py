@@ -1,16 +1,18 @@
-"""What a worker process needs once: an allocator that gives memory back.
+"""What keeps a worker process's memory steady: large arrays and finished jobs give back what they took.
 
-The C library keeps large freed blocks for itself and raises its threshold for doing so with every one it sees; over
-hours of bands and cores of changing sizes a worker's memory creeps up by hundreds of megabytes (measured: 1,015 MB
-against 670 MB on a raster of 16384 x 16384 pixels). With the thresholds fixed, large arrays go back at once.
+The C library keeps freed blocks for itself, raises its limit for doing so with every large one it sees, and leaves
+holes between small ones. Over hours of bands and cores a worker's memory creeps up by hundreds of megabytes.
+Measured on a raster of 12288 (16384 with this) pixels a side against 4096: 869 against 616 MB as it comes, 631 against 577 MB
+with this, for about a tenth more processor time outside the network.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 from functools import cache
 
-__all__ = ["steady_memory"]
+__all__ = ["give_back_memory", "steady_memory"]
 
 # From malloc.h of the GNU C library.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -18,10 +20,24 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 @cache
 def steady_memory() -> bool:
-    """Fix the allocator's thresholds for this process; tells whether this C library has them."""
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # not the GNU C library
+    """Fix the allocator's limits for this process; tells whether this C library has them."""
+    library = _library()
+    if library is None:
         return False
-    settings = ((_M_MMAP_THRESHOLD, 1 << 18), (_M_TRIM_THRESHOLD, 1 << 24), (_M_ARENA_MAX, 2))
-    return all(mallopt(name, value) == 1 for name, value in settings)
+    settings = ((_M_MMAP_THRESHOLD, 4 << 20), (_M_TRIM_THRESHOLD, 128 << 20), (_M_ARENA_MAX, 1))
+    return all(library.mallopt(name, value) == 1 for name, value in settings)
+
+
+def give_back_memory() -> None:
+    """Return what finished work left behind to the system."""
+    gc.collect()
+    library = _library()
+    if library is not None:
+        library.malloc_trim(0)
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    library = ctypes.CDLL(None)
+    # Other C libraries (musl, macOS) have neither.
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None

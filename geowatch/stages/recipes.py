@@ -89,10 +89,13 @@ def settle_recipe(
 def _windows(config: PredictConfig, pinned: Recipe | None, manifest: Manifest) -> WindowLattice:
     if config.window is None and config.overlap is None and pinned is not None:
         return WindowLattice(pinned.window_px, pinned.stride_px)
-    size = manifest.window.size if config.window is None else (config.window, config.window)
+    default = pinned.window_px if pinned else manifest.window.size
+    size = default if config.window is None else (config.window, config.window)
     if not manifest.window.accepts(size):
         rule = "only" if manifest.window.fixed else f"multiples of {manifest.window.multiple_of}, such as"
         raise ConfigError(f"the network takes no windows of {size[0]} px", hint=f"{rule} {manifest.window.size[0]} px")
+    if config.overlap is None and pinned is not None:
+        return WindowLattice(size, (pinned.stride_px[0], pinned.stride_px[1]))
     return WindowLattice.of(size, manifest.window.overlap if config.overlap is None else config.overlap)
 
 

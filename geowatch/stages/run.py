@@ -11,6 +11,7 @@ from geowatch.stages.stitch import StitchConfig, stitch
 from geowatch.stages.tile import TileConfig, tile
 
 if TYPE_CHECKING:
+    from geowatch.grid.plan import Plan
     from geowatch.stages.predict import Predicted
     from geowatch.stages.stitch import Stitched
 
@@ -33,8 +34,10 @@ class RunConfig:
 class Ran:
     """What the stages did."""
 
-    predicted: Predicted
-    """What predict did."""
+    plan: Plan
+    """What was planned."""
+    predicted: Predicted | None
+    """What predict did; None for a dry run."""
     stitched: Stitched | None
     """What stitch made; None for a dry run."""
 
@@ -47,8 +50,8 @@ def run(config: RunConfig, events: Events | None = None) -> Ran:
     """
     events = events or Silent()
     folder = config.tile.run
-    tile(config.tile, events)
+    if config.tile.dry_run or config.predict.dry_run:
+        return Ran(tile(replace(config.tile, dry_run=True), events), None, None)
+    plan = tile(config.tile, events)
     predicted = predict(replace(config.predict, run=folder), events)
-    if config.predict.dry_run:
-        return Ran(predicted, None)
-    return Ran(predicted, stitch(replace(config.stitch, run=folder), events))
+    return Ran(plan, predicted, stitch(replace(config.stitch, run=folder), events))

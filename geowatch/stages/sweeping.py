@@ -20,6 +20,7 @@ from geowatch.errors import InterruptedRunError
 from geowatch.grid.lattice import PixelBox
 from geowatch.predict.prefetch import ahead
 from geowatch.predict.strips import Strips
+from geowatch.stages.process import give_back_memory
 from geowatch.stitch.band import Band
 from geowatch.stitch.cores import Core, CoreRow
 from geowatch.stitch.in_memory import InMemory
@@ -120,6 +121,7 @@ class Sweeper:
             figures.tiles += 1
             figures.valid_px += marker.valid_px
             figures.write_bytes += sum(stored.size_bytes for stored in marker.objects)
+        give_back_memory()
         self._tell(figures)
 
     def _tell(self, figures: Figures) -> None:

@@ -7,6 +7,7 @@ so that any worker may publish it, once, before the first shard. The arrays cove
 from __future__ import annotations
 
 import asyncio
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -81,6 +82,7 @@ class HeatmapLayout:
     def metadata(self) -> dict[str, bytes]:
         """Return metadata and coordinate objects by key."""
         import zarr
+        from zarr.errors import ZarrUserWarning
         from zarr.storage import MemoryStore
 
         memory = MemoryStore()
@@ -88,7 +90,10 @@ class HeatmapLayout:
         for head in self.heads:
             self._add_head(group, head)
         self._add_coordinates(group)
-        zarr.consolidate_metadata(memory)
+        with warnings.catch_warnings():
+            # Zarr warns that other libraries may not know consolidated metadata; they read the arrays' own.
+            warnings.simplefilter("ignore", ZarrUserWarning)
+            zarr.consolidate_metadata(memory)
         return {f"{self.group}/{key}": content for key, content in asyncio.run(_contents(memory)).items()}
 
     def _add_head(self, group: zarr.Group, head: HeadLayout) -> None:

@@ -102,6 +102,8 @@ def _default(kind: type, path: tuple[str, ...]) -> str:
         field = owner.__dataclass_fields__[name]
         made = field.default_factory() if callable(field.default_factory) else field.default
         value = getattr(value, name) if not isinstance(value, type) else made
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from pyproj import Transformer
 from support.small_job import config_of, plan_job, speckled, write_raster
 
-from geowatch.errors import ImageryError
+from geowatch.errors import ImageryError, RecipeMismatchError
 from geowatch.package.importing import import_onnx
 from geowatch.package.spec import ImportSpec
 from geowatch.stages.imagery import ImageryConfig
@@ -146,3 +146,25 @@ def test_a_region_beside_the_imagery_is_an_error(tiny_package, tmp_path):
     with pytest.raises(ImageryError) as caught:
         run_all(tmp_path / "run", [image], tiny_package, region=str(region))
     assert caught.value.hint
+
+
+def test_a_dry_run_of_the_whole_line_writes_nothing(tiny_package, tmp_path):
+    image = write_raster(tmp_path / "scene.tif", speckled(70, 80), PLAIN)
+    imagery = ImageryConfig(images=(str(image),))
+    config = RunConfig(
+        tile=TileConfig(run=str(tmp_path / "run"), tile_size=64, imagery=imagery, dry_run=True),
+        predict=PredictConfig(model=str(tiny_package), imagery=imagery),
+    )
+    done = run(config)
+    assert done.plan.tile_count == 4
+    assert done.predicted is None
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_with_the_window_that_it_began_with(tiny_package, tmp_path):
+    image = write_raster(tmp_path / "scene.tif", speckled(70, 80), PLAIN)
+    plan_job(tmp_path / "run", None, image, 64)
+    predict(config_of(tmp_path / "run", image, tiny_package, window=48, shard=(1, 2)))
+    with pytest.raises(RecipeMismatchError, match=r"stride_px: \(44, 44\) here, \(40, 40\) in the run"):
+        predict(config_of(tmp_path / "run", image, tiny_package, overlap=4))
+    assert predict(config_of(tmp_path / "run", image, tiny_package)).tiles == 4

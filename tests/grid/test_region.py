@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon, Polygon, mapping
 
@@ -120,6 +120,7 @@ def test_a_repair_is_said():
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(-20, 20), st.integers(-20, 20)), min_size=3, max_size=12))
+@example([(-1, 0), (0, -1), (0, 0), (-1, 0), (0, -1), (0, -2)])
 def test_any_ring_becomes_valid_polygons_or_a_typed_error(corners):
     try:
         region = parse_region(polygon([*map(list, corners), list(corners[0])]))

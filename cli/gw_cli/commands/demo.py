@@ -52,7 +52,7 @@ def command(ctx: click.Context, /, out: str) -> None:
     imagery = ImageryConfig(images=(str(_SCENE),), sensor="landsat-8-l1", sun_elevation=_SUN_ELEVATION_DEG)
     plan = TileConfig(run=str(Path(out) / "run"), tile_size=256, imagery=imagery)
     done = run(RunConfig(tile=plan, predict=PredictConfig(model=str(package), imagery=imagery)), session.events)
-    if done.stitched is None:
+    if done.stitched is None or done.predicted is None:  # a dry run, which this is not
         return
     shares = ", ".join(f"{name} {share:.0%}" for name, share in done.stitched.classes.items())
     session.made(f"{shares} of {done.stitched.coverage:.0%} of the scene, {done.predicted.tiles} tiles")
