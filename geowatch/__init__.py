@@ -14,6 +14,8 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from geowatch.version import __version__
+
 if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.clean import CleanConfig as CleanConfig
     from geowatch.stages.clean import clean as clean
@@ -39,8 +41,6 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.tile import tile as tile
     from geowatch.stages.verify import VerifyConfig as VerifyConfig
     from geowatch.stages.verify import verify as verify
-
-__version__ = "0.1.0"
 
 _MODULES = {
     "clean": "CleanConfig",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from geowatch.grid.tiles import Tile, TileTable
     from geowatch.package import Package
     from geowatch.stages.events import Events
-    from geowatch.stages.predict import PredictConfig
+    from geowatch.stages.predict_config import PredictConfig
     from geowatch.store import Store
 
 __all__ = ["READ_CACHE_BYTES", "Job", "Session", "open_session", "run_job"]

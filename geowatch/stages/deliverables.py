@@ -32,13 +32,12 @@ if TYPE_CHECKING:
     from geowatch.read.plan import FramePlan
     from geowatch.stages.events import Events
     from geowatch.stages.parts import Part
-    from geowatch.stages.stitch import StitchConfig
     from geowatch.stitch.heatmap import HeadLayout
     from geowatch.stitch.maps import Legend
     from geowatch.stitch.mosaic import Mosaic
     from geowatch.store import Store
 
-__all__ = ["Coverage", "Delivered", "Names", "Plane", "deliver"]
+__all__ = ["Coverage", "Delivered", "Names", "Plane", "Wanted", "deliver"]
 
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 
@@ -86,6 +85,16 @@ class Plane:
         return self.mosaic.layout.grid
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is made beside the map."""
+
+    probability: bool
+    """The scores of each class as a COG."""
+    quicklook: bool
+    """The picture."""
+
+
 @dataclass(slots=True)
 class Coverage:
     """Pixels of a plane."""
@@ -121,7 +130,7 @@ class _Seen:
     coverage: Coverage = field(default_factory=Coverage)
 
 
-def deliver(store: Store, plane: Plane, config: StitchConfig, events: Events) -> Delivered:
+def deliver(store: Store, plane: Plane, wanted: Wanted, events: Events) -> Delivered:
     """Write everything that is made of ``plane``; tiles are read once, one at a time."""
     head = plane.head
     legend = legend_of(head)
@@ -129,12 +138,12 @@ def deliver(store: Store, plane: Plane, config: StitchConfig, events: Events) ->
     seen = _Seen(Thinner(plane.grid.bounds, step, NO_CLASS), Cover(plane.grid))
     digests: dict[str, str] = {}
     with ExitStack() as stack:
-        wanted = {plane.names.map: _map_spec(plane, head, legend)}
-        if config.probability:
-            wanted[plane.names.probability] = _score_spec(plane, head)
-        files = {key: stack.enter_context(store.stage(key)) for key in wanted}
+        specs = {plane.names.map: _map_spec(plane, head, legend)}
+        if wanted.probability:
+            specs[plane.names.probability] = _score_spec(plane, head)
+        files = {key: stack.enter_context(store.stage(key)) for key in specs}
         with ExitStack() as writing:
-            writers = [writing.enter_context(cog_writer(spec, files[key])) for key, spec in wanted.items()]
+            writers = [writing.enter_context(cog_writer(spec, files[key])) for key, spec in specs.items()]
             for number, tile in enumerate(plane.tiles):
                 box = plane.grid.core(tile)
                 stored = plane.mosaic.core(tile, plane.time, head)
@@ -145,10 +154,10 @@ def deliver(store: Store, plane: Plane, config: StitchConfig, events: Events) ->
                 events.progress("stitch", number + 1, len(plane.tiles))
         digests |= {key: _file_digest(path) for key, path in files.items()}
     shares = _shares(legend, seen)
-    if config.quicklook:
+    if wanted.quicklook:
         digests[plane.names.quicklook] = _put(store, plane.names.quicklook, _quicklook(plane, legend, seen, step))
     if plane.grid.lattice.crs is not None:
-        digests[plane.names.item] = _put(store, plane.names.item, _item(plane, legend, seen, config))
+        digests[plane.names.item] = _put(store, plane.names.item, _item(plane, legend, seen, wanted))
     return Delivered(digests, seen.coverage, shares)
 
 
@@ -251,11 +260,11 @@ def _shown(bands: tuple[str, ...]) -> tuple[str, str, str]:
     return padded[0], padded[1], padded[2]
 
 
-def _item(plane: Plane, legend: Legend, seen: _Seen, config: StitchConfig) -> bytes:
+def _item(plane: Plane, legend: Legend, seen: _Seen, wanted: Wanted) -> bytes:
     assets = {"map": (plane.names.map, _COG)}
-    if config.probability:
+    if wanted.probability:
         assets["probability"] = (plane.names.probability, _COG)
-    if config.quicklook:
+    if wanted.quicklook:
         assets["thumbnail"] = (plane.names.quicklook, "image/png")
     coverage = seen.coverage
     properties = {"gw:recipe": plane.mosaic.recipe, "gw:coverage": coverage.scored_px / max(1, coverage.region_px)}

@@ -8,8 +8,8 @@ from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from geowatch import __version__
 from geowatch.lineage import Made, Source, dump
+from geowatch.version import __version__
 
 if TYPE_CHECKING:
     from geowatch.read.plan import FramePlan

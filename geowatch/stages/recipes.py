@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from geowatch.package.manifest import Manifest
     from geowatch.stages.imagery import Bound
     from geowatch.stages.parts import Part
-    from geowatch.stages.predict import PredictConfig
+    from geowatch.stages.predict_config import PredictConfig
     from geowatch.store import Store
 
 __all__ = ["PACKAGE", "find_package", "has_package", "package_name", "settle_recipe"]

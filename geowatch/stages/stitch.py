@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from geowatch.errors import CoverageError, InputError
 from geowatch.lineage import Source
 from geowatch.predict.recipe import read_recipe
-from geowatch.stages.deliverables import Names, Plane, deliver
+from geowatch.stages.deliverables import Names, Plane, Wanted, deliver
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.imagery import read_bound
 from geowatch.stages.joining import join_parts
@@ -87,7 +87,8 @@ def stitch(config: StitchConfig, events: Events | None = None) -> Stitched:
     planes = _planes(store, recipe)
     missing = {p.name: [t.name for t in p.tiles if not p.mosaic.is_there(t, p.time)] for p in planes}
     _refuse_gaps(config, missing)
-    delivered = [deliver(store, plane, config, events) for plane in planes]
+    wanted = Wanted(config.probability, config.quicklook)
+    delivered = [deliver(store, plane, wanted, events) for plane in planes]
     share = _account(store, planes, delivered, missing)
     for files, plane in zip(delivered, planes, strict=True):
         for key, digest in files.digests.items():

@@ -1,0 +1,49 @@
+"""What predict is asked for; beside the stage, since opening a run and settling its recipe need it too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from geowatch.stages.imagery import ImageryConfig
+
+__all__ = ["PredictConfig"]
+
+
+@dataclass(frozen=True)
+class PredictConfig:
+    """What predict is asked for. None means: as the run's recipe says, else the package's default."""
+
+    run: str = "gw-run"
+    """Run folder with a plan."""
+    model: str | None = None
+    """Package folder; may be left out when the run has one."""
+    imagery: ImageryConfig = field(default_factory=ImageryConfig)
+    """Imagery; may be left out when the run is bound to some."""
+    jit: str | None = None
+    """Backend: a name, or ``auto`` to measure and take the fastest."""
+    window: int | None = None
+    """Side of a window in pixels, for networks that take several."""
+    overlap: float | None = None
+    """Overlap of windows: pixels, or a share of the window below 1."""
+    blend: str | None = None
+    """Blend weights: hann, gaussian, linear, crop or mean."""
+    stored: str | None = None
+    """Type of the heatmap: uint8 (default), uint16, float16 or float32."""
+    batch: int = 4
+    """Most windows that run at once; it changes no value."""
+    workers: int | None = None
+    """Processes; 1 is a plain loop without Dask; None takes one a core when there is enough to do."""
+    threads: int | None = None
+    """Threads of one network; part of the recipe."""
+    scheduler: str | None = None
+    """Address of a running Dask scheduler."""
+    shard: tuple[int, int] | None = None
+    """(i, n): do the i-th of n shares of the sweeps, counted from 1."""
+    memory_bytes: int | None = None
+    """Memory that one worker may take."""
+    in_memory: bool = False
+    """Stitch the whole region in memory, for small regions; same values."""
+    fsync: bool = False
+    """Results survive a loss of power."""
+    dry_run: bool = False
+    """Say what would be done, do nothing."""
