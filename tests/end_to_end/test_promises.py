@@ -19,7 +19,9 @@ from geowatch.errors import (
     PlanMismatchError,
     RecipeMismatchError,
 )
+from geowatch.stages.context import _opened
 from geowatch.stages.predict import PredictConfig, predict
+from geowatch.stages.status import status
 from geowatch.stages.stitch import StitchConfig, stitch
 from geowatch.stages.verify import VerifyConfig, verify
 
@@ -36,6 +38,15 @@ def test_where_tiles_are_cut_changes_no_value(job, undisturbed, tmp_path, tile_s
     assert box == expected_box
     assert np.array_equal(values, expected)
     assert 0.2 < (expected[0, 0] != 255).mean() < 0.9
+
+
+@pytest.mark.parametrize("cut", [(128, 4), (64, 5), (48, 3)], ids=["128px-4", "64px-5", "48px-3"])
+def test_where_sweeps_are_cut_changes_no_value(job, undisturbed, scene, tiny_package, tmp_path, cut):
+    tile_size, shares = cut
+    folder = job(tmp_path / "run", tile_size=tile_size, planned_only=True)
+    for share in range(shares, 0, -1):
+        predict(config_of(folder, scene, tiny_package, shard=(share, shares)))
+    assert np.array_equal(placed(folder)[1], placed(undisturbed)[1])
 
 
 @pytest.mark.parametrize(
@@ -83,6 +94,25 @@ def test_shares_made_apart_join_into_the_whole(job, undisturbed, tmp_path, scene
     done = stitch(StitchConfig(run=str(whole), parts=tuple(parts)))
     assert done.missing == 0
     assert np.array_equal(placed(whole)[1], placed(undisturbed)[1])
+
+
+def test_parts_of_another_recipe_or_plan_do_not_join(job, undisturbed, scene, tiny_package, tmp_path):
+    other = job(tmp_path / "other", blend="mean")
+    with pytest.raises(PlanMismatchError, match="was made with recipe"):
+        stitch(StitchConfig(run=str(undisturbed), parts=(str(other),)))
+    cut = job(tmp_path / "cut", tile_size=128)
+    with pytest.raises(PlanMismatchError, match="was planned otherwise"):
+        stitch(StitchConfig(run=str(undisturbed), parts=(str(cut),)))
+
+
+def test_a_machine_that_computes_otherwise_is_refused(job, scene, tiny_package, tmp_path, monkeypatch):
+    folder = job(tmp_path / "run", planned_only=True)
+    predict(config_of(folder, scene, tiny_package, shard=(1, 2)))
+    _opened.cache_clear()  # as in a fresh process
+    monkeypatch.setattr("geowatch.package.backends.onnxruntime.cpu_class", lambda: "cpu-other")
+    with pytest.raises(PlanMismatchError, match=r"device: cpu-other here, cpu-.* in the run"):
+        predict(config_of(folder, scene, tiny_package))
+    assert status(str(folder)).parts[0].done < status(str(folder)).parts[0].tiles
 
 
 def test_values_under_nodata_change_nothing(undisturbed, scene, region, tiny_package, tmp_path):

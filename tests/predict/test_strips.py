@@ -1,0 +1,105 @@
+"""Strips slide, mirror and mask; the reader here is a stand-in that holds its pixels in memory."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geowatch.grid.lattice import PixelBox
+from geowatch.grid.windows import WindowLattice
+from geowatch.package.manifest import InputSpec
+from geowatch.predict.prefetch import ahead
+from geowatch.predict.strips import Look, Strips, overlap
+from geowatch.read.reader import Patch
+
+EXTENT = PixelBox(10, -20, 53, 25)
+SPEC = InputSpec(name="x", tensor="x", bands=("red", "nir"), mean=(0.5, 0.5), std=(0.5, 0.5))
+
+
+class HeldInMemory:
+    """A stand-in for a frame's reader."""
+
+    def __init__(self, seed=0):
+        rng = np.random.default_rng(seed)
+        self.values = rng.random((2, *EXTENT.shape), np.float32)
+        self.valid = rng.random(EXTENT.shape) < 0.9
+        self.rows_read = 0
+
+    def read(self, box):
+        assert EXTENT.covers(box)
+        self.rows_read += box.height
+        rows, cols = box.within(EXTENT)
+        return Patch(self.values[:, rows, cols], self.valid[rows, cols])
+
+
+def everywhere(box):
+    return np.ones(box.shape, bool)
+
+
+def expected(reader, box, reach=80):
+    """Prepare all pixels with NumPy's own padding, then crop."""
+    pad = [(reach, reach), (reach, reach)]
+    values = np.pad(reader.values, [(0, 0), *pad], mode="symmetric")
+    valid = np.pad(reader.valid, pad, mode="symmetric")
+    prepared = np.where(valid, (values - np.float32(0.5)) / np.float32(0.5), np.float32(0))
+    keep = np.pad(reader.valid, pad, constant_values=False)
+    whole = EXTENT.pad(reach)
+    rows, cols = box.within(whole)
+    return prepared[:, rows, cols], keep[rows, cols]
+
+
+@settings(max_examples=40, deadline=None)
+@given(size=st.integers(2, 20), data=st.data())
+def test_strips_show_the_imagery_and_its_mirror_image_masked_pixels_at_the_mean(size, data):
+    stride = data.draw(st.integers(1, size))
+    windows = WindowLattice((size, size), (stride, stride))
+    down, right = windows.touching(EXTENT)
+    reader = HeldInMemory()
+    strips = Strips(Look((reader,), ("red", "nir"), (SPEC,), EXTENT), windows, right, everywhere)
+    for ky in down:
+        strip = strips.row(ky)
+        assert strip.box == windows.box(ky, right[0]) | windows.box(ky, right[-1])
+        prepared, keep = expected(reader, strip.box)
+        assert np.array_equal(strip.inputs[0], prepared)
+        assert np.array_equal(strip.keep, keep)
+
+
+def test_each_row_is_read_once_but_at_the_edges():
+    windows = WindowLattice((8, 8), (6, 6))
+    down, right = windows.touching(EXTENT)
+    reader = HeldInMemory()
+    strips = Strips(Look((reader,), ("red", "nir"), (SPEC,), EXTENT), windows, right, everywhere)
+    for ky in down:
+        strips.row(ky)
+    assert reader.rows_read <= EXTENT.height + 2 * 8
+
+
+def test_a_pixel_is_kept_where_all_dates_see_it_and_the_region_holds_it():
+    windows = WindowLattice((8, 8), (8, 8))
+    first, second = HeldInMemory(1), HeldInMemory(2)
+    specs = (SPEC, SPEC.model_copy(update={"name": "y", "tensor": "y", "date": 1}))
+    look = Look((first, second), ("red", "nir"), specs, EXTENT)
+
+    def left_half(box):
+        return np.broadcast_to(np.arange(box.x0, box.x1) < 0, box.shape)
+
+    strip = Strips(look, windows, range(-2, 3), left_half).row(2)
+    rows, cols = strip.box.within(EXTENT)
+    both = first.valid[rows, cols] & second.valid[rows, cols]
+    assert np.array_equal(strip.keep, both & left_half(strip.box))
+    assert not np.array_equal(strip.inputs[0], strip.inputs[1])
+
+
+def test_extents_overlap_in_what_all_share():
+    assert overlap([EXTENT, PixelBox(0, 0, 20, 99)]) == PixelBox(10, 0, 20, 25)
+
+
+def test_work_ahead_comes_in_order_and_errors_come_through():
+    def make(number):
+        if number == 3:
+            raise ValueError("three")
+        return number * 2
+
+    assert list(ahead(make, range(3))) == [0, 2, 4]
+    with pytest.raises(ValueError, match="three"):
+        list(ahead(make, range(5)))

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from geowatch.errors import DamagedError
+from geowatch.grid.lattice import Lattice, PixelBox
+from geowatch.grid.plan import Grid
+from geowatch.grid.tiles import Tile
+from geowatch.stitch.cores import Core
+from geowatch.stitch.heatmap import HeadLayout, HeatmapLayout
+from geowatch.stitch.mosaic import Mosaic
+from geowatch.stitch.publish import publish_core
+from geowatch.stitch.quantise import Quantiser
+from geowatch.store import LocalStore
+
+HEAD = HeadLayout("cover", ("a", "b"), Quantiser("uint8"))
+GRID = Grid("utm18n", Lattice("EPSG:32618", -10.0, 10.0), 64, PixelBox(0, 0, 100, 100))
+LAYOUT = HeatmapLayout(GRID, (HEAD,), (None,))
+RECIPE = "ab" * 32
+HERE, THERE = Tile("utm18n", 0, 0), Tile("utm18n", 1, 1)
+
+
+@pytest.fixture
+def mosaic(tmp_path):
+    store = LocalStore(tmp_path)
+    rng = np.random.default_rng(0)
+    for tile in (HERE, THERE):
+        values = rng.integers(0, 255, (1, 2, 64, 64)).astype(np.uint8)
+        publish_core(store, LAYOUT, Core(tile, (values,), 10), 0, RECIPE)
+    return Mosaic(store, LAYOUT, RECIPE)
+
+
+def test_what_was_published_is_read(mosaic):
+    assert mosaic.is_there(HERE, 0)
+    assert not np.array_equal(mosaic.core(HERE, 0, HEAD), mosaic.core(THERE, 0, HEAD))
+
+
+def test_a_whole_shard_in_another_tiles_place_is_damage(mosaic):
+    here, there = (LAYOUT.shard_key(HEAD, tile, 0) for tile in (HERE, THERE))
+    mosaic.store.put(here, mosaic.store.get(there))
+    with pytest.raises(DamagedError, match="not those that were written"):
+        mosaic.core(HERE, 0, HEAD)
+
+
+def test_a_tile_without_marker_is_not_there_and_reads_as_fill(mosaic):
+    absent = Tile("utm18n", 0, 1)
+    assert not mosaic.is_there(absent, 0)
+    assert (mosaic.core(absent, 0, HEAD) == 255).all()
