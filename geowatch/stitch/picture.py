@@ -61,13 +61,16 @@ class Sheet:
 
 
 def stretch(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return bands (3, H, W) as a picture (H, W, 3), stretched alike from the 2nd to the 98th percentile."""
+    """Return bands (3, H, W) as a picture (H, W, 3), each stretched from its 2nd to its 98th percentile.
+
+    Each by itself, since the air makes blue the brightest band of uncorrected imagery.
+    """
     out = np.empty((*valid.shape, 3), np.uint8)
     out[:] = _EMPTY
     if valid.any():
         seen = values[:, valid]
-        low, high = np.percentile(seen, (2, 98))
-        bright = np.clip((seen - low) / max(float(high - low), 1e-9), 0, 1) ** 0.8
+        low, high = np.percentile(seen, (2, 98), axis=1, keepdims=True)
+        bright = np.clip((seen - low) / np.maximum(high - low, 1e-9), 0, 1) ** 0.8
         out[valid] = np.rint(bright.T * 255).astype(np.uint8)
     return out
 
