@@ -15,7 +15,7 @@ JOBS ?= 2
 IMAGE ?= gw
 BASE ?= python:3.11-slim-bookworm
 
-.PHONY: help demo test format check-format lint types layers tests docs bench image clean
+.PHONY: help demo test test-kills format check-format lint types layers tests docs bench image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,7 +43,10 @@ demo: $(VENV)/.gw-demo ## map the clouds of a real scene, from nothing
 
 test: check-format lint types layers tests ## run every check: format, style, types, layers, tests, docs
 
-check-format: $(VENV)/.gw-dev ## is the code formatted?
+check-test-kills: $(VENV)/.gw-dev ## kill 300 processes at random moments, and compare what resumes
+	@GW_RANDOM_KILLS=300 $(BIN)/pytest -q tests/end_to_end/test_kills.py
+
+format: $(VENV)/.gw-dev ## is the code formatted?
 	@echo "make: format"
 	@$(BIN)/ruff format --quiet --check .
 

@@ -125,7 +125,7 @@ class Session:
     def publish(self) -> None:
         """Pin the recipe, then publish the heatmap's metadata."""
         pin_recipe(self.store, self.recipe)
-        for grid in self.plan.grids:
+        for grid in {part.grid.id: part.grid for part in self.parts}.values():
             layout_of(self.plan, self.bound, self.recipe, grid).publish(self.store)
 
     def made(self, stage: str, artifact: str, options: object, figures: Mapping[str, object]) -> Made:

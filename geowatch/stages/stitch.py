@@ -20,6 +20,7 @@ from geowatch.stages.joining import join_parts
 from geowatch.stages.parts import layout_of, parts_of
 from geowatch.stages.provenance import made, record
 from geowatch.stages.recipes import package_name
+from geowatch.stitch.cover import Cover
 from geowatch.stitch.mosaic import Mosaic
 from geowatch.store import open_store
 from geowatch.store.plans import read_plan, read_tiles
@@ -89,7 +90,7 @@ def stitch(config: StitchConfig, events: Events | None = None) -> Stitched:
     _refuse_gaps(config, missing)
     wanted = Wanted(config.probability, config.quicklook)
     delivered = [deliver(store, plane, wanted, events) for plane in planes]
-    share = _account(store, planes, delivered, missing)
+    share = _account(store, list(zip(planes, delivered, strict=True)), missing)
     for files, plane in zip(delivered, planes, strict=True):
         for key, digest in files.digests.items():
             heatmap = Source(plane.mosaic.layout.group, version=f"recipe:{plane.mosaic.recipe}", role="heatmap")
@@ -135,23 +136,36 @@ def _refuse_gaps(config: StitchConfig, missing: dict[str, list[str]]) -> None:
         )
 
 
-def _account(store: Store, planes: list[Plane], delivered: list[Delivered], missing: dict[str, list[str]]) -> float:
+def _account(store: Store, made_of: list[tuple[Plane, Delivered]], missing: dict[str, list[str]]) -> float:
     """Write coverage.json; return the share of the region that has scores."""
-    region = sum(files.coverage.region_px for files in delivered)
-    share = sum(files.coverage.scored_px for files in delivered) / max(1, region)
+    bare = _without_imagery(store, {plane.grid.id for plane, _ in made_of})
+    region = sum(files.coverage.region_px for _, files in made_of) + sum(bare.values())
+    share = sum(files.coverage.scored_px for _, files in made_of) / max(1, region)
     document = {
         "schema_version": "1",
         "coverage": share,
+        "grids_without_imagery": bare,
         "planes": [
             {
                 "map": plane.names.map, "grid": plane.grid.id, "frame": plane.frame.frame_id, "tiles": len(plane.tiles),
                 "missing_tiles": missing[plane.name], **asdict(files.coverage), "classes": files.shares,
             }
-            for plane, files in zip(planes, delivered, strict=True)
+            for plane, files in made_of
         ],
     }  # fmt: skip
     store.put(COVERAGE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
     return share
+
+
+def _without_imagery(store: Store, mapped: set[str]) -> dict[str, int]:
+    """Return the region's pixels on grids that no imagery meets, by grid: they have no map, but they count."""
+    plan = read_plan(store)
+    bare = [grid for grid in plan.grids if grid.id not in mapped]
+    return {
+        grid.id: sum(int(cover.mask(grid.work(tile)).sum()) for tile in read_tiles(store, plan, grid.id))
+        for grid in bare
+        for cover in [Cover(grid)]
+    }
 
 
 def _require(config: StitchConfig, share: float) -> None:

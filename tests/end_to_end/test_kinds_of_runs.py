@@ -13,7 +13,7 @@ from PIL import Image
 from pyproj import Transformer
 from support.small_job import config_of, plan_job, speckled, write_raster
 
-from geowatch.errors import ImageryError, RecipeMismatchError
+from geowatch.errors import CoverageError, ImageryError, RecipeMismatchError
 from geowatch.package.importing import import_onnx
 from geowatch.package.spec import ImportSpec
 from geowatch.stages.imagery import ImageryConfig
@@ -88,6 +88,22 @@ def plan_job_zones(folder, region, image, package):
     tile(TileConfig(region=str(region), run=str(folder), resolution=10, tile_size=32))
     predict(config_of(folder, image, package))
     stitch(StitchConfig(run=str(folder)))
+
+
+def test_a_zone_without_imagery_counts_as_uncovered(tiny_package, tmp_path):
+    # The image lies west of the meridian, the region on both sides of it.
+    lonlat = Affine(0.0001, 0, -78.008, 0, -0.0001, 36.004)
+    image = write_raster(tmp_path / "scene.tif", np.maximum(speckled(80, 70), 1), lonlat, "EPSG:4326")
+    corners = [(-78.003, 36.003), (-77.997, 36.003), (-77.997, 35.997), (-78.003, 35.997), (-78.003, 36.003)]
+    region = tmp_path / "region.geojson"
+    region.write_text(json.dumps({"type": "Polygon", "coordinates": [corners]}))
+    plan_job_zones(tmp_path / "run", region, image, tiny_package)
+    account = json.loads((tmp_path / "run/coverage.json").read_text())
+    assert list(account["grids_without_imagery"]) == ["utm18n"]
+    # 20 of 60 columns of the square have imagery.
+    assert account["coverage"] == pytest.approx(1 / 3, abs=0.04)
+    with pytest.raises(CoverageError):
+        stitch(StitchConfig(run=str(tmp_path / "run"), require_coverage=0.9))
 
 
 def test_every_head_has_its_array_and_its_map(tmp_path):

@@ -4,6 +4,7 @@ import os
 import time
 
 import pytest
+from distributed import LocalCluster
 
 from geowatch.errors import BackendError, ConfigError, InterruptedRunError
 from geowatch.executors.dask import DaskExecutor
@@ -93,6 +94,17 @@ class TestDask(ExecutorContract):
         pids = {o.result[1] for o in executor.run(double, range(20), watch)}
         assert os.getpid() not in pids
         assert watch.sums["jobs"] == 20
+
+
+class TestDaskOnARunningScheduler(ExecutorContract):
+    @pytest.fixture(scope="class")
+    def address(self):
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+            yield cluster.scheduler_address
+
+    @pytest.fixture
+    def executor(self, address):
+        return DaskExecutor(1, address)
 
 
 def test_a_scheduler_that_does_not_answer_is_named():
