@@ -64,7 +64,7 @@ layers: $(VENV)/.gw-dev ## do imports go down only?
 
 tests: $(VENV)/.gw-dev ## run the tests, those of the docs too
 	@echo "make: tests"
-	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 format: $(VENV)/.gw-dev ## format the code
 	@$(BIN)/ruff format .

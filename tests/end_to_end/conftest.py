@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from affine import Affine
 from pyproj import Transformer
+from support.shell import gw
 from support.small_job import config_of, plan_job, speckled, write_raster
 
 from geowatch.stages.predict import predict
@@ -48,3 +49,17 @@ def job(scene: Path, region: Path, tiny_package: Path) -> Callable[..., Path]:
         return folder
 
     return run
+
+
+@pytest.fixture(scope="session")
+def cloud_package(shared_data: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a package of the trained cloud network."""
+    folder = shared_data("cloud_model")
+    about = json.loads((folder / "model_6b_l1c.json").read_text())["data"]["dataset_statistics"]
+    mean, std = (",".join(map(repr, values)) for values in about["img"])
+    package = tmp_path_factory.mktemp("cloud") / "package"
+    gw(
+        "model", "import", folder / "model_6b_l1c.onnx", "--bands", ",".join(about["band_names"]), "--mean", mean,
+        "--std", std, "--classes", "background,cloud,shadow", "--window", "256", "-o", package,
+    )  # fmt: skip
+    return package
