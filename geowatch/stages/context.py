@@ -32,6 +32,7 @@ from geowatch.stitch.band import unit_weights
 from geowatch.stitch.cover import Cover
 from geowatch.stitch.quantise import Quantiser
 from geowatch.store import open_store
+from geowatch.store.overlay import Overlay
 from geowatch.store.plans import read_plan, read_tiles
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Job:
 class Session:
     """A run that predict works on."""
 
-    store: Store
+    store: Overlay
     plan: Plan
     package: Package
     bound: Bound
@@ -123,10 +124,17 @@ class Session:
         )  # fmt: skip
 
     def publish(self) -> None:
-        """Pin the recipe, then publish the heatmap's metadata."""
-        pin_recipe(self.store, self.recipe)
+        """Bind the run to package and imagery, pin the recipe, then publish the heatmap's metadata."""
+        self.store.publish()
+        now = read_bound(self.store)
+        if now is None or now.digest != self.bound.digest:
+            raise PlanMismatchError(
+                f"another predict has just bound the run in {self.store.url} to other imagery",
+                hint="leave out --images to go on with it, or start another run with --run",
+            )
+        pin_recipe(self.store.below, self.recipe)
         for grid in {part.grid.id: part.grid for part in self.parts}.values():
-            layout_of(self.plan, self.bound, self.recipe, grid).publish(self.store)
+            layout_of(self.plan, self.bound, self.recipe, grid).publish(self.store.below)
 
     def made(self, stage: str, artifact: str, options: object, figures: Mapping[str, object]) -> Made:
         """Return the lineage record of something made of this run's imagery and package."""
@@ -145,7 +153,8 @@ class Session:
 def open_session(config: PredictConfig, events: Events) -> Session:
     """Open the run for predict: plan, package, imagery and recipe, pinned or new."""
     steady_memory()
-    store = open_store(config.run, fsync=config.fsync)
+    # What binds the run waits until all of it is settled: a wrong model or image must not stick to it.
+    store = Overlay(open_store(config.run, fsync=config.fsync))
     plan = read_plan(store)
     config = _with_asked(config, store)
     package = find_package(store, config.model)

@@ -81,7 +81,7 @@ def predict(config: PredictConfig, events: Events | None = None) -> Predicted:
     failures = _failures(_executor(config, workers).run(run_job, jobs, progress)) if jobs else []
     result.figures.update(progress.sums, seconds=time.monotonic() - started)
     if jobs:
-        record(session.store, session.made("predict", HEATMAP, config, result.figures))
+        record(session.store.below, session.made("predict", HEATMAP, config, result.figures))
     _raise_failures(failures, events, len(jobs))
     return result
 

@@ -12,6 +12,7 @@ from affine import Affine
 from support.small_job import config_of, placed, plan_job, speckled, write_raster
 
 from geowatch.errors import (
+    ConfigError,
     CoverageError,
     DamagedError,
     ImageryError,
@@ -209,10 +210,20 @@ def test_other_imagery_is_refused(undisturbed, tiny_package, tmp_path):
 
 def test_a_dry_run_changes_nothing(job, scene, tiny_package, tmp_path):
     folder = job(tmp_path / "run", planned_only=True)
+    before = sorted(folder.rglob("*"))
     left = predict(replace(config_of(folder, scene, tiny_package), dry_run=True))
     assert left.tiles > 9
-    assert not (folder / "recipe.json").exists()
-    assert not (folder / "heatmap.zarr").exists()
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_first_try_that_fails_does_not_bind_the_run(job, undisturbed, scene, tiny_package, tmp_path):
+    folder = job(tmp_path / "run", planned_only=True)
+    with pytest.raises(ConfigError, match="no blend"):
+        predict(config_of(folder, scene, tiny_package, blend="none"))
+    assert not (folder / "package.json").exists()
+    assert not (folder / "imagery.json").exists()
+    predict(config_of(folder, scene, tiny_package))
+    assert np.array_equal(placed(folder)[1], placed(undisturbed)[1])
 
 
 def test_missing_tiles_are_named_and_may_be_allowed(job, scene, tiny_package, tmp_path):

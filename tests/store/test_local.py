@@ -8,6 +8,7 @@ import pytest
 from geowatch.errors import ConfigError, StoreError
 from geowatch.store import LocalStore, open_store
 from geowatch.store.local import TEMPORARY_PREFIX
+from geowatch.store.overlay import Overlay
 
 
 class StoreContract:
@@ -90,6 +91,24 @@ class TestLocalStoreWithFsync(StoreContract):
     @pytest.fixture
     def store(self, tmp_path):
         return LocalStore(tmp_path / "run", fsync=True)
+
+
+class TestOverlay(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path):
+        overlay = Overlay(LocalStore(tmp_path / "run"))
+        yield overlay
+        held = dict(overlay.held)
+        overlay.publish()
+        assert all(overlay.below.get(key) == content for key, content in held.items())
+
+    def test_what_waits_is_not_below(self, store):
+        store.put_if_absent("waits", b"x")
+        assert store.get("waits") == b"x"
+        assert store.below.size("waits") is None
+
+    # Only what is put by one thread waits; races are the store's below.
+    test_of_racing_writers_exactly_one_wins = None
 
 
 def test_a_writer_killed_half_way_leaves_the_old_and_a_mark_to_clean(tmp_path):
