@@ -11,7 +11,7 @@ from geowatch.errors import BackendError
 from geowatch.package.activate import activate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,16 +52,33 @@ class Network:
             kx = tuple(columns[start : start + self.batch])
             yield Scored(kx, self._run(ky, kx, strip))
 
+    def scores(
+        self, feed: Mapping[str, NDArray[np.float32]], where: Sequence[tuple[int, int]]
+    ) -> tuple[NDArray[np.float32], ...]:
+        """Return the layers of the heatmap for prepared windows, in the order of the recipe's heads.
+
+        Args:
+            feed: Prepared windows of each input by its name, shape (N, C, H, W).
+            where: Place (ky, kx) of each of them on the window lattice.
+
+        Returns:
+            One array (N, K, h, w) a layer. A window's values do not depend on the others of the batch.
+
+        Raises:
+            BackendError: where the network fails or gives NaN; it names the window.
+        """
+        raw = self.backend.run(feed)
+        layers = tuple(activate(head, raw[head.name]) for head in self.manifest.heads)
+        for head, values in zip(self.manifest.heads, layers, strict=True):
+            _check_finite(head.name, where, values)
+        return layers
+
     def _run(self, ky: int, kx: tuple[int, ...], strip: Strip) -> tuple[NDArray[np.float32], ...]:
         feed = {
             spec.name: self._gather(kx, strip, plane)
             for spec, plane in zip(self.manifest.inputs, strip.inputs, strict=True)
         }
-        raw = self.backend.run(feed)
-        heads = tuple(activate(head, raw[head.name]) for head in self.manifest.heads)
-        for head, scores in zip(self.manifest.heads, heads, strict=True):
-            _check_finite(head.name, ky, kx, scores)
-        return heads
+        return self.scores(feed, [(ky, column) for column in kx])
 
     def _gather(self, kx: tuple[int, ...], strip: Strip, plane: NDArray[np.float32]) -> NDArray[np.float32]:
         height, width = self.windows.size
@@ -72,11 +89,11 @@ class Network:
         return batch
 
 
-def _check_finite(head: str, ky: int, kx: tuple[int, ...], scores: NDArray[np.float32]) -> None:
-    if np.isfinite(scores.sum()) or np.isfinite(scores).all():
+def _check_finite(layer: str, where: Sequence[tuple[int, int]], values: NDArray[np.float32]) -> None:
+    if np.isfinite(values.sum()) or np.isfinite(values).all():
         return
-    bad = [column for column, window in zip(kx, scores, strict=True) if not np.isfinite(window).all()]
+    bad = next(place for place, window in zip(where, values, strict=True) if not np.isfinite(window).all())
     raise BackendError(
-        f"the network's head '{head}' gave NaN or infinity for window ({ky}, {bad[0]})",
+        f"the network's head '{layer}' gave NaN or infinity for window ({bad[0]}, {bad[1]})",
         hint="check the package's normalisation and the imagery's scale: gw model show, gw predict --dry-run",
     )
