@@ -41,8 +41,8 @@ class BackendPin(_Document):
     """Arithmetic, such as fp32."""
     device: str
     """Device class, such as cpu-avx512."""
-    threads: int
-    """Threads that one network uses."""
+    threads: int | None
+    """Threads that one network uses; None where values do not depend on them."""
     fixed_batch: int | None = None
     """Batch size, where results depend on it."""
 

@@ -1,4 +1,4 @@
-"""The one Protocol behind which networks run, and what names a backend's numerics."""
+"""The one Protocol behind which networks run, what is asked of it, and what names a backend's numerics."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 
+from geowatch.errors import BackendError
 from geowatch.package.tensors import check_inputs
 
 if TYPE_CHECKING:
@@ -19,14 +20,52 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geowatch.package.bundle import Package
+    from geowatch.package.cache import CompiledCache
     from geowatch.package.manifest import Manifest
 
-__all__ = ["Backend", "BackendIdentity", "BackendName", "Precision", "cpu_class", "run_batches"]
+__all__ = [
+    "Backend",
+    "BackendIdentity",
+    "BackendKind",
+    "BackendName",
+    "BackendSpec",
+    "Precision",
+    "cpu_class",
+    "run_batches",
+]
 
-BackendName = Literal["onnxruntime", "eager"]
+BackendName = Literal["onnxruntime", "openvino", "inductor", "aotinductor", "eager", "tensorrt"]
 """Backends that this version knows, the default first."""
-Precision = Literal["fp32"]
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
 """Number types that backends compute in."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSpec:
+    """What is asked for: a backend, and what it is to be compiled for."""
+
+    name: BackendName
+    """Backend."""
+    threads: int = 1
+    """Threads that one network runs on."""
+    precision: Precision = "fp32"
+    """Number type to compute in."""
+    device: str = "cpu"
+    """``cpu``, ``cuda`` or ``cuda:1``."""
+    window_px: tuple[int, int] | None = None
+    """(height, width) that static forms are compiled for; None takes the package's own."""
+    batch: int = 1
+    """Windows in one run that static forms are compiled for; runs of other counts work too."""
+    fixed_batch: int | None = None
+    """A recipe's: the number of windows that each run of the network holds, whatever the caller gives it."""
+
+    def __post_init__(self) -> None:
+        """Check what no backend could do. Raises BackendError."""
+        if self.threads < 1:
+            raise BackendError(f"a network cannot run on {self.threads} threads", hint="give at least 1")
+        if self.batch < 1:
+            raise BackendError(f"a network cannot run on {self.batch} windows at once", hint="give at least 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +83,8 @@ class BackendIdentity:
     """Number type that it computes in, such as ``fp32``."""
     device: str
     """Class of device, such as ``cpu-avx512``: processors of one class have the same instructions."""
-    threads: int
-    """Threads that one network runs on."""
+    threads: int | None
+    """Threads that one network runs on; None where the bytes were shown not to depend on them."""
     fixed_batch: int | None = None
     """Windows in each run of the network, where its output was found to depend on it; None where not."""
 
@@ -67,6 +106,25 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free what it holds; it cannot run any more."""
+
+
+class BackendKind(Protocol):
+    """A class of backends, before one is opened. Its module imports its library inside functions only."""
+
+    precisions: ClassVar[tuple[Precision, ...]]
+    """Number types that it can compute in."""
+    slow: ClassVar[bool]
+    """Whether compiling takes so long (tens of seconds) that it is not tried unless asked for."""
+
+    def __call__(self, package: Package, spec: BackendSpec, cache: CompiledCache | None = None) -> Backend:
+        """Open the network of ``package``.
+
+        Compiled forms come from ``cache`` where there is one; without, they are made in memory or in a private
+        temporary folder. Raises BackendError where the network cannot be built.
+        """
+
+    def refusal(self, package: Package, spec: BackendSpec) -> str | None:
+        """Why it cannot run ``package`` here as ``spec`` says; None where it can. A static method, and quick."""
 
 
 def run_batches(

@@ -6,12 +6,13 @@ that runs sets it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from geowatch.errors import BackendError
-from geowatch.package.backends.base import BackendIdentity, cpu_class, run_batches
+from geowatch.package.backends.base import BackendIdentity, BackendSpec, Precision, cpu_class, run_batches
 from geowatch.package.manifest import WEIGHTS_FILE
 from geowatch.package.tensors import feeds
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from geowatch.package.bundle import Package
+    from geowatch.package.cache import CompiledCache
 
 __all__ = ["EagerBackend"]
 
@@ -34,10 +36,24 @@ DEFAULT_BATCH = 1
 class EagerBackend:
     """Runs a registry network as it stands; implements `Backend`."""
 
-    def __init__(self, package: Package, *, threads: int, fixed_batch: int | None = None) -> None:
+    precisions: ClassVar[tuple[Precision, ...]] = ("fp32",)
+    slow: ClassVar[bool] = False
+
+    @staticmethod
+    def refusal(package: Package, spec: BackendSpec) -> str | None:
+        """Why it cannot run ``package`` here; see `BackendKind.refusal`."""
+        if package.manifest.net is None:
+            return f"{package.manifest.name} is a graph, which torch does not run"
+        if find_spec("torch") is None:
+            return "torch is not installed"
+        return None if spec.device == "cpu" else f"it does not run on {spec.device}"
+
+    def __init__(self, package: Package, spec: BackendSpec, cache: CompiledCache | None = None) -> None:
         """Build the network and fill in the package's weights. Raises PackageError where they do not fit."""
         import torch
 
+        del cache  # it compiles nothing
+        self._threads = spec.threads
         self._manifest = package.manifest
         self._net: nn.Module | None = _restore(package)
         self._identity = BackendIdentity(
@@ -45,8 +61,8 @@ class EagerBackend:
             version=torch.__version__,
             precision="fp32",
             device=cpu_class(),
-            threads=threads,
-            fixed_batch=package.manifest.batch or fixed_batch or DEFAULT_BATCH,
+            threads=spec.threads,
+            fixed_batch=package.manifest.batch or spec.fixed_batch or DEFAULT_BATCH,
         )
 
     @property
@@ -63,8 +79,8 @@ class EagerBackend:
 
         if self._net is None:
             raise BackendError("the backend is closed")
-        if torch.get_num_threads() != self._identity.threads:
-            torch.set_num_threads(self._identity.threads)
+        if torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
         tensors = [torch.from_numpy(x) for x in feeds(self._manifest.inputs, inputs).values()]
         try:
             with torch.inference_mode():

@@ -5,10 +5,10 @@ The library is imported when the first session is made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from geowatch.errors import BackendError
-from geowatch.package.backends.base import BackendIdentity, cpu_class, run_batches
+from geowatch.package.backends.base import BackendIdentity, BackendSpec, Precision, cpu_class, run_batches
 from geowatch.package.manifest import GRAPH_FILE
 from geowatch.package.tensors import feeds
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geowatch.package.bundle import Package
+    from geowatch.package.cache import CompiledCache
     from geowatch.package.manifest import Manifest
 
 __all__ = ["GraphSession", "OnnxRuntimeBackend"]
@@ -73,21 +74,33 @@ def _line(error: Exception) -> str:
 class OnnxRuntimeBackend:
     """Runs the graph of a package with ONNX Runtime; implements `Backend`."""
 
+    precisions: ClassVar[tuple[Precision, ...]] = ("fp32",)
+    slow: ClassVar[bool] = False
+
+    @staticmethod
+    def refusal(package: Package, spec: BackendSpec) -> str | None:
+        """Why it cannot run ``package`` here; see `BackendKind.refusal`."""
+        if GRAPH_FILE not in package.manifest.files:
+            return f"{package.manifest.name} has no {GRAPH_FILE}"
+        return None if spec.device == "cpu" else f"it does not run on {spec.device}"
+
     def __init__(
-        self, package: Package, *, threads: int, fixed_batch: int | None = None, optimise: bool = True
+        self, package: Package, spec: BackendSpec, cache: CompiledCache | None = None, *, optimise: bool = True
     ) -> None:
         """Open the graph. ``optimise=False`` gives the reference that gates compare with."""
         import onnxruntime as ort
 
         self._manifest: Manifest = package.manifest
-        self._session: GraphSession | None = GraphSession(package.read(GRAPH_FILE), threads=threads, optimise=optimise)
+        del cache
+        graph = package.read(GRAPH_FILE)
+        self._session: GraphSession | None = GraphSession(graph, threads=spec.threads, optimise=optimise)
         self._identity = BackendIdentity(
             name="onnxruntime" if optimise else "reference",
             version=ort.__version__,
             precision="fp32",
             device=cpu_class(),
-            threads=threads,
-            fixed_batch=package.manifest.batch or fixed_batch,
+            threads=spec.threads,
+            fixed_batch=package.manifest.batch or spec.fixed_batch,
         )
 
     @property
