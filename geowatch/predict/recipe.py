@@ -8,16 +8,28 @@ What does not change values (batch size, number of workers, order) is not in it.
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from geowatch.errors import DamagedError, RecipeMismatchError
 
 if TYPE_CHECKING:
     from geowatch.store import Store
 
-__all__ = ["ALGORITHM", "RECIPE", "BackendPin", "HeadPin", "Recipe", "pin_recipe", "read_recipe"]
+__all__ = [
+    "ALGORITHM",
+    "RECIPE",
+    "Average",
+    "BackendPin",
+    "HeadPin",
+    "Kind",
+    "LayerKind",
+    "Recipe",
+    "Vote",
+    "pin_recipe",
+    "read_recipe",
+]
 
 #: Key of the recipe in a run folder.
 RECIPE = "recipe.json"
@@ -26,8 +38,27 @@ RECIPE = "recipe.json"
 ALGORITHM = "1"
 
 
+LayerKind = Literal["scores", "uncertainty", "features"]
+"""What an array of the heatmap holds."""
+Vote = Literal["soft", "hard"]
+"""How answers to one window are joined: by their mean, or by how many of them name a class."""
+Average = Literal["probability", "logit"]
+"""What is averaged: probabilities, or what they are made from."""
+Kind = Literal["entropy", "tta", "ensemble", "mc-dropout"]
+"""What uncertainty is told from; see `geowatch.predict.uncertainty`."""
+
+
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Fields that came after the first version: at their default they are not written, so that digests stay."""
+
+    @model_serializer(mode="wrap")
+    def _lean(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        fields = type(self).model_fields
+        return {k: v for k, v in written.items() if k not in self.later or getattr(self, k) != fields[k].default}
 
 
 class BackendPin(_Document):
@@ -50,6 +81,8 @@ class BackendPin(_Document):
 class HeadPin(_Document):
     """One array of the heatmap."""
 
+    later = frozenset({"kind", "reduction"})
+
     name: str
     """Name of the head."""
     classes: tuple[str, ...]
@@ -60,10 +93,16 @@ class HeadPin(_Document):
     """Colour of each class on maps, #rrggbb or #rrggbbaa."""
     stored: str
     """Type on disk."""
+    kind: LayerKind = "scores"
+    """What the values are: scores, an uncertainty from 0 to 1, or features."""
+    reduction: int = 1
+    """Pixels of the lattice along a side of one of its own."""
 
 
 class Recipe(_Document):
     """Everything that decides a pixel's value, beside the pixels."""
+
+    later = frozenset({"augment", "vote", "average", "uncertainty", "members", "passes", "seed", "features"})
 
     schema_version: Literal["1"] = "1"
     algorithm: str = ALGORITHM
@@ -84,6 +123,22 @@ class Recipe(_Document):
     """What is stored."""
     backend: BackendPin
     """What computes it."""
+    augment: tuple[str, ...] = ()
+    """Augmentation at test time, by name; see `geowatch.predict.augment`."""
+    vote: Vote = "soft"
+    """How answers to one window are joined."""
+    average: Average = "probability"
+    """What is averaged."""
+    uncertainty: tuple[Kind, ...] = ()
+    """Planes of the uncertainty array, in order."""
+    members: tuple[str, ...] = ()
+    """Digests of the packages that answer beside the first one."""
+    passes: int = 0
+    """Passes with dropout, where uncertainty is told from them."""
+    seed: int = 0
+    """What their noise is drawn from, beside the window's place."""
+    features: str | None = None
+    """Layer of the network that is stored as features."""
 
     @property
     def digest(self) -> str:
@@ -92,8 +147,19 @@ class Recipe(_Document):
 
     def differences(self, other: Recipe) -> list[str]:
         """Return lines ``field: ours, theirs`` where two recipes differ."""
-        mine, theirs = self.model_dump(), other.model_dump()
-        return [f"{name}: {mine[name]} here, {theirs[name]} in the run" for name in mine if mine[name] != theirs[name]]
+        pairs = {name: (getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
+        return [
+            f"{k}: {_said(mine)} here, {_said(theirs)} in the run"
+            for k, (mine, theirs) in pairs.items()
+            if mine != theirs
+        ]
+
+
+def _said(value: object) -> object:
+    """Write a field as the document does."""
+    if isinstance(value, tuple):
+        return tuple(map(_said, value))
+    return value.model_dump() if isinstance(value, BaseModel) else value
 
 
 def read_recipe(store: Store) -> Recipe | None:
