@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from geowatch.package.manifest import HeadSpec
 
-__all__ = ["activate"]
+__all__ = ["activate", "logits", "planes", "probabilities"]
 
 
 def activate(head: HeadSpec, raw: NDArray[Any]) -> NDArray[np.float32]:
@@ -35,10 +35,21 @@ def activate(head: HeadSpec, raw: NDArray[Any]) -> NDArray[np.float32]:
     The result may share memory with ``raw`` where nothing has to be done. Raises BackendError where the shape
     of ``raw`` is not what the manifest says.
     """
-    planes = _planes(head, raw)
     if head.activation == "labels":
-        return _one_hot(_repeat(planes, head.reduction), len(head.classes))
-    x = _enlarge(np.asarray(planes, dtype=np.float32), head.reduction)
+        return _one_hot(_repeat(planes(head, raw), head.reduction), len(head.classes))
+    return probabilities(head, logits(head, raw))
+
+
+def logits(head: HeadSpec, raw: NDArray[Any]) -> NDArray[np.float32]:
+    """Return what probabilities are made from, (N, C, H, W) at the window's own size.
+
+    Raises BackendError as `activate` does. Labels have none.
+    """
+    return _enlarge(np.asarray(planes(head, raw), dtype=np.float32), head.reduction)
+
+
+def probabilities(head: HeadSpec, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return probabilities (N, K, H, W) from `logits`, of any activation but labels."""
     if head.activation == "softmax":
         return _softmax(x)
     if head.activation == "none":
@@ -47,21 +58,21 @@ def activate(head: HeadSpec, raw: NDArray[Any]) -> NDArray[np.float32]:
     return s if head.activation == "sigmoid" else np.concatenate([1 - s, s], axis=1)
 
 
-def _planes(head: HeadSpec, raw: NDArray[Any]) -> NDArray[Any]:
-    """Return ``raw`` as (N, C, H, W)."""
+def planes(head: HeadSpec, raw: NDArray[Any]) -> NDArray[Any]:
+    """Return ``raw`` as (N, C, h, w), at its own resolution. Raises BackendError as `activate` does."""
     if head.layout == "NHW" and raw.ndim == 3:
-        planes = raw[:, None]
+        found = raw[:, None]
     elif head.layout == "NHWC" and raw.ndim == 4:
-        planes = np.ascontiguousarray(np.moveaxis(raw, -1, 1))
+        found = np.ascontiguousarray(np.moveaxis(raw, -1, 1))
     else:
-        planes = raw
-    if planes.ndim != 4 or planes.shape[1] != head.raw_channels:
+        found = raw
+    if found.ndim != 4 or found.shape[1] != head.raw_channels:
         raise BackendError(
             f"head {head.name!r} gave shape {raw.shape}; its manifest says {head.layout} with "
             f"{head.raw_channels} channels",
             hint="import the network again",
         )
-    return planes
+    return found
 
 
 def _softmax(x: NDArray[np.float32]) -> NDArray[np.float32]:
