@@ -57,6 +57,21 @@ class WindowLattice:
         height, width = size
         return cls(size, (height - overlap_px(overlap, height), width - overlap_px(overlap, width)))
 
+    def coarser(self, reduction: int) -> WindowLattice:
+        """Return the same windows on the lattice whose pixels are ``reduction`` times as large.
+
+        >>> WindowLattice((8, 8), (6, 6)).coarser(2)
+        WindowLattice(size=(4, 4), stride=(3, 3))
+        """
+        if any(side % reduction for side in (*self.size, *self.stride)):
+            raise ConfigError(
+                f"windows of {self.size} px every {self.stride} px cannot be told in squares of {reduction} px",
+                hint=f"choose --window and --overlap as multiples of {reduction}",
+            )
+        height, width = (side // reduction for side in self.size)
+        down, right = (side // reduction for side in self.stride)
+        return WindowLattice((height, width), (down, right))
+
     @property
     def redundancy(self) -> float:
         """Pixels computed for each pixel of an endless area."""

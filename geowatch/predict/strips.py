@@ -1,8 +1,9 @@
 """Strips of prepared input that slide down a sweep.
 
-A row of windows needs as many rows of pixels as a window is high; the next one needs ``stride`` rows more. A
-`Strips` keeps the rows that are still needed, reads each further row once, prepares it for the network (declared
-steps, normalisation, fill under masks) once, and mirrors what lies beyond the imagery.
+A row of windows needs as many rows of pixels as a window is high; the next one needs ``stride`` rows more. Each row
+of pixels is read once, prepared for the network (declared steps, normalisation, fill under masks) once, and never
+copied until windows are cut out: a `Strip` is a stack of the `Rows` that are still needed. What lies beyond the
+imagery is mirrored.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from geowatch.package.manifest import InputSpec
     from geowatch.read.reader import FrameReader
 
-__all__ = ["Look", "Strip", "Strips", "overlap"]
+__all__ = ["Look", "Rows", "Strip", "Strips", "overlap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,63 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
-    """Rows of prepared input under one row of windows."""
+class Rows:
+    """Rows of prepared input; they are never written to again."""
 
     box: PixelBox
-    """Where the rows are; it may reach beyond the imagery."""
+    """Where they are; it may reach beyond the imagery."""
     inputs: tuple[NDArray[np.float32], ...]
     """Prepared values of each input, shape (C, height, width)."""
     keep: NDArray[np.bool_]
     """Pixels of the region with valid imagery at all dates, shape (height, width)."""
+
+    def below(self, y: int) -> Rows:
+        """Return the rows from ``y`` on, as views."""
+        skip = max(0, y - self.box.y0)
+        if skip == 0:
+            return self
+        box = PixelBox(self.box.y0 + skip, self.box.x0, self.box.y1, self.box.x1)
+        return Rows(box, tuple(plane[:, skip:] for plane in self.inputs), self.keep[skip:])
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Prepared input under one row of windows."""
+
+    box: PixelBox
+    """Where it is."""
+    parts: tuple[Rows, ...]
+    """Its rows from the top down."""
+
+    @property
+    def inputs(self) -> tuple[NDArray[np.float32], ...]:
+        """Prepared values of each input in one piece, shape (C, height, width)."""
+        planes = zip(*(part.inputs for part in self.parts), strict=True)
+        return tuple(np.concatenate(stack, axis=1) for stack in planes)
+
+    @property
+    def keep(self) -> NDArray[np.bool_]:
+        """Pixels of the region with valid imagery at all dates, shape (height, width)."""
+        return self.keep_above(self.box.y1)
+
+    def keep_above(self, y: int) -> NDArray[np.bool_]:
+        """Return `keep` of the rows above ``y``."""
+        return np.concatenate([part.keep[: max(0, y - part.box.y0)] for part in self.parts])
+
+    def kept(self, columns: Sequence[int], windows: WindowLattice) -> tuple[int, ...]:
+        """Return those of the windows ``columns`` (kx) under which any pixel is kept."""
+        seen = np.logical_or.reduce([part.keep.any(axis=0) for part in self.parts])
+        upto = np.concatenate([[0], np.cumsum(seen)])
+        x = np.asarray(columns, np.int64) * windows.stride[1] - self.box.x0
+        some = upto[x + windows.size[1]] > upto[x]
+        return tuple(kx for kx, any_kept in zip(columns, some.tolist(), strict=True) if any_kept)
+
+    def cut(self, number: int, x: int, window: NDArray[np.float32]) -> None:
+        """Fill ``window`` (C, height, width) with input ``number`` from the strip's column ``x`` on."""
+        width = window.shape[2]
+        for part in self.parts:
+            y = part.box.y0 - self.box.y0
+            window[:, y : y + part.box.height] = part.inputs[number][:, :, x : x + width]
 
 
 class Strips:
@@ -66,18 +115,18 @@ class Strips:
         self._cover = cover
         hull = windows.box(0, columns[0]) | windows.box(0, columns[-1])
         self._x = hull.x0, hull.x1
-        self._last: Strip | None = None
+        self._parts: tuple[Rows, ...] = ()
 
     def row(self, ky: int) -> Strip:
         """Return the strip under window row ``ky``; rows are asked for from the top down."""
         start = ky * self._windows.stride[0]
         box = PixelBox(start, self._x[0], start + self._windows.size[0], self._x[1])
-        kept = 0 if self._last is None else max(0, self._last.box.y1 - start)
-        fresh = self._load(PixelBox(start + kept, box.x0, box.y1, box.x1))
-        self._last = _joined(box, self._last, fresh, kept) if self._last and kept else fresh
-        return self._last
+        kept = tuple(part.below(start) for part in self._parts if part.box.y1 > start)
+        top = kept[-1].box.y1 if kept else start
+        self._parts = (*kept, self._load(PixelBox(top, box.x0, box.y1, box.x1)))
+        return Strip(box, self._parts)
 
-    def _load(self, box: PixelBox) -> Strip:
+    def _load(self, box: PixelBox) -> Rows:
         seen = [_mirrored(reader, box, self._look.extent) for reader in self._look.readers]
         inputs = tuple(
             prepare(spec, seen[spec.date][0], self._look.bands, seen[spec.date][1]) for spec in self._look.inputs
@@ -87,15 +136,7 @@ class Strips:
         if place is not None:
             every = np.logical_and.reduce([valid[place] for _, valid in seen])
             keep[place] = every & self._cover(box)[place]
-        return Strip(box, inputs, keep)
-
-
-def _joined(box: PixelBox, last: Strip, fresh: Strip, kept: int) -> Strip:
-    """Return the last ``kept`` rows of one strip above another."""
-    inputs = tuple(
-        np.concatenate([old[:, -kept:], new], axis=1) for old, new in zip(last.inputs, fresh.inputs, strict=True)
-    )
-    return Strip(box, inputs, np.concatenate([last.keep[-kept:], fresh.keep]))
+        return Rows(box, inputs, keep)
 
 
 def _mirrored(reader: FrameReader, box: PixelBox, extent: PixelBox) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from geowatch.errors import PlanMismatchError
 from geowatch.grid.estimate import Workload, cut_to_memory
@@ -28,7 +28,6 @@ from geowatch.stages.process import give_back_memory, steady_memory
 from geowatch.stages.provenance import made, scene_sources
 from geowatch.stages.recipes import find_package, has_package, settle_recipe
 from geowatch.stages.sweeping import Figures, Sweeper
-from geowatch.stitch.band import unit_weights
 from geowatch.stitch.cover import Cover
 from geowatch.stitch.quantise import Quantiser
 from geowatch.store import open_store
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from geowatch.executors.base import Watch
+    from geowatch.grid.blend import Blend
     from geowatch.grid.plan import Plan
     from geowatch.grid.tiles import Tile, TileTable
     from geowatch.package import Package
@@ -248,7 +248,7 @@ def _run(job: Job, watch: Watch) -> Figures:
             look=look,
             time=part.time,
             network=opened.network,
-            weights=unit_weights(opened.recipe.blend, opened.network.windows),  # type: ignore[arg-type]
+            blend=cast("Blend", opened.recipe.blend),
             recipe=opened.recipe.digest,
             stopping=watch.stopping,
             watch=_Deltas(watch).tell,

@@ -1,16 +1,17 @@
 """One sweep, from pixels to published cores. A plain loop, Dask and every cluster call this same function.
 
-The pass slides down over rows of windows: the strip of prepared input is read one row ahead, the network scores the
-row, the band adds up, finished rows fill the cores, and full cores are published while the next rows are computed.
+The pass slides down over rows of windows. Four things go on at once, each in a thread of its own, with short queues
+between them: strips of prepared input are read ahead, the network scores batches of windows, scores add up in the
+band and finished rows are quantised into cores, full cores are compressed and published.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import pairwise
+from itertools import chain, pairwise
 from operator import or_
 from typing import TYPE_CHECKING
 
@@ -18,27 +19,34 @@ import numpy as np
 
 from geowatch.errors import InterruptedRunError
 from geowatch.grid.lattice import PixelBox
-from geowatch.predict.prefetch import ahead
+from geowatch.predict.batches import Cut, Row, cut_batches, gather, places
+from geowatch.predict.pipeline import Behind, ahead
 from geowatch.predict.strips import Strips
+from geowatch.stages.filling import Filling
 from geowatch.stages.process import give_back_memory
-from geowatch.stitch.band import Band
-from geowatch.stitch.cores import Core, CoreRow
+from geowatch.stitch.band import Band, unit_weights
+from geowatch.stitch.cores import Core, CoreRow, coarser
 from geowatch.stitch.in_memory import InMemory
 from geowatch.stitch.publish import publish_core
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from numpy.typing import NDArray
 
+    from geowatch.grid.blend import Blend
     from geowatch.grid.tiles import Tile
-    from geowatch.predict.scoring import Network, Scored
+    from geowatch.predict.scoring import Network
     from geowatch.predict.strips import Look, Strip
     from geowatch.stitch.cover import Cover
     from geowatch.stitch.heatmap import HeatmapLayout
     from geowatch.store import Store
 
 __all__ = ["Figures", "Sweeper"]
+
+#: Strips that are read ahead of the network, batches that wait to be added up, rows of cores that wait to be
+#: written. One row of cores is being written while the next is filled, never more: memory is planned.
+_STRIPS_AHEAD, _BATCHES_BEHIND, _CORE_ROWS_BEHIND = 1, 2, 1
+
+Layers = tuple["NDArray[np.float32]", ...]
 
 
 @dataclass(slots=True)
@@ -69,7 +77,7 @@ class Sweeper:
     look: Look
     time: int
     network: Network
-    weights: NDArray[np.float32]
+    blend: Blend
     recipe: str
     stopping: Callable[[], bool] = field(default=lambda: False)
     watch: Callable[[Figures], None] = field(default=lambda _figures: None)
@@ -81,15 +89,15 @@ class Sweeper:
             InterruptedRunError: when asked to stop; what is published stays.
         """
         figures = Figures()
-        with ThreadPoolExecutor(1, thread_name_prefix="gw-write") as writer:
-            pending: list[Future[None]] = []
-            for row in self._core_rows(tiles, figures):
-                # One row of cores is written while the next is computed, never more: memory is planned.
-                while pending:
-                    pending.pop().result()
-                pending.append(writer.submit(self._publish, row, figures))
-            while pending:
-                pending.pop().result()
+        needed = self._needed_windows(tiles)
+        with Behind(self._publisher(figures), depth=_CORE_ROWS_BEHIND, name="gw-write") as writer:
+            worked = [tile for tile in tiles if self._work(tile)]
+            for tile in sorted(set(tiles) - set(worked)):
+                writer.put(list(CoreRow(self.layout.grid, (tile,), self.layout.heads).cores()))
+            filling = Filling(self.layout, worked)
+            for span in _runs(sorted(needed)):
+                self._pass(span, needed, filling, writer.put, figures)
+        self._tell(figures)
         return figures
 
     def run_in_memory(self, tiles: tuple[Tile, ...]) -> Figures:
@@ -97,48 +105,30 @@ class Sweeper:
         figures = Figures()
         needed = self._needed_windows(tiles)
         work = reduce(or_, (self._work(tile) for tile in tiles), PixelBox(0, 0, 0, 0))
-        keep = np.zeros(work.shape, bool)
-        windows = self.network.windows
-        whole = [InMemory(len(h.classes), windows, self.weights, work) for h in self.layout.heads]
-        for ky, columns in sorted(needed.items()):
-            if self.stopping():
-                raise InterruptedRunError("stopped on request", hint="run the same command again to resume")
-            strip = Strips(self.look, windows, range(columns[0], columns[-1] + 1), self.cover.mask).row(ky)
-            seen = strip.box & work
-            keep[seen.within(work)] = strip.keep[seen.within(strip.box)]
-            for scored in self._scored(ky, columns, strip, figures):
-                for head, scores in zip(whole, scored.heads, strict=True):
-                    for kx, window in zip(scored.kx, scores, strict=True):
-                        head.add(ky, kx, window)
-        row = _Filling(self, {})
+        whole = _Whole(self, work)
+        rows = chain.from_iterable(self._rows(range(ky, ky + 1), needed, figures) for ky in sorted(needed))
+        for batch in cut_batches(map(whole.seen, rows), self.network.batch):
+            whole.add(batch, self._scores(batch, figures))
+        publish = self._publisher(figures)
         for tile in tiles:
-            self._publish(row.whole(tile, whole, keep), figures)
+            publish(whole.cores(tile))
+        self._tell(figures)
         return figures
 
-    def _publish(self, cores: list[Core], figures: Figures) -> None:
-        for core in cores:
-            marker = publish_core(self.store, self.layout, core, self.time, self.recipe)
-            figures.tiles += 1
-            figures.valid_px += marker.valid_px
-            figures.write_bytes += sum(stored.size_bytes for stored in marker.objects)
-        give_back_memory()
-        self._tell(figures)
+    def _publisher(self, figures: Figures) -> Callable[[list[Core]], None]:
+        def publish(cores: list[Core]) -> None:
+            for core in cores:
+                marker = publish_core(self.store, self.layout, core, self.time, self.recipe)
+                figures.tiles += 1
+                figures.valid_px += marker.valid_px
+                figures.write_bytes += sum(stored.size_bytes for stored in marker.objects)
+            give_back_memory()
+
+        return publish
 
     def _tell(self, figures: Figures) -> None:
         figures.read_bytes = sum(reader.bytes_read for reader in self.look.readers)
         self.watch(figures)
-
-    def _core_rows(self, tiles: tuple[Tile, ...], figures: Figures) -> Iterator[list[Core]]:
-        """Yield finished cores, a row of tiles at a time."""
-        needed = self._needed_windows(tiles)
-        rows: dict[int, list[Tile]] = defaultdict(list)
-        for tile in sorted(tiles):
-            if self._work(tile):
-                rows[tile.iy].append(tile)
-            else:
-                yield list(CoreRow(self.layout.grid, (tile,), self.layout.heads).cores())
-        for span in _runs(sorted(needed)):
-            yield from self._pass(span, needed, rows, figures)
 
     def _work(self, tile: Tile) -> PixelBox:
         return self.layout.grid.work(tile) & self.look.extent
@@ -153,90 +143,122 @@ class Sweeper:
         return {ky: sorted(kx) for ky, kx in found.items() if kx}
 
     def _pass(
-        self, span: range, needed: dict[int, list[int]], rows: dict[int, list[Tile]], figures: Figures
-    ) -> Iterator[list[Core]]:
-        """Slide over a run of window rows; yield each row of cores when its last row of pixels is in."""
-        every = sorted({kx for ky in span for kx in needed[ky]})
-        columns = range(every[0], every[-1] + 1)
-        strips = Strips(self.look, self.network.windows, columns, self.cover.mask)
-        width = self.network.windows.size[1]
-        x = columns[0] * self.network.windows.stride[1], columns[-1] * self.network.windows.stride[1] + width
-        bands = [Band(len(h.classes), self.network.windows, self.weights, x) for h in self.layout.heads]
-        filling = _Filling(self, rows)
-        for ky, strip in zip(span, ahead(strips.row, span), strict=True):
+        self,
+        span: range,
+        needed: dict[int, list[int]],
+        filling: Filling,
+        hand_on: Callable[[list[Core]], None],
+        figures: Figures,
+    ) -> None:
+        """Slide over a run of window rows; hand on each row of cores when its last row of pixels is in."""
+        adding = _Adding(self, filling, hand_on, _columns(span, needed))
+        with Behind(adding.add, depth=_BATCHES_BEHIND, name="gw-stitch") as adder:
+            for batch in cut_batches(self._rows(span, needed, figures), self.network.batch):
+                adder.put((batch, self._scores(batch, figures)))
+        for cores in filling.close():
+            hand_on(cores)
+
+    def _rows(self, span: range, needed: dict[int, list[int]], figures: Figures) -> Iterator[Row]:
+        """Yield rows of windows with what is kept of them; windows under which nothing is kept are left out."""
+        windows = self.network.windows
+        strips = Strips(self.look, windows, _columns(span, needed), self.cover.mask)
+        for ky, strip in zip(span, ahead(strips.row, span, depth=_STRIPS_AHEAD), strict=True):
             if self.stopping():
                 raise InterruptedRunError("stopped on request", hint="run the same command again to resume")
-            self._score(ky, needed[ky], strip, bands, figures)
-            down = self.network.windows.stride[0]
-            box = PixelBox(strip.box.y0, strip.box.x0, strip.box.y0 + down, strip.box.x1)
-            yield from filling.put(box, tuple(band.finish() for band in bands), strip.keep[:down])
-        yield from filling.close()
+            kept = strip.kept(needed[ky], windows)
+            figures.skipped += len(needed[ky]) - len(kept)
+            yield Row(ky, kept, strip)
+            self._tell(figures)
 
-    def _score(self, ky: int, columns: list[int], strip: Strip, bands: list[Band], figures: Figures) -> None:
-        for scored in self._scored(ky, columns, strip, figures):
-            for band, scores in zip(bands, scored.heads, strict=True):
-                band.add(scored.kx, scores)
-
-    def _scored(self, ky: int, columns: list[int], strip: Strip, figures: Figures) -> Iterator[Scored]:
-        """Score the windows of a row under which any pixel is kept."""
-        kept = [kx for kx in columns if strip.keep[self._inside(ky, kx, strip)].any()]
-        figures.skipped += len(columns) - len(kept)
-        for scored in self.network.score(ky, kept, strip):
-            figures.windows += len(scored.kx)
-            yield scored
-        self._tell(figures)
-
-    def _inside(self, ky: int, kx: int, strip: Strip) -> tuple[slice, slice]:
-        return self.network.windows.box(ky, kx).within(strip.box)
+    def _scores(self, batch: Sequence[Cut], figures: Figures) -> Layers:
+        where = places(batch)
+        if not where:
+            return ()
+        figures.windows += len(where)
+        return self.network.scores(gather(batch, self.network.windows, self.look.inputs), where)
 
 
-class _Filling:
-    """The row of cores that is being filled; finished rows are cut where rows of tiles meet."""
+class _Adding:
+    """Scores on their way into cores: they add up in bands, one a head, and leave as finished rows."""
 
-    def __init__(self, sweeper: Sweeper, rows: dict[int, list[Tile]]) -> None:
-        self._grid = sweeper.layout.grid
-        self._heads = sweeper.layout.heads
-        self._rows = rows
-        self._open: CoreRow | None = None
+    def __init__(
+        self, sweeper: Sweeper, filling: Filling, hand_on: Callable[[list[Core]], None], columns: range
+    ) -> None:
+        windows = sweeper.network.windows
+        hull = windows.box(0, columns[0]) | windows.box(0, columns[-1])
+        self._stride = windows.stride[0]
+        self._filling = filling
+        self._hand_on = hand_on
+        self._bands = []
+        for head in sweeper.layout.heads:
+            coarse = windows.coarser(head.reduction)
+            weights = unit_weights(sweeper.blend, coarse)
+            across = hull.x0 // head.reduction, hull.x1 // head.reduction
+            self._bands.append(Band(len(head.classes), coarse, weights, across))
+        self._reductions = [head.reduction for head in sweeper.layout.heads]
 
-    def put(
-        self, box: PixelBox, scores: tuple[NDArray[np.float32], ...], keep: NDArray[np.bool_]
-    ) -> Iterator[list[Core]]:
-        """Take finished rows ``box``; yield the cores that they complete."""
-        size = self._grid.tile_px
-        for iy in range(box.y0 // size, (box.y1 - 1) // size + 1):
-            row = self._row(iy)
-            if row is None:
-                continue
-            part = box & row.box & self._grid.bounds
-            if part:
-                place = part.within(box)
-                row.put(part, tuple(values[(slice(None), *place)] for values in scores), keep[place])
-            if box.y1 >= row.box.y1:
-                yield from self.close()
+    def add(self, scored: tuple[Sequence[Cut], Layers]) -> None:
+        """Take a batch; hand on the rows of cores that it completes."""
+        batch, layers = scored
+        start = 0
+        for cut in batch:
+            stop = start + len(cut.kx)
+            for band, scores in zip(self._bands, layers, strict=bool(layers)):
+                band.add(cut.kx, scores[start:stop])
+            start = stop
+            if cut.last:
+                self._finish(cut.row.strip)
 
-    def close(self) -> Iterator[list[Core]]:
-        """Yield the open row's cores, if there is one."""
-        if self._open is not None:
-            row, self._open = self._open, None
-            yield list(row.cores())
+    def _finish(self, strip: Strip) -> None:
+        keep = strip.keep_above(strip.box.y0 + self._stride)
+        y = 0
+        for pieces in zip(*(band.finished() for band in self._bands), strict=True):
+            rows = pieces[0].shape[1] * self._reductions[0]
+            box = PixelBox(strip.box.y0 + y, strip.box.x0, strip.box.y0 + y + rows, strip.box.x1)
+            for cores in self._filling.put(box, pieces, keep[y : y + rows]):
+                self._hand_on(cores)
+            y += rows
+        for band in self._bands:
+            band.move_on()
 
-    def whole(self, tile: Tile, heads: list[InMemory], keep: NDArray[np.bool_]) -> list[Core]:
-        """Return a tile's core out of scores that are complete."""
-        row = CoreRow(self._grid, (tile,), self._heads)
-        part = row.box & self._grid.bounds & heads[0].box
-        if part:
-            place = part.within(heads[0].box)
-            row.put(part, tuple(head.scores[(slice(None), *place)] for head in heads), keep[place])
+
+class _Whole:
+    """All scores of a region at once."""
+
+    def __init__(self, sweeper: Sweeper, work: PixelBox) -> None:
+        windows = sweeper.network.windows
+        self._layout = sweeper.layout
+        # As far as windows reach, so that it starts and ends where coarser pixels do.
+        self._box = windows.hull(work)
+        self._keep = np.zeros(self._box.shape, bool)
+        self._heads = []
+        for head in sweeper.layout.heads:
+            coarse = windows.coarser(head.reduction)
+            weights = unit_weights(sweeper.blend, coarse)
+            self._heads.append(InMemory(len(head.classes), coarse, weights, coarser(self._box, head.reduction)))
+
+    def seen(self, row: Row) -> Row:
+        """Note which pixels of a row are kept."""
+        box = row.strip.box & self._box
+        self._keep[box.within(self._box)] = row.strip.keep[box.within(row.strip.box)]
+        return row
+
+    def add(self, batch: Sequence[Cut], layers: Layers) -> None:
+        """Take the scores of a batch."""
+        for head, scores in zip(self._heads, layers, strict=bool(layers)):
+            for (ky, kx), window in zip(places(batch), scores, strict=True):
+                head.add(ky, kx, window)
+
+    def cores(self, tile: Tile) -> list[Core]:
+        """Return a tile's core, of scores that are complete."""
+        row = CoreRow(self._layout.grid, (tile,), self._layout.heads)
+        row.put(self._box, tuple(head.scores for head in self._heads), self._keep)
         return list(row.cores())
 
-    def _row(self, iy: int) -> CoreRow | None:
-        if self._open is None and iy in self._rows:
-            # Taken out of the list: a row of cores opens once.
-            self._open = CoreRow(self._grid, tuple(self._rows.pop(iy)), self._heads)
-        if self._open is not None and self._open.tiles[0].iy == iy:
-            return self._open
-        return None
+
+def _columns(span: range, needed: dict[int, list[int]]) -> range:
+    """Return all columns between the first and the last that a row of ``span`` needs."""
+    return range(min(needed[ky][0] for ky in span), max(needed[ky][-1] for ky in span) + 1)
 
 
 def _runs(values: list[int]) -> Iterator[range]:

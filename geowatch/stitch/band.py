@@ -43,7 +43,8 @@ def unit_weights(blend: Blend, windows: WindowLattice) -> NDArray[np.float32]:
 class Band:
     """Rows in which the scores of one head add up, for a range of columns.
 
-    Rows enter with `add`, window by window in row-major order, and leave with `finish`.
+    Rows enter with `add`, window by window in row-major order, and leave with `finished` and `move_on`. The rows lie
+    in a ring: moving on to the next row of windows copies nothing.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Band:
         self._weights = weights
         self._x0, self._x1 = columns
         self._sum = np.zeros((classes, windows.size[0], self._x1 - self._x0), np.float32)
+        self._top = 0
 
     def add(self, kx: Sequence[int], scores: NDArray[np.float32]) -> None:
         """Add windows of the current row of windows.
@@ -62,18 +64,28 @@ class Band:
             scores: Their scores, shape (N, K, h, w); the array is used up.
         """
         np.multiply(scores, self._weights, out=scores)
-        width = self._windows.size[1]
+        height, width = self._windows.size
+        upper = height - self._top
         for column, score in zip(kx, scores, strict=True):
             x = column * self._windows.stride[1] - self._x0
             first, last = max(0, x), min(x + width, self._sum.shape[2])
-            if first < last:
-                self._sum[:, :, first:last] += score[:, :, first - x : last - x]
+            if first >= last:
+                continue
+            self._sum[:, self._top :, first:last] += score[:, :upper, first - x : last - x]
+            if self._top:
+                self._sum[:, : self._top, first:last] += score[:, upper:, first - x : last - x]
 
-    def finish(self) -> NDArray[np.float32]:
-        """Return the rows that are finished, shape (K, stride, columns), and move on to the next row of windows."""
-        down = self._windows.stride[0]
-        done = self._sum[:, :down].copy()
-        kept = self._sum.shape[1] - down
-        self._sum[:, :kept] = self._sum[:, down:].copy() if kept > down else self._sum[:, down:]
-        self._sum[:, kept:] = 0.0
-        return done
+    def finished(self) -> tuple[NDArray[np.float32], ...]:
+        """Return the rows that are finished, from the top down, in one or two pieces of shape (K, rows, columns).
+
+        Together they are as high as the stride. They are views, good until `move_on`.
+        """
+        end = self._top + self._windows.stride[0]
+        pieces = self._sum[:, self._top : end], self._sum[:, : max(0, end - self._windows.size[0])]
+        return tuple(piece for piece in pieces if piece.shape[1])
+
+    def move_on(self) -> None:
+        """Give up the finished rows and go on to the next row of windows."""
+        for piece in self.finished():
+            piece[...] = 0.0
+        self._top = (self._top + self._windows.stride[0]) % self._windows.size[0]

@@ -1,7 +1,8 @@
 """From finished rows to finished cores.
 
 Rows leave the band in strides; tiles are stored in cores. A `CoreRow` gathers, already quantised, the rows of one
-row of adjacent tiles and hands their cores out when the last row is in.
+row of adjacent tiles and hands their cores out when the last row is in. A head that is coarser than the lattice has
+its own, smaller cores.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from geowatch.grid.tiles import Tile
     from geowatch.stitch.heatmap import HeadLayout
 
-__all__ = ["Core", "CoreRow"]
+__all__ = ["Core", "CoreRow", "coarser"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Core:
     tile: Tile
     """Whose core it is."""
     heads: tuple[NDArray[np.generic], ...]
-    """Stored values of each head, shape (1, K, tile_px, tile_px)."""
+    """Stored values of each head, shape (1, K, side, side), the side being that of the tile over the reduction."""
     valid_px: int
     """Pixels that have scores."""
 
@@ -47,25 +48,54 @@ class CoreRow:
         self.box = PixelBox(boxes[0].y0, boxes[0].x0, boxes[-1].y1, boxes[-1].x1)
         self._grid = grid
         self._heads = heads
-        self._stored = [h.quantiser.empty((len(h.classes), *self.box.shape)) for h in heads]
+        self._boxes = tuple(coarser(self.box, h.reduction) for h in heads)
+        self._stored = [
+            h.quantiser.empty((len(h.classes), *box.shape)) for h, box in zip(heads, self._boxes, strict=True)
+        ]
         self._valid = np.zeros(self.box.shape, bool)
 
     def put(self, box: PixelBox, scores: tuple[NDArray[np.float32], ...], keep: NDArray[np.bool_]) -> None:
-        """Take finished rows.
+        """Take finished rows; what lies outside the row's box is dropped.
 
         Args:
-            box: Where they are, within the row's box.
-            scores: Scores of each head, shape (K, height, width) of ``box``.
+            box: Where they are; a multiple of each head's reduction at all four sides.
+            scores: Scores of each head, shape (K, height / reduction, width / reduction) of ``box``.
             keep: Which pixels have scores, shape (height, width).
         """
-        place = box.within(self.box)
-        self._valid[place] = keep
-        for stored, head, values in zip(self._stored, self._heads, scores, strict=True):
-            stored[(slice(None), *place)] = head.quantiser.encode(values, keep)
+        part = box & self.box
+        if not part:
+            return
+        self._valid[part.within(self.box)] = keep[part.within(box)]
+        for stored, head, mine, values in zip(self._stored, self._heads, self._boxes, scores, strict=True):
+            theirs = coarser(box, head.reduction)
+            shared = theirs & mine
+            here, there = (slice(None), *shared.within(mine)), (slice(None), *shared.within(theirs))
+            head.quantiser.encode_into(stored[here], values[there], _coarser_mask(keep, head.reduction)[there[1:]])
 
     def cores(self) -> Iterator[Core]:
         """Hand out the cores, from left to right."""
         for tile in self.tiles:
-            rows, columns = self._grid.core(tile).within(self.box)
-            heads = tuple(stored[np.newaxis, :, rows, columns] for stored in self._stored)
-            yield Core(tile, heads, int(self._valid[rows, columns].sum()))
+            core = self._grid.core(tile)
+            heads = tuple(
+                stored[(np.newaxis, slice(None), *coarser(core, head.reduction).within(mine))]
+                for stored, head, mine in zip(self._stored, self._heads, self._boxes, strict=True)
+            )
+            yield Core(tile, heads, int(self._valid[core.within(self.box)].sum()))
+
+
+def coarser(box: PixelBox, reduction: int) -> PixelBox:
+    """Return a box on the lattice whose pixels are ``reduction`` times as large.
+
+    >>> coarser(PixelBox(-8, 0, 8, 16), 4)
+    PixelBox(y0=-2, x0=0, y1=2, x1=4)
+    """
+    return PixelBox(box.y0 // reduction, box.x0 // reduction, -(-box.y1 // reduction), -(-box.x1 // reduction))
+
+
+def _coarser_mask(keep: NDArray[np.bool_], reduction: int) -> NDArray[np.bool_]:
+    """Return where any of the pixels under a coarser one is kept."""
+    if reduction == 1:
+        return keep
+    height, width = (side // reduction for side in keep.shape)
+    some: NDArray[np.bool_] = keep.reshape(height, reduction, width, reduction).any(axis=(1, 3))
+    return some

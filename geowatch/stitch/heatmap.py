@@ -10,9 +10,10 @@ import asyncio
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from affine import Affine
 
 from geowatch.stitch.quantise import Quantiser
 from geowatch.stitch.shard import ZSTD_LEVEL, inner_chunk_px
@@ -46,6 +47,15 @@ class HeadLayout:
     """What raw output went through; it decides how classes are told."""
     colors: tuple[str, ...] = ()
     """Colour of each class, #rrggbb or #rrggbbaa."""
+    kind: Literal["scores", "uncertainty", "features"] = "scores"
+    """What the values are; maps are made of scores."""
+    reduction: int = 1
+    """Pixels of the lattice along a side of one of its own."""
+
+    @property
+    def suffix(self) -> str:
+        """What the names of its axes y and x end with."""
+        return "" if self.reduction == 1 else f"_{self.reduction}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +109,15 @@ class HeatmapLayout:
     def _add_head(self, group: zarr.Group, head: HeadLayout) -> None:
         from zarr.codecs import ZstdCodec
 
-        tile, chunk, stored = self.grid.tile_px, inner_chunk_px(self.grid.tile_px), head.quantiser
+        tile, stored = self.grid.tile_px // head.reduction, head.quantiser
+        chunk = inner_chunk_px(tile)
         planes = len(head.classes)
         attributes: dict[str, Any] = {
             "long_name": f"scores of {head.name}",
-            "grid_mapping": "spatial_ref",
-            "coordinates": "spatial_ref",
+            "grid_mapping": f"spatial_ref{head.suffix}",
+            "coordinates": f"spatial_ref{head.suffix}",
             "activation": head.activation,
+            "kind": head.kind,
             "class_names": list(head.classes),
             "class_colors": list(head.colors),
         }
@@ -113,21 +125,19 @@ class HeatmapLayout:
             attributes |= {"scale_factor": stored.scale, "_FillValue": int(stored.fill)}
         group.create_array(
             head.name,
-            shape=(len(self.times), planes, *self.shape),
+            shape=(len(self.times), planes, *(side // head.reduction for side in self.shape)),
             shards=(1, planes, tile, tile),
             chunks=(1, 1, chunk, chunk),
             dtype=stored.stored,
             fill_value=stored.fill,
             compressors=ZstdCodec(level=ZSTD_LEVEL, checksum=False),
-            dimension_names=["time", _class_axis(head, self.heads), "y", "x"],
+            dimension_names=["time", _class_axis(head, self.heads), f"y{head.suffix}", f"x{head.suffix}"],
             attributes=attributes,
         )
 
     def _add_coordinates(self, group: zarr.Group) -> None:
-        box, lattice = self.grid.array_box, self.grid.lattice
-        affine = lattice.affine_of(box)
-        _coordinate(group, "y", affine.f + (np.arange(box.height) + 0.5) * affine.e, {"axis": "Y"})
-        _coordinate(group, "x", affine.c + (np.arange(box.width) + 0.5) * affine.a, {"axis": "X"})
+        for reduction, suffix in {h.reduction: h.suffix for h in self.heads}.items():
+            self._add_pixels(group, reduction, suffix)
         seconds = [_NO_TIME if t is None else int(t.astimezone(UTC).timestamp()) for t in self.times]
         unit = {"units": "seconds since 1970-01-01", "calendar": "standard", "_FillValue": _NO_TIME}
         _coordinate(group, "time", np.array(seconds, np.int64), unit)
@@ -136,13 +146,21 @@ class HeatmapLayout:
             if axis not in group:
                 names = group.create_array(axis, shape=(len(head.classes),), dtype="str", dimension_names=[axis])
                 names[:] = np.array(head.classes, dtype=object)
+
+    def _add_pixels(self, group: zarr.Group, reduction: int, suffix: str) -> None:
+        """Add the coordinates of pixel centres and the georeference of a lattice, whole or reduced."""
+        box, lattice = self.grid.array_box, self.grid.lattice
+        affine = lattice.affine_of(box) @ Affine.scale(reduction)
+        rows, columns = (side // reduction for side in box.shape)
+        _coordinate(group, f"y{suffix}", affine.f + (np.arange(rows) + 0.5) * affine.e, {"axis": "Y"})
+        _coordinate(group, f"x{suffix}", affine.c + (np.arange(columns) + 0.5) * affine.a, {"axis": "X"})
         attributes: dict[str, Any] = {"GeoTransform": " ".join(repr(v) for v in affine.to_gdal())}
         if lattice.crs is not None:
             from pyproj import CRS
 
             crs = CRS.from_user_input(lattice.crs)
             attributes |= {"crs_wkt": crs.to_wkt(), "spatial_ref": crs.to_wkt()}
-        group.create_array("spatial_ref", shape=(), dtype="int64", attributes=attributes)
+        group.create_array(f"spatial_ref{suffix}", shape=(), dtype="int64", attributes=attributes)
 
 
 def is_shard(key: str) -> bool:

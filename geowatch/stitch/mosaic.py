@@ -38,12 +38,14 @@ class Mosaic:
         return marker is not None and all(self.store.size(o.key) == o.size_bytes for o in marker.objects)
 
     def core(self, tile: Tile, time: int, head: HeadLayout) -> NDArray[np.generic]:
-        """Return stored values of a tile's core, shape (K, tile_px, tile_px); absent shards are fill.
+        """Return stored values of a tile's core, shape (K, side, side); absent shards are fill.
+
+        The side is that of a tile, over the head's reduction.
 
         Raises:
             DamagedError: where the bytes are not those that the marker lists.
         """
-        size = self.layout.grid.tile_px
+        size = self.layout.grid.tile_px // head.reduction
         core = head.quantiser.empty((1, len(head.classes), size, size))
         key = self.layout.shard_key(head, tile, time)
         marker = read_marker(self.store, MarkerPlace(self.recipe, tile, time))

@@ -17,10 +17,9 @@ __all__ = ["publish_core"]
 
 def publish_core(store: Store, layout: HeatmapLayout, core: Core, time: int, recipe: str) -> Marker:
     """Publish a core under the recipe with digest ``recipe``; doing it twice does no harm."""
-    chunk_px = inner_chunk_px(layout.grid.tile_px)
     objects: list[StoredObject] = []
     for head, stored in zip(layout.heads, core.heads, strict=True):
-        content = encode_shard(stored, head.quantiser.is_fill(stored), chunk_px)
+        content = encode_shard(stored, head.quantiser.is_fill, inner_chunk_px(stored.shape[-1]))
         key = layout.shard_key(head, core.tile, time)
         if content is None:
             store.delete(key)  # what a damaged run may have left there

@@ -18,6 +18,7 @@ StoredType = Literal["uint8", "uint16", "float16", "float32"]
 STORED_TYPES: tuple[StoredType, ...] = get_args(StoredType)
 
 _TOP = {"uint8": 254, "uint16": 65534}
+_ROWS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,28 @@ class Quantiser:
 
     def encode(self, scores: NDArray[np.float32], keep: NDArray[np.bool_]) -> NDArray[np.generic]:
         """Return stored values of ``scores`` (K, H, W); where ``keep`` (H, W) is False they are fill."""
-        if self.stored in _TOP:
-            top = np.float32(_TOP[self.stored])
-            scaled = np.rint(scores * top)
-            np.clip(scaled, 0, top, out=scaled)
-            return np.where(keep, scaled, np.float32(self.fill)).astype(self.dtype)
-        return np.where(keep, scores, np.float32("nan")).astype(self.dtype)
+        stored = self.empty(scores.shape)
+        self.encode_into(stored, scores, keep)
+        return stored
+
+    def encode_into(self, stored: NDArray[np.generic], scores: NDArray[np.float32], keep: NDArray[np.bool_]) -> None:
+        """Write stored values of ``scores`` (K, H, W) into ``stored`` of the same shape, fill where not ``keep``."""
+        scratch = np.empty((scores.shape[0], _ROWS_AT_ONCE, scores.shape[2]), np.float32)
+        # A few rows at a time stay in the processor's cache from the first step to the last.
+        for y in range(0, scores.shape[1], _ROWS_AT_ONCE):
+            rows = slice(y, y + _ROWS_AT_ONCE)
+            out, kept = stored[:, rows], keep[rows]
+            np.copyto(out, self._scaled(scores[:, rows], scratch[:, : out.shape[1]]), casting="unsafe")
+            if not kept.all():
+                np.copyto(out, self.empty(()), where=~kept)
+
+    def _scaled(self, scores: NDArray[np.float32], out: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self.stored not in _TOP:
+            return scores
+        top = np.float32(_TOP[self.stored])
+        np.multiply(scores, top, out=out)
+        np.rint(out, out=out)
+        return np.clip(out, np.float32(0), top, out=out)
 
     def decode(self, stored: NDArray[np.generic]) -> NDArray[np.float32]:
         """Return scores, NaN where masked."""

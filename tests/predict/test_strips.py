@@ -1,14 +1,12 @@
 """Strips slide, mirror and mask; the reader here is a stand-in that holds its pixels in memory."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geowatch.grid.lattice import PixelBox
 from geowatch.grid.windows import WindowLattice
 from geowatch.package.manifest import InputSpec
-from geowatch.predict.prefetch import ahead
 from geowatch.predict.strips import Look, Strips, overlap
 from geowatch.read.reader import Patch
 
@@ -94,12 +92,22 @@ def test_extents_overlap_in_what_all_share():
     assert overlap([EXTENT, PixelBox(0, 0, 20, 99)]) == PixelBox(10, 0, 20, 25)
 
 
-def test_work_ahead_comes_in_order_and_errors_come_through():
-    def make(number):
-        if number == 3:
-            raise ValueError("three")
-        return number * 2
-
-    assert list(ahead(make, range(3))) == [0, 2, 4]
-    with pytest.raises(ValueError, match="three"):
-        list(ahead(make, range(5)))
+@settings(max_examples=30, deadline=None)
+@given(size=st.integers(2, 20), data=st.data())
+def test_windows_cut_from_a_strip_are_the_strip_s_own_pixels(size, data):
+    windows = WindowLattice((size, size), (data.draw(st.integers(1, size)),) * 2)
+    down, right = windows.touching(EXTENT)
+    strips = Strips(Look((HeldInMemory(),), ("red", "nir"), (SPEC,), EXTENT), windows, right, everywhere)
+    for ky in down:
+        strip = strips.row(ky)
+        whole, keep = strip.inputs[0], strip.keep
+        kept = []
+        for kx in right:
+            x = windows.box(ky, kx).x0 - strip.box.x0
+            window = np.empty((2, size, size), np.float32)
+            strip.cut(0, x, window)
+            assert np.array_equal(window, whole[:, :, x : x + size])
+            kept += [kx] if keep[:, x : x + size].any() else []
+        assert strip.kept(right, windows) == tuple(kept)
+        y = data.draw(st.integers(0, size))
+        assert np.array_equal(strip.keep_above(strip.box.y0 + y), keep[:y])

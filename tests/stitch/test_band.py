@@ -29,7 +29,8 @@ def banded(windows, weights, box):
         for kx in cols:
             band.add([kx], scores_of(windows, ky, kx)[np.newaxis])
         done = PixelBox(ky * windows.stride[0], box.x0, (ky + 1) * windows.stride[0], box.x1)
-        values = band.finish()
+        values = np.concatenate(band.finished(), axis=1)
+        band.move_on()
         part = done & box
         if part:
             out[(slice(None), *part.within(box))] = values[(slice(None), *part.within(done))]

@@ -1,0 +1,66 @@
+"""Stages of a pipeline that overlap in time, each in a thread of its own, with bounded queues between them.
+
+`ahead` makes items before they are asked for, `Behind` works on items after they were handed over. Both keep the
+order, hold a fixed number of items, and pass on the first error.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+__all__ = ["Behind", "ahead"]
+
+Key = TypeVar("Key")
+Item = TypeVar("Item")
+
+
+def ahead(make: Callable[[Key], Item], keys: Iterable[Key], *, depth: int = 1) -> Iterator[Item]:
+    """Yield ``make(key)`` for each key in order, making the next ``depth`` items while the caller uses one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="gw-read") as pool:
+        waiting: deque[Future[Item]] = deque()
+        try:
+            for key in keys:
+                waiting.append(pool.submit(make, key))
+                if len(waiting) > depth:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Behind(Generic[Item]):
+    """Works on items in order, at most ``depth`` of them behind whoever hands them over.
+
+    A context: leaving it waits for all items, or drops those not begun where an error is on its way.
+    """
+
+    def __init__(self, work: Callable[[Item], None], *, depth: int, name: str) -> None:
+        self._work = work
+        self._depth = depth
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._waiting: deque[Future[None]] = deque()
+
+    def put(self, item: Item) -> None:
+        """Hand over an item; waits while too many are unfinished. Raises the error of an earlier item."""
+        while len(self._waiting) >= self._depth:
+            self._waiting.popleft().result()
+        self._waiting.append(self._pool.submit(self._work, item))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            while kind is None and self._waiting:
+                self._waiting.popleft().result()
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
