@@ -9,13 +9,14 @@ imagery is mirrored.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from geowatch.grid.lattice import PixelBox
 from geowatch.package.preprocess import prepare
-from geowatch.predict.reflect import reflect
+from geowatch.predict.reflect import pieces, reflect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -147,8 +148,11 @@ def _mirrored(reader: FrameReader, box: PixelBox, extent: PixelBox) -> tuple[NDA
     cols = reflect(box.x0, box.x1, extent.x0, extent.x1)
     source = PixelBox(int(rows.min()), int(cols.min()), int(rows.max()) + 1, int(cols.max()) + 1)
     patch = reader.read(source)
-    down, across = np.ix_(rows - source.y0, cols - source.x0)
-    return patch.values[:, down, across], patch.valid[down, across]
+    values, valid = np.empty((len(patch.values), *box.shape), np.float32), np.empty(box.shape, bool)
+    for here, there in product(pieces(rows - source.y0), pieces(cols - source.x0)):
+        values[:, here[0], there[0]] = patch.values[:, here[1], there[1]]
+        valid[here[0], there[0]] = patch.valid[here[1], there[1]]
+    return values, valid
 
 
 def overlap(extents: Sequence[PixelBox]) -> PixelBox:
