@@ -34,6 +34,8 @@ class UNetConfig:
     """Number of times that the resolution is halved."""
     max_width: int = 512
     """Most features of a level."""
+    dropout: float = 0.0
+    """Share of the features of a level that training drops on the way up; uncertainty can be told from it."""
 
     def __post_init__(self) -> None:
         for name, value, high in (
@@ -45,6 +47,8 @@ class UNetConfig:
         ):
             if not 1 <= value <= high:
                 raise ConfigError(f"{name} of a unet is {value}", hint=f"choose 1 to {high}")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"dropout of a unet is {self.dropout}", hint="choose a share from 0 to below 1")
         if not self.heads:
             raise ConfigError("a unet needs a head", hint="name one, such as heads={'scores': 3}")
 
@@ -68,7 +72,7 @@ class UNet(nn.Module):
         widths = config.widths
         self.stem = _block(config.channels, widths[0], stride=1)
         self.down = nn.ModuleList(_block(a, b, stride=2) for a, b in pairwise(widths))
-        self.up = nn.ModuleList(_Up(b, a) for a, b in pairwise(widths))
+        self.up = nn.ModuleList(_Up(b, a, config.dropout) for a, b in pairwise(widths))
         self.heads = nn.ModuleDict({name: nn.Conv2d(widths[0], k, 1) for name, k in config.heads.items()})
         self.apply(_init)
 
@@ -86,13 +90,15 @@ class UNet(nn.Module):
 class _Up(nn.Module):
     """From a coarse level to the next finer one."""
 
-    def __init__(self, coarse: int, fine: int) -> None:
+    def __init__(self, coarse: int, fine: int, dropout: float) -> None:
         super().__init__()
+        self.drop = nn.Dropout2d(dropout)
         self.narrow = nn.Conv2d(coarse, fine, 1)
         self.merge = _block(2 * fine, fine, stride=1)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        y: Tensor = self.merge(torch.cat([fn.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest"), skip], 1))
+        wide = fn.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest")
+        y: Tensor = self.drop(self.merge(torch.cat([wide, skip], 1)))
         return y
 
 

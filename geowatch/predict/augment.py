@@ -150,8 +150,13 @@ def check_transforms(transforms: Sequence[Transform], manifest: Manifest, window
         if not manifest.window.accepts(size):
             what = f"scale:{transform.scale:g}" if transform.scale != 1 else "a quarter turn"
             raise ConfigError(
-                f"{what} makes windows of {size[0]} x {size[1]} px; {manifest.name} takes only {window[0]} x {window[1]}",
+                f"{what} shows windows of {size[0]} x {size[1]} px; {manifest.name} takes {window[0]} x {window[1]}",
                 hint="leave it out of --tta: this network's windows have one size",
+            )
+        if transform.scale != 1 and set(size) == set(window):
+            raise ConfigError(
+                f"scale:{transform.scale:g} leaves windows of {window[0]} x {window[1]} px at their size",
+                hint=f"the network takes multiples of {manifest.window.multiple_of} px: choose another factor",
             )
     if any(transform.reverse for transform in transforms):
         _reversed(manifest.inputs)

@@ -1,36 +1,62 @@
-"""Windows in, scores out: one row of windows at a time, in batches, in row-major order."""
+"""Windows in, layers of the heatmap out: scores, what they leave unsure, and features.
+
+A `Network` is pure: it knows of no pipeline, and what it says of a window does not depend on the other windows that
+it is given at once.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from geowatch.errors import BackendError
 from geowatch.package.activate import activate
+from geowatch.predict.augment import Transform, transforms_of
+from geowatch.predict.combine import Ballot, Joining, Spread
+from geowatch.predict.uncertainty import deviation, entropy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from geowatch.grid.windows import WindowLattice
     from geowatch.package.backends.base import Backend
-    from geowatch.package.manifest import Manifest
-    from geowatch.predict.strips import Strip
+    from geowatch.package.dropout import DropoutNet
+    from geowatch.package.manifest import HeadSpec, Manifest
+    from geowatch.predict.recipe import Kind, Recipe
 
-__all__ = ["Network", "Scored"]
+__all__ = ["FEATURES", "Looks", "Network"]
+
+#: Key of a layer's activations in what a backend gives, and name of their array in the heatmap.
+FEATURES = "features"
+
+_AS_IT_IS = Transform()
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """Scores of some windows of one row."""
+class Looks:
+    """How often and in which ways a window is looked at, and what is kept of the answers."""
 
-    kx: tuple[int, ...]
-    """Their columns on the window lattice, ascending."""
-    heads: tuple[NDArray[np.float32], ...]
-    """Scores of each head, shape (N, K, height, width)."""
+    transforms: tuple[Transform, ...] = (_AS_IT_IS,)
+    """Ways of showing a window, the plain one first."""
+    joining: Joining = field(default_factory=Joining)
+    """How the answers become one."""
+    uncertainty: tuple[Kind, ...] = ()
+    """What is told of how unsure they are, in order."""
+    passes: int = 0
+    """Passes with dropout."""
+    features: bool = False
+    """Whether a layer's activations are kept."""
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Looks:
+        """Return what a recipe says."""
+        kinds = recipe.uncertainty
+        joining = Joining(recipe.vote, recipe.average, "tta" in kinds, "ensemble" in kinds)
+        return cls(transforms_of(recipe.augment), joining, kinds, recipe.passes, recipe.features is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +71,12 @@ class Network:
     """Where windows stand."""
     batch: int
     """Most windows that run at once."""
-
-    def score(self, ky: int, columns: Sequence[int], strip: Strip) -> Iterator[Scored]:
-        """Score the windows (ky, kx) for each kx of ``columns``."""
-        for start in range(0, len(columns), self.batch):
-            kx = tuple(columns[start : start + self.batch])
-            yield Scored(kx, self._run(ky, kx, strip))
+    looks: Looks = field(default_factory=Looks)
+    """In which ways a window is looked at."""
+    members: tuple[Backend, ...] = ()
+    """Networks that answer beside the first; they take and give the same."""
+    dropout: DropoutNet | None = None
+    """The network with dropout, where uncertainty is told from it."""
 
     def scores(
         self, feed: Mapping[str, NDArray[np.float32]], where: Sequence[tuple[int, int]]
@@ -62,31 +88,64 @@ class Network:
             where: Place (ky, kx) of each of them on the window lattice.
 
         Returns:
-            One array (N, K, h, w) a layer. A window's values do not depend on the others of the batch.
+            One array (N, K, h, w) a layer: the scores of each head, then how unsure each is, then features. A
+            window's values do not depend on the others of the batch.
 
         Raises:
             BackendError: where the network fails or gives NaN; it names the window.
         """
-        raw = self.backend.run(feed)
-        layers = tuple(activate(head, raw[head.name]) for head in self.manifest.heads)
-        for head, values in zip(self.manifest.heads, layers, strict=True):
+        ballots, features = self._vote(feed)
+        heads = self.manifest.heads
+        scores = [ballot.scores for ballot in ballots]
+        for head, values in zip(heads, scores, strict=True):
             _check_finite(head.name, where, values)
-        return layers
+        unsure = self._unsure(feed, where, ballots) if self.looks.uncertainty else []
+        for values in features:
+            _check_finite(FEATURES, where, values)
+        return (*scores, *unsure, *features)
 
-    def _run(self, ky: int, kx: tuple[int, ...], strip: Strip) -> tuple[NDArray[np.float32], ...]:
-        feed = {
-            spec.name: self._gather(kx, strip, plane)
-            for spec, plane in zip(self.manifest.inputs, strip.inputs, strict=True)
-        }
-        return self.scores(feed, [(ky, column) for column in kx])
+    def _vote(self, feed: Mapping[str, NDArray[np.float32]]) -> tuple[list[Ballot], list[NDArray[np.float32]]]:
+        """Return all answers, by head, and the features of the windows as they are."""
+        ballots = [Ballot(head, self.looks.joining, self.windows.size) for head in self.manifest.heads]
+        features: list[NDArray[np.float32]] = []
+        for transform in self.looks.transforms:
+            shown = feed if transform == _AS_IT_IS else transform.show(feed, self.manifest)
+            for number, backend in enumerate((self.backend, *self.members)):
+                raw = backend.run(shown)
+                if self.looks.features and not features:
+                    features.append(raw[FEATURES].astype(np.float32))
+                for head, ballot in zip(self.manifest.heads, ballots, strict=True):
+                    ballot.add(transform, number, raw[head.name])
+            for ballot in ballots:
+                ballot.close_transform()
+        return ballots, features
 
-    def _gather(self, kx: tuple[int, ...], strip: Strip, plane: NDArray[np.float32]) -> NDArray[np.float32]:
-        height, width = self.windows.size
-        batch = np.empty((len(kx), plane.shape[0], height, width), np.float32)
-        for place, column in zip(batch, kx, strict=True):
-            x = column * self.windows.stride[1] - strip.box.x0
-            place[:] = plane[:, :, x : x + width]
-        return batch
+    def _unsure(
+        self, feed: Mapping[str, NDArray[np.float32]], where: Sequence[tuple[int, int]], ballots: list[Ballot]
+    ) -> list[NDArray[np.float32]]:
+        """Return for each head the planes of its uncertainty, (N, kinds, H, W)."""
+        noisy = self._noisy(feed, where)
+        return [
+            np.stack([_plane(kind, head, ballot, spread.variance) for kind in self.looks.uncertainty], axis=1)
+            for head, ballot, spread in zip(self.manifest.heads, ballots, noisy, strict=True)
+        ]
+
+    def _noisy(self, feed: Mapping[str, NDArray[np.float32]], where: Sequence[tuple[int, int]]) -> list[Spread]:
+        """Return what passes with dropout say of each head."""
+        spreads = [Spread() for _ in self.manifest.heads]
+        for number in range(self.looks.passes if self.dropout is not None else 0):
+            raw = self.dropout.run(feed, where, number)  # type: ignore[union-attr]  # the range says so
+            for head, spread in zip(self.manifest.heads, spreads, strict=True):
+                spread.add(activate(head, raw[head.name]))
+        return spreads
+
+
+def _plane(kind: Kind, head: HeadSpec, ballot: Ballot, noise: NDArray[np.float32]) -> NDArray[np.float32]:
+    if kind == "entropy":
+        return entropy(head, ballot.scores)
+    if kind == "tta":
+        return deviation(head, ballot.transform_variance)
+    return deviation(head, ballot.member_variance if kind == "ensemble" else noise)
 
 
 def _check_finite(layer: str, where: Sequence[tuple[int, int]], values: NDArray[np.float32]) -> None:
