@@ -185,6 +185,37 @@ batch = option(
 network = combine(model, jit, window, overlap, blend, stored, batch)
 """What the network sees, and who runs it."""
 
+tta = option(
+    "--tta",
+    type=NAMES,
+    help="Show each window in several ways: hflip, vflip, rot90, d4, scale:FACTOR, time; they combine.",
+)
+tta_vote = option(
+    "--tta-vote",
+    type=click.Choice(["soft", "hard"]),
+    help="Join the answers by their mean, or by how many name a class.  [default: soft]",
+)
+tta_space = option(
+    "--tta-space",
+    type=click.Choice(["probability", "logit"]),
+    help="What the mean is taken of.  [default: probability]",
+)
+member = option(
+    "--member", multiple=True, metavar="PACKAGE", help="Package that answers as well (an ensemble); may be repeated."
+)
+uncertainty = option(
+    "--uncertainty",
+    type=NAMES,
+    help="Store how unsure the answer is, from entropy, tta, ensemble or mc-dropout; several are several planes.",
+)
+passes = option("--passes", type=COUNT, help="Passes with dropout for mc-dropout.  [default: 8]")
+seed = option("--seed", type=int, help="Seed of the dropout's noise.  [default: 0]")
+features = option(
+    "--features", metavar="LAYER", help="Store the activations of a layer; gw model show --layers lists them."
+)
+looks = combine(tta, tta_vote, tta_space, member, uncertainty, passes, seed, features)
+"""In which ways windows are looked at, and what is stored beside scores."""
+
 workers = option(
     "--workers",
     type=COUNT,

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import ModelProto
 
-__all__ = ["Derived", "Layer", "layers_of", "with_layer"]
+__all__ = ["Derived", "Layer", "find_layer", "layers_of", "with_layer"]
+
+
+_SHAPE = "/gw_shape"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,47 +107,41 @@ def _windows(package: Package, seed: int = 0) -> dict[str, NDArray[Any]]:
 
 
 def _shapes(model: ModelProto, tensors: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the tensors within a graph, where the standard's rules tell them."""
-    import onnx
+    """Return the shapes of the tensors within a graph, by running it once with a Shape node on each.
 
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
-    for value in fixed.graph.input:
-        if value.name in tensors:
-            dims = value.type.tensor_type.shape.dim
-            del dims[:]
-            for side in tensors[value.name].shape:
-                dims.add().dim_value = side
-    # Sizes that an exporter noted are those of another window.
-    del fixed.graph.value_info[:]
-    for value in fixed.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    inferred = onnx.shape_inference.infer_shapes(fixed, data_prop=True).graph
-    return {
-        value.name: tuple(int(d.dim_value) for d in value.type.tensor_type.shape.dim)
-        for value in (*inferred.value_info, *inferred.output)
-    }
+    Nothing but running tells: many graphs compute sizes as they go.
+    """
+    from onnx import TensorProto, helper
+
+    measured = type(model)()
+    measured.CopyFrom(model)
+    graph = measured.graph
+    names = [node.output[0] for node in graph.node if node.op_type != "Constant" and node.output[0]]
+    del graph.output[:]
+    for name in names:
+        graph.node.append(helper.make_node("Shape", [name], [f"{name}{_SHAPE}"]))
+        graph.output.append(helper.make_tensor_value_info(f"{name}{_SHAPE}", TensorProto.INT64, None))
+    seen = GraphSession(measured.SerializeToString(), threads=1, optimise=False).run(tensors)
+    return {name: tuple(map(int, seen[f"{name}{_SHAPE}"])) for name in names}
 
 
-def with_layer(package: Package, name: str, output: str) -> tuple[Derived, Layer]:
-    """Return a package that gives layer ``name`` as a further head called ``output``, and what the layer is.
+def with_layer(package: Package, layer: Layer, output: str) -> Derived:
+    """Return a package that gives ``layer`` as a further head called ``output``; its size is the layer's own.
 
     Raises:
-        PackageError: where there is no such layer, or it cannot be stitched.
+        PackageError: where a head has that name.
     """
-    layer = _find(package, name)
     manifest = package.manifest
     if any(head.name == output for head in manifest.heads):
         raise PackageError(f"{manifest.name} has a head called '{output}' already", hint="package it with other names")
     content = _exposing(_graph(package), [layer.name])
-    head = HeadSpec(
-        name=output, output=layer.name, activation="none", classes=tuple(f"f{i}" for i in range(layer.channels))
-    )
+    names = tuple(f"f{i}" for i in range(layer.channels))
+    head = HeadSpec(name=output, output=layer.name, activation="none", classes=names)
     # The registry's network does not give the layer: what runs is the graph.
     changed = manifest.model_copy(
         update={"heads": (*manifest.heads, head), "files": {GRAPH_FILE: record_of(content)}, "net": None}
     )
-    return Derived(package.path, changed, changed.digest, MappingProxyType({GRAPH_FILE: content})), layer
+    return Derived(package.path, changed, changed.digest, MappingProxyType({GRAPH_FILE: content}))
 
 
 def _exposing(model: ModelProto, names: Sequence[str]) -> bytes:
@@ -159,7 +156,12 @@ def _exposing(model: ModelProto, names: Sequence[str]) -> bytes:
     return content
 
 
-def _find(package: Package, name: str) -> Layer:
+def find_layer(package: Package, name: str) -> Layer:
+    """Return the layer called ``name``: a tensor, a node, or the path of a registry network's module.
+
+    Raises:
+        PackageError: where there is none, or it cannot be stitched.
+    """
     layers = layers_of(package)
     found = next((layer for layer in layers if name in {layer.name, layer.node}), None)
     found = found or _of_module(package, layers, name)

@@ -102,7 +102,7 @@ class HeadPin(_Document):
 class Recipe(_Document):
     """Everything that decides a pixel's value, beside the pixels."""
 
-    later = frozenset({"augment", "vote", "average", "uncertainty", "members", "passes", "seed", "features"})
+    later = frozenset({"augment", "vote", "average", "uncertainty", "members", "passes", "seed", "noise", "features"})
 
     schema_version: Literal["1"] = "1"
     algorithm: str = ALGORITHM
@@ -137,6 +137,8 @@ class Recipe(_Document):
     """Passes with dropout, where uncertainty is told from them."""
     seed: int = 0
     """What their noise is drawn from, beside the window's place."""
+    noise: str | None = None
+    """Library that runs them, its version and class of device."""
     features: str | None = None
     """Layer of the network that is stored as features."""
 

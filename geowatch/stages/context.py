@@ -16,13 +16,14 @@ from geowatch.grid.estimate import Workload, cut_to_memory
 from geowatch.grid.windows import WindowLattice
 from geowatch.lineage import Made, Source
 from geowatch.package import load_package
-from geowatch.package.backends import open_backend
+from geowatch.package.backends import Backend, open_backend
 from geowatch.predict.recipe import Recipe, pin_recipe, read_recipe
-from geowatch.predict.scoring import Network
+from geowatch.predict.scoring import Looks, Network
 from geowatch.predict.strips import Look
 from geowatch.read.reader import FrameReader
 from geowatch.stages.asked import read_asked
 from geowatch.stages.imagery import Bound, asked_imagery, bind, read_bound
+from geowatch.stages.looks import find_members, noisy_net, shown_package
 from geowatch.stages.parts import Part, layout_of, parts_of
 from geowatch.stages.process import give_back_memory, steady_memory
 from geowatch.stages.provenance import made, scene_sources
@@ -35,7 +36,7 @@ from geowatch.store.overlay import Overlay
 from geowatch.store.plans import read_plan, read_tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from geowatch.executors.base import Watch
     from geowatch.grid.blend import Blend
@@ -68,6 +69,8 @@ class Job:
     """Place on the heatmap's time axis."""
     tiles: tuple[Tile, ...]
     """What to compute."""
+    members: tuple[str, ...]
+    """Where the packages are that answer beside it."""
     batch: int
     """Most windows at once."""
     fsync: bool
@@ -83,6 +86,7 @@ class Session:
     store: Overlay
     plan: Plan
     package: Package
+    members: tuple[Package, ...]
     bound: Bound
     recipe: Recipe
     reason: str
@@ -104,7 +108,7 @@ class Session:
         load = Workload(
             windows=WindowLattice(self.recipe.window_px, self.recipe.stride_px),
             bands=sum(len(spec.bands) for spec in self.package.manifest.inputs),
-            classes=sum(len(head.classes) for head in heads),
+            classes=sum(-(-len(head.classes) // head.reduction**2) for head in heads),
             write_itemsize=max(Quantiser(head.stored).dtype.itemsize for head in heads),  # type: ignore[arg-type]
             batch=self.config.batch,
             network_bytes=sum(record.bytes for record in self.package.manifest.files.values()),
@@ -118,9 +122,10 @@ class Session:
 
     def job(self, part: Part, tiles: tuple[Tile, ...]) -> Job:
         """Return the job that computes ``tiles``."""
+        members = tuple(str(member.path) for member in self.members)
         return Job(
             self.config.run, str(self.package.path), self.recipe.digest, part.grid.id, part.time, tiles,
-            self.config.batch, self.config.fsync, self.config.in_memory,
+            members, self.config.batch, self.config.fsync, self.config.in_memory,
         )  # fmt: skip
 
     def publish(self) -> None:
@@ -140,11 +145,14 @@ class Session:
         """Return the lineage record of something made of this run's imagery and package."""
         sources = [
             *scene_sources(frame for frames in self.bound.frames.values() for frame in frames),
-            Source(
-                str(self.package.path),
-                bytes=sum(record.bytes for record in self.package.manifest.files.values()),
-                version=f"sha256:{self.package.digest}",
-                role="package",
+            *(
+                Source(
+                    str(package.path),
+                    bytes=sum(record.bytes for record in package.manifest.files.values()),
+                    version=f"sha256:{package.digest}",
+                    role="package",
+                )
+                for package in (self.package, *self.members)
             ),
         ]
         return made(stage, artifact, options, sources=sources, recipe=self.recipe.digest, figures=figures)
@@ -161,8 +169,9 @@ def open_session(config: PredictConfig, events: Events) -> Session:
     bound = bind(store, config.imagery, plan.grids, plan.region, package.manifest.bands, events)
     _check_bands(bound, package)
     parts = parts_of(plan, bound, package.manifest.dates)
-    recipe, reason = settle_recipe(config, store, package, bound, parts)
-    return Session(store, plan, package, bound, recipe, reason, config)
+    members = find_members(store, config.looks, package)
+    recipe, reason = settle_recipe(config, store, package, bound, parts, members)
+    return Session(store, plan, package, members, bound, recipe, reason, config)
 
 
 def _with_asked(config: PredictConfig, store: Store) -> PredictConfig:
@@ -199,17 +208,35 @@ class _Opened:
 
 
 @lru_cache(maxsize=1)
-def _opened(run: str, package_path: str, digest: str, batch: int) -> _Opened:
+def _opened(run: str, packages: tuple[str, ...], digest: str, batch: int) -> _Opened:
     steady_memory()
     store = open_store(run)
     recipe = read_recipe(store)
     bound = read_bound(store)
-    package = load_package(package_path)
-    if recipe is None or bound is None or recipe.digest != digest or package.digest != recipe.package:
+    first, *others = (load_package(path) for path in packages)
+    found = (first.digest, *(other.digest for other in others))
+    if recipe is None or bound is None or recipe.digest != digest or found != (recipe.package, *recipe.members):
         raise PlanMismatchError(
-            f"recipe {digest[:12]} with package {package_path} is not what the run in {run} holds",
+            f"recipe {digest[:12]} with package {', '.join(packages)} is not what the run in {run} holds",
             hint="every worker must see the same run folder and package",
         )
+    return _Opened(read_plan(store), bound, recipe, _network(recipe, first, others, batch))
+
+
+def _network(recipe: Recipe, package: Package, members: Sequence[Package], batch: int) -> Network:
+    return Network(
+        manifest=package.manifest,
+        backend=_backend(shown_package(package, recipe), recipe),
+        windows=WindowLattice(recipe.window_px, recipe.stride_px),
+        batch=batch,
+        looks=Looks.of(recipe),
+        members=tuple(_backend(member, recipe) for member in members),
+        dropout=noisy_net(package, recipe),
+    )
+
+
+def _backend(package: Package, recipe: Recipe) -> Backend:
+    """Open the recipe's backend for one package. Raises PlanMismatchError where it is another one here."""
     pin = recipe.backend
     backend = open_backend(package, pin.name, threads=pin.threads, fixed_batch=pin.fixed_batch)
     if asdict(backend.identity) != pin.model_dump():
@@ -218,8 +245,7 @@ def _opened(run: str, package_path: str, digest: str, batch: int) -> _Opened:
             f"this machine computes otherwise than the run's recipe: {'; '.join(differences)}",
             hint="run on machines of one kind with one image, or start another run",
         )
-    windows = WindowLattice(recipe.window_px, recipe.stride_px)
-    return _Opened(read_plan(store), bound, recipe, Network(package.manifest, backend, windows, batch))
+    return backend
 
 
 def run_job(job: Job, watch: Watch) -> Figures:
@@ -227,11 +253,11 @@ def run_job(job: Job, watch: Watch) -> Figures:
     try:
         return _run(job, watch)
     finally:
-        give_back_memory()
+        give_back_memory(cycles=True)
 
 
 def _run(job: Job, watch: Watch) -> Figures:
-    opened = _opened(job.run, job.package, job.recipe, job.batch)
+    opened = _opened(job.run, (job.package, *job.members), job.recipe, job.batch)
     part = next(
         p
         for p in parts_of(opened.plan, opened.bound, opened.recipe.dates)

@@ -58,9 +58,11 @@ def parts_of(plan: Plan, bound: Bound, dates: int) -> tuple[Part, ...]:
 def layout_of(plan: Plan, bound: Bound, recipe: Recipe, grid: Grid) -> HeatmapLayout:
     """Return the layout of a grid's heatmap; several grids are groups of one Zarr hierarchy."""
     heads = tuple(
-        HeadLayout(h.name, h.classes, Quantiser(h.stored), h.activation, h.colors)  # type: ignore[arg-type]
+        HeadLayout(
+            h.name, h.classes, Quantiser(h.stored), h.activation, h.colors, h.kind, h.reduction  # type: ignore[arg-type]
+        )
         for h in recipe.heads
-    )
+    )  # fmt: skip
     frames = bound.frames.get(grid.id, ())
     times: tuple[datetime | None, ...] = tuple(f.scenes[0].scene.time for f in frames[recipe.dates - 1 :])
     group = HEATMAP if len(plan.grids) == 1 else f"{HEATMAP}/{grid.id}"

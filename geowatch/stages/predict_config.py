@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.looks import LooksConfig
 
 __all__ = ["PredictConfig"]
 
@@ -29,6 +30,8 @@ class PredictConfig:
     """Blend weights: hann, gaussian, linear, crop or mean."""
     stored: str | None = None
     """Type of the heatmap: uint8 (default), uint16, float16 or float32."""
+    looks: LooksConfig = field(default_factory=LooksConfig)
+    """In which ways a window is looked at, and what is kept beside scores."""
     batch: int = 4
     """Most windows that run at once; it changes no value."""
     workers: int | None = None

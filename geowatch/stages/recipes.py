@@ -13,6 +13,7 @@ from geowatch.package import load_package
 from geowatch.package.backends import available
 from geowatch.package.choose import choose_backend
 from geowatch.predict.recipe import BackendPin, HeadPin, Recipe, read_recipe
+from geowatch.stages.looks import settle_looks
 from geowatch.stages.samples import sample_windows
 from geowatch.stitch.quantise import Quantiser
 
@@ -60,9 +61,14 @@ def find_package(store: Store, path: str | None) -> Package:
 
 
 def settle_recipe(
-    config: PredictConfig, store: Store, package: Package, bound: Bound, parts: Sequence[Part]
+    config: PredictConfig,
+    store: Store,
+    package: Package,
+    bound: Bound,
+    parts: Sequence[Part],
+    members: Sequence[Package] = (),
 ) -> tuple[Recipe, str]:
-    """Return the recipe and why its backend was taken.
+    """Return the recipe and why its backend was taken; ``members`` are packages that answer beside the first.
 
     What the options leave open is as the run's recipe says; without one, as the package says.
     """
@@ -83,7 +89,8 @@ def settle_recipe(
         package=package.digest, imagery=bound.digest, window_px=windows.size,
         stride_px=windows.stride, blend=blend, dates=package.manifest.dates, heads=heads, backend=backend,
     )  # fmt: skip
-    return recipe, reason
+    tile_px = parts[0].grid.tile_px
+    return settle_looks(config.looks, recipe, pinned, package, members, tile_px), reason
 
 
 def _windows(config: PredictConfig, pinned: Recipe | None, manifest: Manifest) -> WindowLattice:

@@ -20,6 +20,7 @@ from gw_cli.session import Session
 )
 @options.run
 @options.network
+@options.looks
 @options.imagery
 @options.reading
 @options.work

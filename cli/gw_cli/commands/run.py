@@ -22,6 +22,7 @@ from gw_cli.session import Session
 @options.run
 @options.grid
 @options.network
+@options.looks
 @options.imagery
 @options.reading
 @options.workers
