@@ -17,6 +17,7 @@ from geowatch.package.steps import Step, step_channels
 
 __all__ = [
     "GRAPH_FILE",
+    "INT8_FILE",
     "SCHEMA_VERSION",
     "WEIGHTS_FILE",
     "Activation",
@@ -29,12 +30,15 @@ __all__ = [
     "Origin",
     "WindowSpec",
     "by_tensor",
+    "graph_file",
 ]
 
 #: Version of this schema; a package with a newer one is refused.
 SCHEMA_VERSION = "1"
 #: Name of the ONNX graph in a package.
 GRAPH_FILE = "model.onnx"
+#: Name of the same graph with whole numbers of 8 bits inside, where a package has one.
+INT8_FILE = "model.int8.onnx"
 #: Name of the weights of a registry network in a package.
 WEIGHTS_FILE = "model.safetensors"
 
@@ -299,3 +303,8 @@ def by_tensor(inputs: tuple[InputSpec, ...]) -> dict[str, tuple[InputSpec, ...]]
     """Return inputs by the graph's tensor that they go into, in order."""
     names = dict.fromkeys(i.tensor for i in inputs)
     return {name: tuple(i for i in inputs if i.tensor == name) for name in names}
+
+
+def graph_file(precision: str) -> str:
+    """Return the name of the graph that backends run at ``precision``."""
+    return INT8_FILE if precision == "int8" else GRAPH_FILE

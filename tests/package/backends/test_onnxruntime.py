@@ -9,7 +9,9 @@ import pytest
 from geowatch.errors import BackendError
 from geowatch.package import Package, open_backend
 from geowatch.package.backends import available
+from geowatch.package.backends import onnxruntime as module
 from geowatch.package.backends.onnxruntime import GraphSession
+from geowatch.package.cache import CompiledCache
 from tests.package.backend_conformance import BackendConformance
 from tests.package.networks import conv_net, random_windows
 
@@ -41,9 +43,18 @@ def test_the_cloud_network_answers_alike_in_every_batch_and_on_more_threads(clou
 
 
 def test_a_graph_alone_is_not_for_torch(tiny_package):
-    assert available(tiny_package) == ("onnxruntime",)
+    assert available(tiny_package)[0] == "onnxruntime"
+    assert "eager" not in available(tiny_package)
     with pytest.raises(BackendError, match="torch does not run"):
         open_backend(tiny_package, "eager", threads=1)
+
+
+def test_the_optimised_graph_is_made_once_and_gives_the_same_bytes(unet_package, tmp_path, monkeypatch):
+    cache, x = CompiledCache(tmp_path), {"x": random_windows((2, 3, 64, 64))}
+    plain = open_backend(unet_package, "onnxruntime").run(x)["scores"]
+    assert open_backend(unet_package, "onnxruntime", cache=cache).run(x)["scores"].tobytes() == plain.tobytes()
+    monkeypatch.setattr(module, "_optimise", lambda *_: pytest.fail("optimised again"))
+    assert open_backend(unet_package, "onnxruntime", cache=cache).run(x)["scores"].tobytes() == plain.tobytes()
 
 
 def test_an_unknown_backend_names_the_known(tiny_package):
