@@ -28,9 +28,13 @@ def steady_memory() -> bool:
     return all(library.mallopt(name, value) == 1 for name, value in settings)
 
 
-def give_back_memory() -> None:
-    """Return what finished work left behind to the system."""
-    gc.collect()
+def give_back_memory(*, cycles: bool = False) -> None:
+    """Return what finished work left behind to the system.
+
+    ``cycles`` looks for objects that hold each other too. It takes a tenth of a second, and arrays do not need it.
+    """
+    if cycles:
+        gc.collect()
     library = _library()
     if library is not None:
         library.malloc_trim(0)

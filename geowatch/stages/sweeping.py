@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import chain, pairwise
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from geowatch.stitch.cover import Cover
     from geowatch.stitch.heatmap import HeatmapLayout
     from geowatch.store import Store
+    from geowatch.store.markers import Marker
 
 __all__ = ["Figures", "Sweeper"]
 
@@ -116,12 +118,16 @@ class Sweeper:
         return figures
 
     def _publisher(self, figures: Figures) -> Callable[[list[Core]], None]:
+        def publish_one(core: Core) -> Marker:
+            return publish_core(self.store, self.layout, core, self.time, self.recipe)
+
         def publish(cores: list[Core]) -> None:
-            for core in cores:
-                marker = publish_core(self.store, self.layout, core, self.time, self.recipe)
-                figures.tiles += 1
-                figures.valid_px += marker.valid_px
-                figures.write_bytes += sum(stored.size_bytes for stored in marker.objects)
+            # Two at a time: when the network is done with a sweep, a core of the machine would idle.
+            with ThreadPoolExecutor(2, thread_name_prefix="gw-publish") as pool:
+                for marker in pool.map(publish_one, cores):
+                    figures.tiles += 1
+                    figures.valid_px += marker.valid_px
+                    figures.write_bytes += sum(stored.size_bytes for stored in marker.objects)
             give_back_memory()
 
         return publish

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from affine import Affine
 
+from geowatch.stitch.codec import compressor
 from geowatch.stitch.quantise import Quantiser
-from geowatch.stitch.shard import ZSTD_LEVEL, inner_chunk_px
+from geowatch.stitch.shard import inner_chunk_px
 
 if TYPE_CHECKING:
     import zarr
@@ -107,8 +108,6 @@ class HeatmapLayout:
         return {f"{self.group}/{key}": content for key, content in asyncio.run(_contents(memory)).items()}
 
     def _add_head(self, group: zarr.Group, head: HeadLayout) -> None:
-        from zarr.codecs import ZstdCodec
-
         tile, stored = self.grid.tile_px // head.reduction, head.quantiser
         chunk = inner_chunk_px(tile)
         planes = len(head.classes)
@@ -130,7 +129,7 @@ class HeatmapLayout:
             chunks=(1, 1, chunk, chunk),
             dtype=stored.stored,
             fill_value=stored.fill,
-            compressors=ZstdCodec(level=ZSTD_LEVEL, checksum=False),
+            compressors=compressor(stored.dtype),
             dimension_names=["time", _class_axis(head, self.heads), f"y{head.suffix}", f"x{head.suffix}"],
             attributes=attributes,
         )

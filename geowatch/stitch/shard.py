@@ -13,19 +13,16 @@ from typing import TYPE_CHECKING
 
 import google_crc32c
 import numpy as np
-from numcodecs.zstd import Zstd
 
 from geowatch.errors import DamagedError
+from geowatch.stitch.codec import compress, decompress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["ZSTD_LEVEL", "decode_shard", "encode_shard", "inner_chunk_px"]
-
-#: Compression level of the stored chunks; part of the format of a run.
-ZSTD_LEVEL = 3
+__all__ = ["decode_shard", "encode_shard", "inner_chunk_px"]
 
 _ABSENT = np.uint64(2**64 - 1)
 
@@ -54,7 +51,6 @@ def encode_shard(
         is_fill: Tells where stored values are fill; chunks that are all fill take no bytes.
         chunk_px: Side of a chunk; it divides H and W.
     """
-    codec = Zstd(level=ZSTD_LEVEL)
     counts = (core.shape[0], core.shape[1], core.shape[2] // chunk_px, core.shape[3] // chunk_px)
     index = np.full((*counts, 2), _ABSENT, "<u8")
     parts: list[bytes] = []
@@ -64,7 +60,7 @@ def encode_shard(
         # Most chunks begin or end with a score, which settles it.
         if is_fill(values[:: max(1, chunk_px - 1), :: max(1, chunk_px - 1)]).all() and is_fill(values).all():
             continue
-        encoded = bytes(codec.encode(np.ascontiguousarray(values)))
+        encoded = compress(np.ascontiguousarray(values))
         index[place] = offset, len(encoded)
         offset += len(encoded)
         parts.append(encoded)
@@ -85,13 +81,12 @@ def decode_shard(content: bytes, core: NDArray[np.generic], chunk_px: int) -> No
     if google_crc32c.value(table).to_bytes(4, "little") != content[-4:]:
         raise DamagedError("a shard's index is damaged", hint="gw verify names the tile; gw predict makes it again")
     index = np.frombuffer(table, "<u8").reshape(*counts, 2)
-    codec = Zstd(level=ZSTD_LEVEL)
     for place, chunk in _chunks(counts, chunk_px):
         offset, length = index[place]
         if offset == _ABSENT:
             continue
         try:
-            plain = codec.decode(content[int(offset) : int(offset + length)])
+            plain = decompress(content[int(offset) : int(offset + length)], core.dtype)
             core[chunk] = np.frombuffer(plain, core.dtype).reshape(chunk_px, chunk_px)
         except (RuntimeError, ValueError) as error:
             raise DamagedError(f"a shard's chunk is damaged: {error}", hint="gw verify names the tile") from error
