@@ -164,9 +164,10 @@ def memory_per_worker(load: Workload, tile_px: int, sweep_cols: int) -> MemoryEs
     """Return the peak memory of one worker, or None while windows, bands or classes are unknown.
 
     With W the pixels of a sweep's windows from west to east, h and s the height and stride of a window, B
-    bands and K classes: ``4 K W (h + s)`` for the band of rows in which scores add up and the rows just
-    finished; ``8 B W h`` for the rows of input, one of them read ahead; ``2 K`` rows of cores in their stored
-    form, one of them being written; one encoded core; and a batch of windows.
+    bands and K classes: ``4 K W h`` for the band of rows in which scores add up; ``4 B W (h + 3 s)`` for the
+    rows of input under a row of windows, those ready for the next, and those being read and prepared; ``2 K``
+    rows of cores in their stored form, one of them being written; two encoded cores; and batches of windows,
+    one in the network, one before or behind it, and one being added up.
     """
     if load.windows is None or load.bands is None or load.classes is None:
         return None
@@ -175,11 +176,11 @@ def memory_per_worker(load: Workload, tile_px: int, sweep_cols: int) -> MemoryEs
     stored = load.classes * load.write_itemsize
     return MemoryEstimate(
         (
-            ("band", 4 * load.classes * wide * (height + load.windows.stride[0])),
-            ("input rows", 2 * wide * height * (4 * load.bands + 1)),
+            ("band", 4 * load.classes * wide * height),
+            ("input rows", wide * (height + 3 * load.windows.stride[0]) * (4 * load.bands + 1)),
             ("core rows", 2 * sweep_cols * tile_px * tile_px * stored),
-            ("encoded core", tile_px * tile_px * stored),
-            ("batch", 4 * load.batch * height * width * (2 * load.bands + 2 * load.classes)),
+            ("encoded cores", 2 * tile_px * tile_px * stored),
+            ("batches", 4 * load.batch * height * width * (3 * load.bands + 4 * load.classes)),
             ("network", load.network_bytes),
             ("read cache", READ_CACHE_BYTES),
             ("process", PROCESS_BYTES),

@@ -1,28 +1,41 @@
 """Stages of a pipeline that overlap in time, each in a thread of its own, with bounded queues between them.
 
 `ahead` makes items before they are asked for, `Behind` works on items after they were handed over. Both keep the
-order, hold a fixed number of items, and pass on the first error.
+order, hold a fixed number of items, and pass on the first error. `InTurn` lets two threads share one backend: while
+one is in the network, the other cuts the next windows or turns the last output into probabilities.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
+    from typing import Any
 
-__all__ = ["Behind", "ahead"]
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from geowatch.package.backends import Backend, BackendIdentity
+
+__all__ = ["Behind", "InTurn", "ahead"]
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")
 
 
-def ahead(make: Callable[[Key], Item], keys: Iterable[Key], *, depth: int = 1) -> Iterator[Item]:
-    """Yield ``make(key)`` for each key in order, making the next ``depth`` items while the caller uses one."""
-    with ThreadPoolExecutor(1, thread_name_prefix="gw-read") as pool:
+def ahead(
+    make: Callable[[Key], Item], keys: Iterable[Key], *, name: str = "gw-ahead", depth: int = 1, threads: int = 1
+) -> Iterator[Item]:
+    """Yield ``make(key)`` for each key in order, making the next ``depth`` items while the caller uses one.
+
+    With several ``threads`` that many items are being made at a time.
+    """
+    with ThreadPoolExecutor(threads, thread_name_prefix=name) as pool:
         waiting: deque[Future[Item]] = deque()
         try:
             for key in keys:
@@ -64,3 +77,26 @@ class Behind(Generic[Item]):
                 self._waiting.popleft().result()
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class InTurn:
+    """A backend that several threads may call; its network runs for one of them at a time."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._turn = Lock()
+
+    @property
+    def identity(self) -> BackendIdentity:
+        """The backend's own; see `Backend.identity`."""
+        return self._backend.identity
+
+    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+        """Wait for the network, then run it; see `Backend.run`."""
+        with self._turn:
+            return self._backend.run(inputs)
+
+    def close(self) -> None:
+        """Close the backend."""
+        with self._turn:
+            self._backend.close()

@@ -17,6 +17,7 @@ from geowatch.grid.windows import WindowLattice
 from geowatch.lineage import Made, Source
 from geowatch.package import load_package
 from geowatch.package.backends import Backend, open_backend
+from geowatch.predict.pipeline import InTurn
 from geowatch.predict.recipe import Recipe, pin_recipe, read_recipe
 from geowatch.predict.scoring import Looks, Network
 from geowatch.predict.strips import Look
@@ -245,7 +246,7 @@ def _backend(package: Package, recipe: Recipe) -> Backend:
             f"this machine computes otherwise than the run's recipe: {'; '.join(differences)}",
             hint="run on machines of one kind with one image, or start another run",
         )
-    return backend
+    return InTurn(backend)
 
 
 def run_job(job: Job, watch: Watch) -> Figures:

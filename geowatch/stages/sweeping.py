@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Figures", "Sweeper"]
 
-#: Strips that are read ahead of the network, batches that wait to be added up, rows of cores that wait to be
-#: written. One row of cores is being written while the next is filled, never more: memory is planned.
-_STRIPS_AHEAD, _BATCHES_BEHIND, _CORE_ROWS_BEHIND = 1, 2, 1
+#: Strips that are read ahead of the network; batches that are being prepared or scored at a time; batches and rows of
+#: cores that are being worked on behind it. Never more: memory is planned.
+_STRIPS_AHEAD, _BATCHES_AHEAD, _BATCHES_BEHIND, _CORE_ROWS_BEHIND = 1, 2, 1, 1
 
 Layers = tuple["NDArray[np.float32]", ...]
 
@@ -110,7 +110,8 @@ class Sweeper:
         whole = _Whole(self, work)
         rows = chain.from_iterable(self._rows(range(ky, ky + 1), needed, figures) for ky in sorted(needed))
         for batch in cut_batches(map(whole.seen, rows), self.network.batch):
-            whole.add(batch, self._scores(batch, figures))
+            whole.add(*self._score(batch))
+            figures.windows += len(places(batch))
         publish = self._publisher(figures)
         for tile in tiles:
             publish(whole.cores(tile))
@@ -159,8 +160,10 @@ class Sweeper:
         """Slide over a run of window rows; hand on each row of cores when its last row of pixels is in."""
         adding = _Adding(self, filling, hand_on, _columns(span, needed))
         with Behind(adding.add, depth=_BATCHES_BEHIND, name="gw-stitch") as adder:
-            for batch in cut_batches(self._rows(span, needed, figures), self.network.batch):
-                adder.put((batch, self._scores(batch, figures)))
+            batches = cut_batches(self._rows(span, needed, figures), self.network.batch)
+            for scored in ahead(self._score, batches, name="gw-score", depth=_BATCHES_AHEAD, threads=_BATCHES_AHEAD):
+                figures.windows += sum(len(cut.kx) for cut in scored[0])
+                adder.put(scored)
         for cores in filling.close():
             hand_on(cores)
 
@@ -168,7 +171,7 @@ class Sweeper:
         """Yield rows of windows with what is kept of them; windows under which nothing is kept are left out."""
         windows = self.network.windows
         strips = Strips(self.look, windows, _columns(span, needed), self.cover.mask)
-        for ky, strip in zip(span, ahead(strips.row, span, depth=_STRIPS_AHEAD), strict=True):
+        for ky, strip in zip(span, ahead(strips.row, span, name="gw-read", depth=_STRIPS_AHEAD), strict=True):
             if self.stopping():
                 raise InterruptedRunError("stopped on request", hint="run the same command again to resume")
             kept = strip.kept(needed[ky], windows)
@@ -176,12 +179,12 @@ class Sweeper:
             yield Row(ky, kept, strip)
             self._tell(figures)
 
-    def _scores(self, batch: Sequence[Cut], figures: Figures) -> Layers:
+    def _score(self, batch: Sequence[Cut]) -> tuple[Sequence[Cut], Layers]:
+        """Return the batch with its scores; without any where it has no window."""
         where = places(batch)
         if not where:
-            return ()
-        figures.windows += len(where)
-        return self.network.scores(gather(batch, self.network.windows, self.look.inputs), where)
+            return batch, ()
+        return batch, self.network.scores(gather(batch, self.network.windows, self.look.inputs), where)
 
 
 class _Adding:

@@ -22,9 +22,10 @@ LOAD = Workload(windows=WindowLattice.of((256, 256), 0.25), bands=6, classes=3, 
 def test_memory_follows_the_width_of_a_sweep():
     parts = dict(memory_per_worker(LOAD, 2048, 2).parts)
     wide = 2 * 2048 + 2 * 255
-    assert parts["band"] == 4 * 3 * wide * (256 + 192)
+    assert parts["band"] == 4 * 3 * wide * 256
+    assert parts["input rows"] == wide * (256 + 3 * 192) * (4 * 6 + 1)
     assert parts["core rows"] == 2 * 4096 * 2048 * 3
-    assert parts["encoded core"] == 2048 * 2048 * 3
+    assert parts["encoded cores"] == 2 * 2048 * 2048 * 3
     totals = [memory_per_worker(LOAD, 2048, cols).total_bytes for cols in (1, 2, 4)]
     assert totals == sorted(totals)
     assert memory_per_worker(LOAD, 2048, 2).total_bytes == sum(parts.values())

@@ -1,10 +1,11 @@
 """Stages overlap in time, keep their order, hold no more than they may, and pass errors on."""
 
 import threading
+import time
 
 import pytest
 
-from geowatch.predict.pipeline import Behind, ahead
+from geowatch.predict.pipeline import Behind, InTurn, ahead
 
 
 def test_work_ahead_comes_in_order_and_errors_come_through():
@@ -85,3 +86,29 @@ def test_an_error_of_the_last_item_is_not_lost():
 
     with pytest.raises(ValueError, match="last"), Behind(work, depth=3, name="test") as behind:
         behind.put(1)
+
+
+def test_several_threads_make_items_at_a_time_and_the_order_stays():
+    both = threading.Barrier(2, timeout=10)
+
+    def make(key):
+        both.wait()  # passes only if two are being made
+        return key
+
+    assert list(ahead(make, range(6), depth=2, threads=2)) == list(range(6))
+
+
+def test_the_network_runs_for_one_thread_at_a_time():
+    inside, most = [], []
+
+    class Slow:
+        def run(self, inputs):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+            return inputs
+
+    shared = InTurn(Slow())
+    assert list(ahead(shared.run, range(8), depth=4, threads=4)) == list(range(8))
+    assert max(most) == 1
