@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from geowatch.errors import BackendError
-from geowatch.grid.lattice import PixelBox
 from geowatch.grid.windows import WindowLattice
 from geowatch.package.backends.base import BackendIdentity
 from geowatch.package.manifest import FileRecord, HeadSpec, InputSpec, Manifest, WindowSpec
-from geowatch.predict.scoring import Network
-from geowatch.predict.strips import Strip
+from geowatch.predict.augment import transforms_of
+from geowatch.predict.combine import Joining
+from geowatch.predict.scoring import Looks, Network
 
 MANIFEST = Manifest(
     name="stand-in",
@@ -42,22 +42,102 @@ class Echo:
         pass
 
 
-def strip():
-    values = np.arange(4 * 16, dtype=np.float32).reshape(1, 4, 16) / 64
-    return Strip(PixelBox(0, 0, 4, 16), (values,), np.ones((4, 16), bool))
+def windows(count=3):
+    return np.random.default_rng(0).random((count, 1, 4, 4), np.float32)
 
 
-def test_windows_come_scored_in_order_in_batches_of_at_most_the_size():
-    backend = Echo()
-    scored = list(Network(MANIFEST, backend, WINDOWS, 2).score(0, [0, 1, 2, 4], strip()))
-    assert backend.batches == [2, 2]
-    assert [s.kx for s in scored] == [(0, 1), (2, 4)]
-    window = strip().inputs[0][:, :, 12:16]
-    assert np.array_equal(scored[1].heads[0][1], np.concatenate([window, 1 - window]))
+def test_scores_come_in_the_order_of_the_windows():
+    seen = windows()
+    (scores,) = Network(MANIFEST, Echo(), WINDOWS, 2).scores({"x": seen}, [(0, 0), (0, 1), (2, 5)])
+    assert np.array_equal(scores, np.concatenate([seen, 1 - seen], axis=1))
 
 
 def test_a_network_that_gives_nan_is_an_error_that_names_the_window():
-    poison = float(strip().inputs[0][0, 0, 9])
-    with pytest.raises(BackendError, match=r"'scores' gave NaN or infinity for window \(0, 2\)") as caught:
-        list(Network(MANIFEST, Echo(poison), WINDOWS, 3).score(0, [0, 1, 2], strip()))
+    seen = windows()
+    with pytest.raises(BackendError, match=r"'scores' gave NaN or infinity for window \(-1, 2\)") as caught:
+        Network(MANIFEST, Echo(float(seen[1, 0, 2, 2])), WINDOWS, 3).scores({"x": seen}, [(0, 0), (-1, 2), (0, 3)])
     assert "gw model show" in caught.value.hint
+
+
+def looks(*names, uncertainty=(), vote="soft"):
+    joining = Joining(vote, over_transforms="tta" in uncertainty, over_members="ensemble" in uncertainty)
+    return Looks(transforms_of(names), joining, uncertainty)
+
+
+class Lopsided(Echo):
+    """Sees the upper left corner brighter than it is: turning the window changes its answer."""
+
+    def run(self, inputs):
+        seen = np.clip(inputs["x"].copy(), 0, 1)
+        seen[:, :, 0, 0] = 1
+        seen[:, :, :, 1] *= 0.5
+        return {"scores": np.concatenate([seen, 1 - seen], axis=1)}
+
+
+def test_a_network_that_treats_all_sides_alike_says_the_same_however_often_it_is_asked():
+    seen = windows()
+    where = [(0, k) for k in range(3)]
+    (plain,) = Network(MANIFEST, Echo(), WINDOWS, 3).scores({"x": seen}, where)
+    scores, unsure = Network(MANIFEST, Echo(), WINDOWS, 3, looks("d4", uncertainty=("tta",))).scores({"x": seen}, where)
+    assert np.array_equal(scores, plain)
+    assert not unsure.any()
+
+
+def test_a_network_that_does_not_gives_the_mean_of_all_it_says():
+    seen = windows()
+    (scores,) = Network(MANIFEST, Lopsided(), WINDOWS, 3, looks("d4")).scores({"x": seen}, [(0, k) for k in range(3)])
+    said = []
+    for flipped in (False, True):
+        for turns in range(4):
+            shown = np.rot90(seen[..., ::-1] if flipped else seen, turns, axes=(2, 3))
+            back = np.rot90(Lopsided().run({"x": np.ascontiguousarray(shown)})["scores"], -turns, axes=(2, 3))
+            said.append(back[..., ::-1] if flipped else back)
+    assert np.allclose(scores, np.mean(said, axis=0), rtol=0, atol=3e-7)
+
+
+@pytest.mark.parametrize("vote", ["soft", "hard"])
+def test_what_a_window_gets_does_not_depend_on_its_batch(vote):
+    seen = windows(5)
+    where = [(k, -k) for k in range(5)]
+    asked = looks("d4", "scale:1.5", uncertainty=("entropy", "tta", "ensemble"), vote=vote)
+    manifest = MANIFEST.model_copy(update={"window": WindowSpec(size=(4, 4), fixed=False, multiple_of=2)})
+    network = Network(manifest, Lopsided(), WINDOWS, 5, asked, members=(Echo(),))
+    whole = network.scores({"x": seen}, where)
+    for k in range(5):
+        alone = network.scores({"x": seen[k : k + 1]}, where[k : k + 1])
+        for together, single in zip(whole, alone, strict=True):
+            assert np.array_equal(together[k], single[0])
+
+
+def test_members_that_agree_leave_no_doubt_and_change_nothing():
+    seen, where = windows(), [(0, k) for k in range(3)]
+    (plain,) = Network(MANIFEST, Echo(), WINDOWS, 3).scores({"x": seen}, where)
+    asked = looks(uncertainty=("ensemble", "entropy"))
+    scores, unsure = Network(MANIFEST, Echo(), WINDOWS, 3, asked, members=(Echo(), Echo())).scores({"x": seen}, where)
+    assert np.array_equal(scores, plain)
+    assert not unsure[:, 0].any()
+    assert unsure[:, 1].any()
+
+
+def test_members_that_differ_show_by_how_much():
+    half = np.full((1, 1, 4, 4), 0.5, np.float32)
+
+    class Sure(Echo):
+        def run(self, inputs):
+            return {"scores": np.concatenate([np.ones_like(inputs["x"]), np.zeros_like(inputs["x"])], axis=1)}
+
+    scores, unsure = Network(MANIFEST, Echo(), WINDOWS, 1, looks(uncertainty=("ensemble",)), (Sure(),)).scores(
+        {"x": half}, [(0, 0)]
+    )
+    assert np.allclose(scores[0, :, 0, 0], [0.75, 0.25])
+    # Both classes vary by 0.25 about their mean: the root of twice its square.
+    assert np.allclose(unsure, np.sqrt(2 * 0.25**2))
+
+
+def test_a_hard_vote_counts_who_names_a_class():
+    (scores,) = Network(MANIFEST, Lopsided(), WINDOWS, 1, looks("d4", vote="hard")).scores(
+        {"x": np.full((1, 1, 4, 4), 0.6, np.float32)}, [(0, 0)]
+    )
+    # 0.6 wins; halved to 0.3 it loses. A corner's pixel is brightened in two turns of eight.
+    assert set(np.unique(scores * 8)) <= set(range(9))
+    assert np.allclose(scores.sum(axis=1), 1)
