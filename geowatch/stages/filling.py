@@ -11,6 +11,7 @@ from geowatch.stitch.cores import Core, CoreRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -34,7 +35,7 @@ class Filling:
         self._open: CoreRow | None = None
 
     def put(
-        self, box: PixelBox, scores: tuple[NDArray[np.float32], ...], keep: NDArray[np.bool_]
+        self, box: PixelBox, scores: tuple[NDArray[Any], ...], keep: NDArray[np.bool_]
     ) -> Iterator[list[Core]]:
         """Take finished rows ``box``; yield the cores that they complete. See `CoreRow.put`."""
         size = self._grid.tile_px

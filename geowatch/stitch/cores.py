@@ -16,6 +16,7 @@ from geowatch.grid.lattice import PixelBox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -54,12 +55,12 @@ class CoreRow:
         ]
         self._valid = np.zeros(self.box.shape, bool)
 
-    def put(self, box: PixelBox, scores: tuple[NDArray[np.float32], ...], keep: NDArray[np.bool_]) -> None:
+    def put(self, box: PixelBox, scores: tuple[NDArray[Any], ...], keep: NDArray[np.bool_]) -> None:
         """Take finished rows; what lies outside the row's box is dropped.
 
         Args:
             box: Where they are; a multiple of each head's reduction at all four sides.
-            scores: Scores of each head, shape (K, height / reduction, width / reduction) of ``box``.
+            scores: Scores of each head, shape (K, height / reduction, width / reduction) of ``box``; or stored values.
             keep: Which pixels have scores, shape (height, width).
         """
         part = box & self.box
@@ -97,5 +98,5 @@ def _coarser_mask(keep: NDArray[np.bool_], reduction: int) -> NDArray[np.bool_]:
     if reduction == 1:
         return keep
     height, width = (side // reduction for side in keep.shape)
-    some: NDArray[np.bool_] = keep.reshape(height, reduction, width, reduction).any(axis=(1, 3))
-    return some
+    squares = keep.reshape(height, reduction, width, reduction)
+    return np.asarray(np.logical_or.reduce(squares, axis=(1, 3)))

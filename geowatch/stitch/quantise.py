@@ -10,6 +10,8 @@ import numpy as np
 from geowatch.errors import ConfigError
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from numpy.typing import NDArray
 
 __all__ = ["STORED_TYPES", "Quantiser", "StoredType"]
@@ -38,6 +40,11 @@ class Quantiser:
         return np.dtype(self.stored).newbyteorder("<")
 
     @property
+    def top(self) -> int | None:
+        """Stored value of the score 1; None where scores are stored as they are."""
+        return _TOP.get(self.stored)
+
+    @property
     def fill(self) -> float:
         """Stored value of a masked pixel: the largest integer, or NaN."""
         return _TOP[self.stored] + 1 if self.stored in _TOP else float("nan")
@@ -62,8 +69,11 @@ class Quantiser:
         self.encode_into(stored, scores, keep)
         return stored
 
-    def encode_into(self, stored: NDArray[np.generic], scores: NDArray[np.float32], keep: NDArray[np.bool_]) -> None:
-        """Write stored values of ``scores`` (K, H, W) into ``stored`` of the same shape, fill where not ``keep``."""
+    def encode_into(self, stored: NDArray[np.generic], scores: NDArray[Any], keep: NDArray[np.bool_]) -> None:
+        """Write stored values of ``scores`` (K, H, W) into ``stored`` of the same shape, fill where not ``keep``.
+
+        ``scores`` of the stored type are taken for stored values: a device may have made them.
+        """
         scratch = np.empty((scores.shape[0], _ROWS_AT_ONCE, scores.shape[2]), np.float32)
         # A few rows at a time stay in the processor's cache from the first step to the last.
         for y in range(0, scores.shape[1], _ROWS_AT_ONCE):
@@ -73,10 +83,10 @@ class Quantiser:
             if not kept.all():
                 np.copyto(out, self.empty(()), where=~kept)
 
-    def _scaled(self, scores: NDArray[np.float32], out: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self.stored not in _TOP:
+    def _scaled(self, scores: NDArray[Any], out: NDArray[np.float32]) -> NDArray[Any]:
+        if self.top is None or scores.dtype == self.dtype:
             return scores
-        top = np.float32(_TOP[self.stored])
+        top = np.float32(self.top)
         np.multiply(scores, top, out=out)
         np.rint(out, out=out)
         return np.clip(out, np.float32(0), top, out=out)
