@@ -53,7 +53,19 @@ class Predicted:
     done_before: int
     """Tiles of them that were finished before."""
     figures: dict[str, float] = field(default_factory=dict)
-    """Sums over the work of this call: windows, skipped, valid_px, read_bytes, write_bytes, seconds."""
+    """Sums over the work of this call: tiles, windows, seen_px, skipped, valid_px, read_bytes, write_bytes, seconds."""
+
+    @property
+    def summary(self) -> str:
+        """One line for people: windows, how often a pixel was seen, and speed; empty where nothing was computed."""
+        valid_px, seconds = self.figures.get("valid_px", 0), self.figures.get("seconds", 0)
+        if not valid_px or not seconds:
+            return ""
+        windows, redundancy = self.figures["windows"], self.figures["seen_px"] / valid_px
+        return (
+            f"{windows:,.0f} windows, each scored pixel seen {redundancy:.2f} times; "
+            f"{valid_px / 1e6:,.1f} megapixels in {seconds:,.1f} s"
+        )
 
 
 def predict(config: PredictConfig, events: Events | None = None) -> Predicted:

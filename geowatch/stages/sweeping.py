@@ -59,6 +59,8 @@ class Figures:
     """Tiles published."""
     windows: int = 0
     """Windows that the network saw."""
+    seen_px: int = 0
+    """Pixels of those windows: one that lies in two windows counts twice."""
     skipped: int = 0
     """Windows left out, as nothing under them is kept."""
     valid_px: int = 0
@@ -111,7 +113,7 @@ class Sweeper:
         rows = chain.from_iterable(self._rows(range(ky, ky + 1), needed, figures) for ky in sorted(needed))
         for batch in cut_batches(map(whole.seen, rows), self.network.batch):
             whole.add(*self._score(batch))
-            figures.windows += len(places(batch))
+            self._count(batch, figures)
         publish = self._publisher(figures)
         for tile in tiles:
             publish(whole.cores(tile))
@@ -161,8 +163,10 @@ class Sweeper:
         adding = _Adding(self, filling, hand_on, _columns(span, needed))
         with Behind(adding.add, depth=_BATCHES_BEHIND, name="gw-stitch") as adder:
             batches = cut_batches(self._rows(span, needed, figures), self.network.batch)
-            for scored in ahead(self._score, batches, name="gw-score", depth=_BATCHES_AHEAD, threads=_BATCHES_AHEAD):
-                figures.windows += sum(len(cut.kx) for cut in scored[0])
+            # A network with dropout is not shared between threads.
+            threads = 1 if self.network.dropout else _BATCHES_AHEAD
+            for scored in ahead(self._score, batches, name="gw-score", depth=_BATCHES_AHEAD, threads=threads):
+                self._count(scored[0], figures)
                 adder.put(scored)
         for cores in filling.close():
             hand_on(cores)
@@ -178,6 +182,12 @@ class Sweeper:
             figures.skipped += len(needed[ky]) - len(kept)
             yield Row(ky, kept, strip)
             self._tell(figures)
+
+    def _count(self, batch: Sequence[Cut], figures: Figures) -> None:
+        height, width = self.network.windows.size
+        count = sum(len(cut.kx) for cut in batch)
+        figures.windows += count
+        figures.seen_px += count * height * width
 
     def _score(self, batch: Sequence[Cut]) -> tuple[Sequence[Cut], Layers]:
         """Return the batch with its scores; without any where it has no window."""

@@ -8,6 +8,9 @@ from gw_cli import options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
 
+#: Shorter work is silent.
+_WORTH_TELLING_S = 2
+
 
 @gw_command(
     "predict",
@@ -44,4 +47,6 @@ def command(ctx: click.Context, /, **given: object) -> None:
     if config.dry_run:
         session.made(f"{done.tiles - done.done_before} of {done.tiles} tiles left")
         return
+    if done.figures.get("seconds", 0) > _WORTH_TELLING_S:
+        session.events.note(done.summary)
     session.made(done.heatmap)
