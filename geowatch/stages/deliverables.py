@@ -37,7 +37,20 @@ if TYPE_CHECKING:
     from geowatch.stitch.mosaic import Mosaic
     from geowatch.store import Store
 
-__all__ = ["Coverage", "Delivered", "Names", "Plane", "Wanted", "deliver"]
+__all__ = [
+    "Coverage",
+    "Delivered",
+    "Names",
+    "Plane",
+    "Wanted",
+    "backdrop",
+    "deliver",
+    "file_digest",
+    "picture_scale",
+    "put_object",
+    "score_spec",
+    "writable",
+]
 
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 
@@ -54,11 +67,21 @@ class Names:
     @classmethod
     def of(cls, plan: Plan, alike: Sequence[Part], part: Part, head: str | None) -> Names:
         """Return ``map.tif`` and its kin; head, grid and frame enter where there are several."""
+        tail = cls._tail(plan, alike, part, head)
+        return cls(f"map{tail}.tif", f"probability{tail}.tif", f"quicklook{tail}.png", f"item{tail}.json")
+
+    @classmethod
+    def of_doubts(cls, plan: Plan, alike: Sequence[Part], part: Part, head: str) -> Names:
+        """Return ``uncertainty.tif`` and its picture, named as the maps are; ``head`` is the array's name."""
+        tail = cls._tail(plan, alike, part, None)
+        return cls(f"{head}{tail}.tif", "", f"{head}{tail}.png", "")
+
+    @staticmethod
+    def _tail(plan: Plan, alike: Sequence[Part], part: Part, head: str | None) -> str:
         bits = [] if head is None else [head]
         bits += [part.grid.id] if len(plan.grids) > 1 else []
         bits += [part.frames[-1].frame_id] if len(alike) > 1 else []
-        tail = "".join(f"-{bit}" for bit in bits)
-        return cls(f"map{tail}.tif", f"probability{tail}.tif", f"quicklook{tail}.png", f"item{tail}.json")
+        return "".join(f"-{bit}" for bit in bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +163,7 @@ def deliver(store: Store, plane: Plane, wanted: Wanted, events: Events) -> Deliv
     with ExitStack() as stack:
         specs = {plane.names.map: _map_spec(plane, head, legend)}
         if wanted.probability:
-            specs[plane.names.probability] = _score_spec(plane, head)
+            specs[plane.names.probability] = score_spec(plane, head)
         files = {key: stack.enter_context(store.stage(key)) for key in specs}
         with ExitStack() as writing:
             writers = [writing.enter_context(cog_writer(spec, files[key])) for key, spec in specs.items()]
@@ -148,21 +171,21 @@ def deliver(store: Store, plane: Plane, wanted: Wanted, events: Events) -> Deliv
                 box = plane.grid.core(tile)
                 stored = plane.mosaic.core(tile, plane.time, head)
                 classes = class_map(head, stored)
-                for writer, values in zip(writers, (classes[np.newaxis], _writable(stored)), strict=False):
+                for writer, values in zip(writers, (classes[np.newaxis], writable(stored)), strict=False):
                     writer.write(box, values)
                 _count(plane, tile, classes, seen)
                 events.progress("stitch", number + 1, len(plane.tiles))
-        digests |= {key: _file_digest(path) for key, path in files.items()}
+        digests |= {key: file_digest(path) for key, path in files.items()}
     shares = _shares(legend, seen)
     if wanted.quicklook:
-        digests[plane.names.quicklook] = _put(store, plane.names.quicklook, _quicklook(plane, legend, seen, step))
+        digests[plane.names.quicklook] = put_object(store, plane.names.quicklook, _quicklook(plane, legend, seen, step))
     if plane.grid.lattice.crs is not None:
-        digests[plane.names.item] = _put(store, plane.names.item, _item(plane, legend, seen, wanted))
+        digests[plane.names.item] = put_object(store, plane.names.item, _item(plane, legend, seen, wanted))
     return Delivered(digests, seen.coverage, shares)
 
 
-def _writable(stored: NDArray[np.generic]) -> NDArray[np.generic]:
-    # GeoTIFF knows no half precision.
+def writable(stored: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return stored values in a type that GeoTIFF has; it knows no half precision."""
     return stored.astype(np.float32) if stored.dtype == np.float16 else stored
 
 
@@ -194,7 +217,8 @@ def _map_spec(plane: Plane, head: HeadLayout, legend: Legend) -> CogSpec:
     )  # fmt: skip
 
 
-def _score_spec(plane: Plane, head: HeadLayout) -> CogSpec:
+def score_spec(plane: Plane, head: HeadLayout) -> CogSpec:
+    """Return the COG that holds every plane of ``head`` as stored."""
     grid, stored = plane.grid, head.quantiser
     return CogSpec(
         grid.bounds, grid.lattice.affine_of(grid.bounds), grid.lattice.crs, head.classes,
@@ -211,9 +235,6 @@ def _tags(plane: Plane) -> tuple[tuple[str, str], ...]:
 
 
 def _quicklook(plane: Plane, legend: Legend, seen: _Seen, step: int) -> bytes:
-    lattice = plane.grid.lattice
-    geographic = lattice.crs is not None and abs(lattice.step_x) < 0.1
-    unit = "px" if lattice.crs is None else "°" if geographic else "m"
     coverage = seen.coverage
     sheet = Sheet(
         title=f"{plane.model}: {plane.region}",
@@ -221,13 +242,20 @@ def _quicklook(plane: Plane, legend: Legend, seen: _Seen, step: int) -> bytes:
         classes=seen.thin.picture,
         legend=legend,
         shares=tuple(_shares(legend, seen).values()),
-        scale=Scale(abs(lattice.step_x) * step, unit),
-        imagery=_backdrop(plane, seen.thin.picture.shape, step),
+        scale=picture_scale(plane, step),
+        imagery=backdrop(plane, seen.thin.picture.shape, step),
     )
     return draw_sheet(sheet)
 
 
-def _backdrop(plane: Plane, shape: tuple[int, ...], step: int) -> NDArray[np.uint8] | None:
+def picture_scale(plane: Plane, step: int) -> Scale:
+    """Return how long a picture's pixel is that stands for ``step`` of the plane's."""
+    lattice = plane.grid.lattice
+    geographic = lattice.crs is not None and abs(lattice.step_x) < 0.1
+    return Scale(abs(lattice.step_x) * step, "px" if lattice.crs is None else "°" if geographic else "m")
+
+
+def backdrop(plane: Plane, shape: tuple[int, ...], step: int) -> NDArray[np.uint8] | None:
     """Return what the network saw, thinned, shape (height, width, 3); grey where there is no imagery."""
     bands = _shown(plane.frame.bands)
     bounds = plane.grid.bounds
@@ -280,12 +308,14 @@ def _item(plane: Plane, legend: Legend, seen: _Seen, wanted: Wanted) -> bytes:
     return stac_item(item)
 
 
-def _put(store: Store, key: str, content: bytes) -> str:
+def put_object(store: Store, key: str, content: bytes) -> str:
+    """Publish an object; return its sha256."""
     store.put(key, content)
     return sha256(content).hexdigest()
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file."""
     digest = sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

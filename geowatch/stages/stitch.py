@@ -14,6 +14,7 @@ from geowatch.errors import CoverageError, InputError
 from geowatch.lineage import Source
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages.deliverables import Names, Plane, Wanted, deliver
+from geowatch.stages.doubts import deliver_doubts
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.imagery import read_bound
 from geowatch.stages.joining import join_parts
@@ -28,6 +29,8 @@ from geowatch.store.plans import read_plan, read_tiles
 if TYPE_CHECKING:
     from geowatch.predict.recipe import Recipe
     from geowatch.stages.deliverables import Delivered
+    from geowatch.stages.parts import Part
+    from geowatch.stitch.heatmap import HeadLayout
     from geowatch.store import Store
 
 __all__ = ["COVERAGE", "StitchConfig", "Stitched", "stitch"]
@@ -85,18 +88,22 @@ def stitch(config: StitchConfig, events: Events | None = None) -> Stitched:
     recipe = read_recipe(store)
     if recipe is None:
         raise InputError(f"the run in {store.url} has no heatmap yet", hint="gw predict makes it")
-    planes = _planes(store, recipe)
+    everything = _planes(store, recipe)
+    planes = [plane for plane in everything if plane.head.kind == "scores"]
+    doubts = [plane for plane in everything if plane.head.kind == "uncertainty"]
     missing = {p.name: [t.name for t in p.tiles if not p.mosaic.is_there(t, p.time)] for p in planes}
     _refuse_gaps(config, missing)
     wanted = Wanted(config.probability, config.quicklook)
     delivered = [deliver(store, plane, wanted, events) for plane in planes]
     share = _account(store, list(zip(planes, delivered, strict=True)), missing)
-    for files, plane in zip(delivered, planes, strict=True):
-        for key, digest in files.digests.items():
+    digests = [files.digests for files in delivered]
+    digests += [deliver_doubts(store, plane, quicklook=config.quicklook) for plane in doubts]
+    for files, plane in zip(digests, (*planes, *doubts), strict=True):
+        for key, digest in files.items():
             heatmap = Source(plane.mosaic.layout.group, version=f"recipe:{plane.mosaic.recipe}", role="heatmap")
             record(store, made("stitch", key, config, sources=[heatmap], recipe=plane.mosaic.recipe, sha256=digest))
     _require(config, share)
-    keys = tuple(key for files in delivered for key in files.digests)
+    keys = tuple(key for files in digests for key in files)
     gaps = sum(map(len, missing.values()))
     return Stitched(store.url, (*keys, COVERAGE), share, gaps, delivered[0].shares)
 
@@ -109,11 +116,17 @@ def _planes(store: Store, recipe: Recipe) -> list[Plane]:
     parts = parts_of(plan, bound, recipe.dates)
     tables = {grid.id: list(read_tiles(store, plan, grid.id)) for grid in plan.grids}
     layouts = {grid.id: layout_of(plan, bound, recipe, grid) for grid in plan.grids}
+    several = sum(pin.kind == "scores" for pin in recipe.heads) > 1
+
+    def names(part: Part, head: HeadLayout) -> Names:
+        alike = [p for p in parts if p.grid == part.grid]
+        if head.kind == "uncertainty":
+            return Names.of_doubts(plan, alike, part, head.name)
+        return Names.of(plan, alike, part, head.name if several else None)
+
     return [
         Plane(
-            names=Names.of(
-                plan, [p for p in parts if p.grid == part.grid], part, head.name if len(recipe.heads) > 1 else None
-            ),
+            names=names(part, head),
             region=plan.region.id if plan.region else "all of the images",
             model=package_name(store),
             mosaic=Mosaic(store, layouts[part.grid.id], recipe.digest),
