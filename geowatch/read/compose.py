@@ -24,23 +24,22 @@ class PixelSource(Protocol):
     def extent(self) -> PixelBox:
         """Where it has pixels."""
 
-    def read(self, box: PixelBox) -> tuple[Float, Bool]:
-        """Return values (C, H, W), 0 where invalid, and validity (H, W), of a box within the extent."""
+    def read(self, box: PixelBox, values: Float, valid: Bool) -> None:
+        """Write values (C, H, W), 0 where invalid, and validity (H, W) of a box within the extent."""
 
 
-def compose_first(scenes: Sequence[PixelSource], box: PixelBox, channels: int) -> tuple[Float, Bool]:
-    """Return values (C, H, W) and validity (H, W) of ``box``: the first valid pixel among scenes.
+def compose_first(scenes: Sequence[PixelSource], box: PixelBox, values: Float, valid: Bool) -> None:
+    """Write values (C, H, W) and validity (H, W) of ``box``: of each pixel the first scene's that has it.
 
     All bands of a pixel come from one scene.
     """
     if scenes and scenes[0].extent.covers(box):
-        values, valid = scenes[0].read(box)
+        scenes[0].read(box, values, valid)
         scenes = scenes[1:]
     else:
-        values, valid = np.zeros((channels, *box.shape), np.float32), np.zeros(box.shape, bool)
+        values[:], valid[:] = 0, False
     for scene in scenes:
         _fill(scene, box, values, valid)
-    return values, valid
 
 
 def _fill(scene: PixelSource, box: PixelBox, values: Float, valid: Bool) -> None:
@@ -49,10 +48,16 @@ def _fill(scene: PixelSource, box: PixelBox, values: Float, valid: Bool) -> None
     here = valid[rows, cols]
     if here.all():
         return
-    found, there = scene.read(part)
+    found, there = _read(scene, part, len(values))
     take = there & ~here
     np.copyto(values[:, rows, cols], found, where=take)
     here |= take
+
+
+def _read(scene: PixelSource, box: PixelBox, channels: int) -> tuple[Float, Bool]:
+    values, valid = np.empty((channels, *box.shape), np.float32), np.empty(box.shape, bool)
+    scene.read(box, values, valid)
+    return values, valid
 
 
 def compose_median(scenes: Sequence[PixelSource], box: PixelBox, values: Float, valid: Bool) -> None:
@@ -66,7 +71,7 @@ def compose_median(scenes: Sequence[PixelSource], box: PixelBox, values: Float, 
     for layer, scene in zip(stack, scenes, strict=True):
         part = scene.extent & box
         rows, cols = part.within(box)
-        found, there = scene.read(part)
+        found, there = _read(scene, part, len(values))
         np.copyto(layer[:, rows, cols], found, where=there)
         valid[rows, cols] |= there
     with warnings.catch_warnings():

@@ -7,13 +7,18 @@ anew for each piece that is read, and a window would then differ from the same p
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+import numpy as np
+
 from geowatch.grid.lattice import Lattice, PixelBox
+from geowatch.read.blocks import Pieces
 from geowatch.read.frames import Composite
-from geowatch.read.scene import Scene
+from geowatch.read.scene import BandSource, MaskSource, Scene
 
 __all__ = ["RESAMPLE_BLOCK_PX", "RESAMPLINGS", "FramePlan", "Resampling", "Sampling", "ScenePlan"]
 
@@ -86,3 +91,27 @@ class FramePlan:
     def resampled(self) -> bool:
         """Whether any band is resampled."""
         return any(s.offset is None for scene in self.scenes for s in scene.bands)
+
+    def pass_bytes(self, width_px: int) -> int:
+        """Return how many bytes of cache a reader needs to decode each stored block once, and compute each block once.
+
+        That holds for reads that follow each other down the frame, each ``width_px`` wide: of every layer two rows of
+        blocks are kept, the one that a read ends in and the one that the next read begins.
+        """
+        return 2 * sum(_row_bytes(s, b, width_px) for scene in self.scenes for s, b in _layers(scene))
+
+
+def _layers(plan: ScenePlan) -> Iterator[tuple[Sampling, BandSource | MaskSource]]:
+    yield from zip(plan.bands, plan.scene.bands, strict=True)
+    yield from zip(plan.masks, plan.scene.masks, strict=True)
+
+
+def _row_bytes(sampling: Sampling, layer: BandSource | MaskSource, width_px: int) -> int:
+    """Return the bytes of a row of pieces under ``width_px`` lattice pixels, stored and, if need be, computed."""
+    rows, cols = layer.grid.shape
+    source_px = math.ceil(width_px / min(1.0, *sampling.scale))
+    cut = Pieces.of((rows, cols), layer.block if isinstance(layer, BandSource) else (512, 512))
+    itemsize = np.dtype(layer.dtype).itemsize if isinstance(layer, BandSource) else 2
+    stored = cut.piece[0] * min(cols, source_px + 2 * cut.piece[1]) * itemsize
+    computed = 0 if sampling.offset is not None or sampling.straight else 4 * sampling.block_px * width_px
+    return stored + computed

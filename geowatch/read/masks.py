@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from geowatch.grid.lattice import Lattice, PixelBox
 from geowatch.read.crs import same_crs
+from geowatch.read.decoded import Decoded
 from geowatch.read.frameplan import Sampling
 from geowatch.read.geometry import Axes, Axis, SourceWindow, source_window
-from geowatch.read.handles import Handles
+from geowatch.read.handles import Stored
 from geowatch.read.kernels import EDGE_PX, Kernel
 from geowatch.read.scene import MaskSource
 from geowatch.read.warp import Placed, warp_block
@@ -31,11 +32,11 @@ Bool = NDArray[np.bool_]
 class MaskReader:
     """Reads one mask of a scene, on the lattice or on the pixels of a band."""
 
-    def __init__(self, mask: MaskSource, sampling: Sampling, lattice: Lattice, handles: Handles) -> None:
+    def __init__(self, mask: MaskSource, sampling: Sampling, lattice: Lattice, decoded: Decoded) -> None:
         self._mask = mask
         self._sampling = sampling
         self._lattice = lattice
-        self._handles = handles
+        self._decoded = decoded
 
     def hidden(self, box: PixelBox) -> Bool:
         """Return which lattice pixels (H, W) of ``box`` are hidden."""
@@ -66,7 +67,7 @@ class MaskReader:
         return ~visible  # NaN, where the mask does not reach, is hidden too
 
     def _bad(self, window: SourceWindow) -> Bool:
-        raw = self._handles.read(self._mask.uri, self._mask.index, window)
+        raw = self._decoded.read(Stored(self._mask.uri, (self._mask.index,)), window)[0]
         return hidden(raw, self._mask.bad_values, self._mask.bad_bits)
 
     def _affine(self, window: SourceWindow) -> Affine:

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from geowatch.errors import ImageryError
 from geowatch.grid.lattice import PixelBox
+from geowatch.read.blocks import BlockCache
 from geowatch.read.compose import compose_first, compose_median
+from geowatch.read.decoded import Decoded
 from geowatch.read.frameplan import RESAMPLE_BLOCK_PX, FramePlan
-from geowatch.read.gdal import gdal_env
 from geowatch.read.handles import Handles
-from geowatch.read.source import BlockCache, SceneReader
+from geowatch.read.source import SceneReader
 
 __all__ = ["FrameReader", "Patch"]
 
@@ -43,7 +44,8 @@ class FrameReader:
 
     Args:
         plan: how the frame is read.
-        cache_bytes: memory for resampled blocks that the next reads may ask for again.
+        cache_bytes: memory for stored and resampled blocks that the next reads may ask for again; `pass_bytes`
+            says how much a pass down the frame needs to decode each block once.
     """
 
     def __init__(self, plan: FramePlan, *, cache_bytes: int) -> None:
@@ -52,7 +54,8 @@ class FrameReader:
         self._lock = threading.Lock()
         self._handles = self._stack.enter_context(Handles())
         self._cache = BlockCache(cache_bytes)
-        self._scenes = [SceneReader(plan, i, self._handles, self._cache) for i in range(len(plan.scenes))]
+        decoded = Decoded(self._handles, self._cache)
+        self._scenes = [SceneReader(plan, i, decoded, self._cache) for i in range(len(plan.scenes))]
 
     def __enter__(self) -> Self:
         return self
@@ -71,20 +74,29 @@ class FrameReader:
     @property
     def bytes_read(self) -> int:
         """Bytes of stored pixels that were asked of files so far."""
-        return self._handles.bytes_read
+        return self._handles.counts.bytes_read
 
     @property
     def requests(self) -> int:
         """Reads that were asked of files so far."""
-        return self._handles.requests
+        return self._handles.counts.requests
+
+    @property
+    def blocks_decoded(self) -> int:
+        """Stored blocks that were decoded so far, of all bands of a file as one."""
+        return self._handles.counts.blocks
 
     @property
     def blocks_planned(self) -> int:
         """Blocks whose place in their source was worked out so far; asking again costs nothing."""
         return sum(s.blocks_planned for s in self._scenes)
 
-    def read(self, box: PixelBox) -> Patch:
+    def read(self, box: PixelBox, out: Patch | None = None) -> Patch:
         """Return the pixels of ``box``, which must lie within ``plan.extent``.
+
+        Args:
+            box: lattice pixels.
+            out: arrays of the box's shape to write to, views of larger ones too; they are what is returned.
 
         Raises:
             ImageryError: the box is empty or reaches beyond the extent.
@@ -96,21 +108,23 @@ class FrameReader:
                 f"'{self.plan.frame_id}'",
                 hint="read the part that lies within, and fill the rest by rule",
             )
-        with self._lock, gdal_env():
-            return self._compose(box)
+        if out is None:
+            out = Patch(np.empty((len(self.plan.bands), *box.shape), np.float32), np.empty(box.shape, bool))
+        with self._lock:
+            self._compose(box, out.values, out.valid)
+        return out
 
-    def _compose(self, box: PixelBox) -> Patch:
+    def _compose(self, box: PixelBox, values: NDArray[np.float32], valid: NDArray[np.bool_]) -> None:
         scenes = _touching(self._scenes, box)
         if self.plan.composite != "median" or len(scenes) < 2:
-            return Patch(*compose_first(scenes, box, len(self.plan.bands)))
-        values = np.zeros((len(self.plan.bands), *box.shape), np.float32)
-        valid = np.zeros(box.shape, bool)
+            compose_first(scenes, box, values, valid)
+            return
+        values[:], valid[:] = 0, False
         # A median holds all scenes at once: block by block it needs little memory whatever the box.
         for block in box.blocks(RESAMPLE_BLOCK_PX):
             part = block & box
             rows, cols = part.within(box)
             compose_median(_touching(scenes, part), part, values[:, rows, cols], valid[rows, cols])
-        return Patch(values, valid)
 
 
 def _touching(scenes: Sequence[SceneReader], box: PixelBox) -> list[SceneReader]:

@@ -199,7 +199,7 @@ def test_overviews_serve_coarse_grids_and_stay_exact(tmp_path, write_image, nois
     assert plan.scenes[0].bands[0].factor == 4
     whole = read_all(plan)
     part = PixelBox(plan.extent.y0 + 11, plan.extent.x0 + 13, plan.extent.y0 + 99, plan.extent.x1)
-    with FrameReader(plan, cache_bytes=0) as reader:
+    with FrameReader(plan, cache_bytes=2**20) as reader:
         assert np.array_equal(reader.read(part).values, whole.values[:, 11:99, 13:])
         assert reader.bytes_read < 256 * 256 * 2 * 1.2
 
