@@ -12,6 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from geowatch.predict.on_device import RunsOnDevice
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from geowatch.package.backends import Backend, BackendIdentity
 
@@ -86,6 +89,11 @@ class InTurn:
         self._backend = backend
         self._turn = Lock()
 
+    @classmethod
+    def of(cls, backend: Backend) -> InTurn:
+        """Return ``backend`` for several threads; what it can do on a device, it still can."""
+        return _OnDeviceInTurn(backend, backend) if isinstance(backend, RunsOnDevice) else cls(backend)
+
     @property
     def identity(self) -> BackendIdentity:
         """The backend's own; see `Backend.identity`."""
@@ -100,3 +108,21 @@ class InTurn:
         """Close the backend."""
         with self._turn:
             self._backend.close()
+
+
+class _OnDeviceInTurn(InTurn):
+    """The same for a backend whose output can stay on its device."""
+
+    def __init__(self, backend: Backend, device: RunsOnDevice) -> None:
+        super().__init__(backend)
+        self._device = device
+
+    @property
+    def torch_device(self) -> str:
+        """See `RunsOnDevice.torch_device`."""
+        return self._device.torch_device
+
+    def run_on_device(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
+        """Wait for the network, then run it; see `RunsOnDevice.run_on_device`."""
+        with self._turn:
+            return self._device.run_on_device(inputs)

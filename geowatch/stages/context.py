@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from geowatch.errors import PlanMismatchError
@@ -16,13 +17,15 @@ from geowatch.grid.estimate import Workload, cut_to_memory
 from geowatch.grid.windows import WindowLattice
 from geowatch.lineage import Made, Source
 from geowatch.package import load_package
-from geowatch.package.backends import Backend, open_backend
+from geowatch.package.backends import Backend, BackendSpec, open_backend
+from geowatch.package.cache import CompiledCache
 from geowatch.predict.pipeline import InTurn
 from geowatch.predict.recipe import Recipe, pin_recipe, read_recipe
 from geowatch.predict.scoring import Looks, Network
 from geowatch.predict.strips import Look
 from geowatch.read.reader import FrameReader
 from geowatch.stages.asked import read_asked
+from geowatch.stages.choosing import threads_of
 from geowatch.stages.imagery import Bound, asked_imagery, bind, read_bound
 from geowatch.stages.looks import find_members, noisy_net, shown_package
 from geowatch.stages.parts import Part, layout_of, parts_of
@@ -44,12 +47,15 @@ if TYPE_CHECKING:
     from geowatch.grid.plan import Plan
     from geowatch.grid.tiles import Tile, TileTable
     from geowatch.package import Package
+    from geowatch.package.backends import BackendName, Precision
     from geowatch.stages.events import Events
     from geowatch.stages.predict_config import PredictConfig
     from geowatch.store import Store
 
 __all__ = ["READ_CACHE_BYTES", "Job", "Session", "open_session", "run_job"]
 
+#: Windows at once, where nobody says how many.
+DEFAULT_BATCH = 4
 #: Bytes of decoded blocks that one reader may keep.
 READ_CACHE_BYTES = 128 << 20
 
@@ -74,6 +80,12 @@ class Job:
     """Where the packages are that answer beside it."""
     batch: int
     """Most windows at once."""
+    threads: int
+    """Threads of each network, where the recipe leaves them open."""
+    device: str
+    """Device of the network, such as ``cpu`` or ``cuda:1``."""
+    cache: str | None
+    """Folder of compiled networks on the worker's machine."""
     fsync: bool
     """Whether results must survive a loss of power."""
     in_memory: bool
@@ -111,7 +123,7 @@ class Session:
             bands=sum(len(spec.bands) for spec in self.package.manifest.inputs),
             classes=sum(-(-len(head.classes) // head.reduction**2) for head in heads),
             write_itemsize=max(Quantiser(head.stored).dtype.itemsize for head in heads),  # type: ignore[arg-type]
-            batch=self.config.batch,
+            batch=self.config.batch or DEFAULT_BATCH,
             network_bytes=sum(record.bytes for record in self.package.manifest.files.values()),
         )
         columns = cut_to_memory(load, self.plan.tile_px, self.config.memory_bytes)[1]
@@ -126,7 +138,9 @@ class Session:
         members = tuple(str(member.path) for member in self.members)
         return Job(
             self.config.run, str(self.package.path), self.recipe.digest, part.grid.id, part.time, tiles,
-            members, self.config.batch, self.config.fsync, self.config.in_memory,
+            members, self.config.batch or DEFAULT_BATCH, threads_of(self.config, 1, self.recipe.backend.threads),
+            self.config.device or self.recipe.backend.device.partition("-")[0], self.config.cache,
+            self.config.fsync, self.config.in_memory,
         )  # fmt: skip
 
     def publish(self) -> None:
@@ -171,8 +185,9 @@ def open_session(config: PredictConfig, events: Events) -> Session:
     _check_bands(bound, package)
     parts = parts_of(plan, bound, package.manifest.dates)
     members = find_members(store, config.looks, package)
-    recipe, reason = settle_recipe(config, store, package, bound, parts, members)
-    return Session(store, plan, package, members, bound, recipe, reason, config)
+    settled = settle_recipe(config, store, (package, *members), bound, parts, events)
+    config = replace(config, batch=config.batch or settled.batch or DEFAULT_BATCH)
+    return Session(store, plan, package, members, bound, settled.recipe, settled.reason, config)
 
 
 def _with_asked(config: PredictConfig, store: Store) -> PredictConfig:
@@ -208,8 +223,18 @@ class _Opened:
     network: Network
 
 
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """How this machine runs the network; none of it changes a value."""
+
+    batch: int
+    threads: int
+    device: str
+    cache: str | None
+
+
 @lru_cache(maxsize=1)
-def _opened(run: str, packages: tuple[str, ...], digest: str, batch: int) -> _Opened:
+def _opened(run: str, packages: tuple[str, ...], digest: str, setting: _Setting) -> _Opened:
     steady_memory()
     store = open_store(run)
     recipe = read_recipe(store)
@@ -221,32 +246,41 @@ def _opened(run: str, packages: tuple[str, ...], digest: str, batch: int) -> _Op
             f"recipe {digest[:12]} with package {', '.join(packages)} is not what the run in {run} holds",
             hint="every worker must see the same run folder and package",
         )
-    return _Opened(read_plan(store), bound, recipe, _network(recipe, first, others, batch))
+    return _Opened(read_plan(store), bound, recipe, _network(recipe, first, others, setting))
 
 
-def _network(recipe: Recipe, package: Package, members: Sequence[Package], batch: int) -> Network:
+def _network(recipe: Recipe, package: Package, members: Sequence[Package], setting: _Setting) -> Network:
     return Network(
         manifest=package.manifest,
-        backend=_backend(shown_package(package, recipe), recipe),
+        backend=_backend(shown_package(package, recipe), recipe, setting),
         windows=WindowLattice(recipe.window_px, recipe.stride_px),
-        batch=batch,
+        batch=setting.batch,
         looks=Looks.of(recipe),
-        members=tuple(_backend(member, recipe) for member in members),
+        members=tuple(_backend(member, recipe, setting) for member in members),
         dropout=noisy_net(package, recipe),
     )
 
 
-def _backend(package: Package, recipe: Recipe) -> Backend:
+def _backend(package: Package, recipe: Recipe, setting: _Setting) -> Backend:
     """Open the recipe's backend for one package. Raises PlanMismatchError where it is another one here."""
     pin = recipe.backend
-    backend = open_backend(package, pin.name, threads=pin.threads, fixed_batch=pin.fixed_batch)
+    spec = BackendSpec(
+        name=cast("BackendName", pin.name),
+        threads=pin.threads or setting.threads,
+        precision=cast("Precision", pin.precision),
+        device=setting.device,
+        window_px=recipe.window_px,
+        batch=setting.batch,
+        fixed_batch=pin.fixed_batch,
+    )
+    backend = open_backend(package, spec, cache=None if setting.cache is None else CompiledCache(Path(setting.cache)))
     if asdict(backend.identity) != pin.model_dump():
         differences = [f"{k}: {v} here, {pin.model_dump()[k]} in the run" for k, v in asdict(backend.identity).items()]
         raise PlanMismatchError(
             f"this machine computes otherwise than the run's recipe: {'; '.join(differences)}",
             hint="run on machines of one kind with one image, or start another run",
         )
-    return InTurn(backend)
+    return InTurn.of(backend)
 
 
 def run_job(job: Job, watch: Watch) -> Figures:
@@ -258,7 +292,8 @@ def run_job(job: Job, watch: Watch) -> Figures:
 
 
 def _run(job: Job, watch: Watch) -> Figures:
-    opened = _opened(job.run, (job.package, *job.members), job.recipe, job.batch)
+    setting = _Setting(job.batch, job.threads, job.device, job.cache)
+    opened = _opened(job.run, (job.package, *job.members), job.recipe, setting)
     part = next(
         p
         for p in parts_of(opened.plan, opened.bound, opened.recipe.dates)

@@ -21,16 +21,21 @@ import numpy as np
 from geowatch.errors import InterruptedRunError
 from geowatch.grid.lattice import PixelBox
 from geowatch.predict.batches import Cut, Row, cut_batches, gather, places
+from geowatch.predict.on_device import device_of, device_scores
 from geowatch.predict.pipeline import Behind, ahead
 from geowatch.predict.strips import Strips
 from geowatch.stages.filling import Filling
 from geowatch.stages.process import give_back_memory
 from geowatch.stitch.band import Band, unit_weights
 from geowatch.stitch.cores import Core, CoreRow, coarser
+from geowatch.stitch.device_band import DeviceBand
 from geowatch.stitch.in_memory import InMemory
 from geowatch.stitch.publish import publish_core
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from numpy.typing import NDArray
 
     from geowatch.grid.blend import Blend
@@ -38,7 +43,7 @@ if TYPE_CHECKING:
     from geowatch.predict.scoring import Network
     from geowatch.predict.strips import Look, Strip
     from geowatch.stitch.cover import Cover
-    from geowatch.stitch.heatmap import HeatmapLayout
+    from geowatch.stitch.heatmap import HeadLayout, HeatmapLayout
     from geowatch.store import Store
     from geowatch.store.markers import Marker
 
@@ -48,7 +53,8 @@ __all__ = ["Figures", "Sweeper"]
 #: cores that are being worked on behind it. Never more: memory is planned.
 _STRIPS_AHEAD, _BATCHES_AHEAD, _BATCHES_BEHIND, _CORE_ROWS_BEHIND = 1, 2, 1, 1
 
-Layers = tuple["NDArray[np.float32]", ...]
+#: One array a head, (N, K, h, w): NumPy's on the host, torch's on a device.
+Layers = tuple["Any", ...]
 
 
 @dataclass(slots=True)
@@ -194,7 +200,13 @@ class Sweeper:
         where = places(batch)
         if not where:
             return batch, ()
-        return batch, self.network.scores(gather(batch, self.network.windows, self.look.inputs), where)
+        feed = gather(batch, self.network.windows, self.look.inputs)
+        return batch, self._layers(feed, where)
+
+    def _layers(self, feed: Mapping[str, NDArray[np.float32]], where: Sequence[tuple[int, int]]) -> Layers:
+        if device_of(self.network) is None:
+            return self.network.scores(feed, where)
+        return device_scores(self.network, feed, where)
 
 
 class _Adding:
@@ -208,12 +220,7 @@ class _Adding:
         self._stride = windows.stride[0]
         self._filling = filling
         self._hand_on = hand_on
-        self._bands = []
-        for head in sweeper.layout.heads:
-            coarse = windows.coarser(head.reduction)
-            weights = unit_weights(sweeper.blend, coarse)
-            across = hull.x0 // head.reduction, hull.x1 // head.reduction
-            self._bands.append(Band(len(head.classes), coarse, weights, across))
+        self._bands = [_band(sweeper, head, (hull.x0, hull.x1)) for head in sweeper.layout.heads]
         self._reductions = [head.reduction for head in sweeper.layout.heads]
 
     def add(self, scored: tuple[Sequence[Cut], Layers]) -> None:
@@ -239,6 +246,16 @@ class _Adding:
             y += rows
         for band in self._bands:
             band.move_on()
+
+
+def _band(sweeper: Sweeper, head: HeadLayout, columns: tuple[int, int]) -> Band | DeviceBand:
+    windows = sweeper.network.windows.coarser(head.reduction)
+    weights = unit_weights(sweeper.blend, windows)
+    across = columns[0] // head.reduction, columns[1] // head.reduction
+    device = device_of(sweeper.network)
+    if device is None:
+        return Band(len(head.classes), windows, weights, across)
+    return DeviceBand(head, windows, weights, across, device)
 
 
 class _Whole:

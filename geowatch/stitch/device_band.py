@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from geowatch.grid.windows import WindowLattice
-    from geowatch.stitch.quantise import Quantiser
+    from geowatch.stitch.heatmap import HeadLayout
 
 __all__ = ["DeviceBand"]
 
@@ -26,14 +26,17 @@ class DeviceBand:
     """A `Band` whose rows lie on a torch device; `finished` gives stored values on the host."""
 
     def __init__(
-        self, classes: int, windows: WindowLattice, weights: Tensor, columns: tuple[int, int], quantiser: Quantiser
-    ) -> None:
-        """Lay out the rows on the device of ``weights`` (height, width), float32."""
+        self, head: HeadLayout, windows: WindowLattice, weights: NDArray[np.float32], columns: tuple[int, int],
+        device: str,
+    ) -> None:  # fmt: skip
+        """Lay out the rows of ``head`` on ``device``; see `Band`."""
+        import torch
+
         self._windows = windows
-        self._weights = weights
-        self._quantiser = quantiser
+        self._weights = torch.from_numpy(weights).to(device)
+        self._quantiser = head.quantiser
         self._x0, self._x1 = columns
-        self._sum = weights.new_zeros((classes, windows.size[0], self._x1 - self._x0))
+        self._sum = self._weights.new_zeros((len(head.classes), windows.size[0], self._x1 - self._x0))
         self._top = 0
 
     def add(self, kx: Sequence[int], scores: Tensor) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from geowatch.grid.windows import WindowLattice
 from geowatch.stitch.band import Band, unit_weights
 from geowatch.stitch.device_band import DeviceBand
+from geowatch.stitch.heatmap import HeadLayout
 from geowatch.stitch.quantise import STORED_TYPES, Quantiser
 
 
@@ -23,7 +24,7 @@ def test_the_same_scores_give_the_same_bytes_as_on_the_host(stored, data):
     x = columns[0] * windows.stride[1], columns[-1] * windows.stride[1] + size[1] - data.draw(st.integers(0, 1))
     quantiser = Quantiser(stored)
     host = Band(2, windows, weights, x)
-    device = DeviceBand(2, windows, torch.from_numpy(weights), x, quantiser)
+    device = DeviceBand(HeadLayout("h", ("a", "b"), quantiser), windows, weights, x, "cpu")
     rng = np.random.default_rng(1)
     for _ in range(5):
         scores = rng.random((len(columns), 2, *size), np.float32)
