@@ -75,7 +75,14 @@ def _attributes(values: dict[str, object]) -> str:
 
 def drawings() -> dict[str, str]:
     """Give each drawing by name."""
-    made = {"line": line, "lattice": lattice, "sweep": sweep, "blocks": blocks, "publish": publish}
+    made = {
+        "line": line,
+        "lattice": lattice,
+        "sweep": sweep,
+        "blocks": blocks,
+        "publish": publish,
+        "pipeline": pipeline,
+    }
     return {name: draw().svg() for name, draw in made.items()}
 
 
@@ -263,3 +270,45 @@ def publish() -> Drawing:
         middle = (start + end) / 2 if row == 0 else end
         drawing.say(middle, y + 21, text, font_size=13, fill=colour, anchor="middle" if row == 0 else "end")
     return drawing
+
+
+def pipeline() -> Drawing:
+    """Rows of windows on their way through the four stages, at the times that bounded queues give them."""
+    drawing = Drawing(860, 300, "Four stages overlap: the network never waits")
+    lanes = ("read ahead", "network", "add up", "publish")
+    colours = (BLUE, ORANGE, GREEN, RED)
+    left, unit, top, high = 120, 13.0, 44, 44
+    for lane, (name, colour) in enumerate(zip(lanes, colours, strict=True)):
+        y = top + lane * (high + 12)
+        drawing.say(left - 12, y + 28, name, anchor="end", font_weight="bold")
+        drawing.line(left, y + high + 5, left + 55 * unit, y + high + 5, stroke=FAINT)
+        for row, (start, end) in _timeline()[lane]:
+            drawing.box(left + start * unit, y, (end - start) * unit - 2, high, rx=4, fill=PALE[colour], stroke=colour)
+            drawing.say(left + (start + end) / 2 * unit - 1, y + 28, row, font_size=13)
+    drawing.line(left, 276, left + 55 * unit, 276, arrow=True, stroke=GREY)
+    drawing.say(
+        left + 27 * unit,
+        293,
+        "time; numbers are rows of windows, letters rows of finished tiles",
+        font_size=12,
+        fill=GREY,
+    )
+    return drawing
+
+
+def _timeline() -> list[list[tuple[str, tuple[float, float]]]]:
+    """Return what each stage does when: (name, (start, end)). One row is read ahead; two rows fill a row of tiles."""
+    read: list[tuple[float, float]] = []
+    net: list[tuple[float, float]] = []
+    add: list[tuple[float, float]] = []
+    for row in range(8):
+        taken = net[row - 2][0] if row > 1 else 0.0  # a strip is read when the one before the last is taken
+        start = max(read[-1][1] if read else 0.0, taken)
+        read.append((start, start + 3.5))
+        start = max(net[-1][1] if net else 0.0, read[row][1])
+        net.append((start, start + 5.5))
+        start = max(add[-1][1] if add else 0.0, net[row][1])
+        add.append((start, start + 1.6))
+    write = [(add[row][1], add[row][1] + 4.2) for row in range(1, 8, 2)]
+    numbers = [[(str(row + 1), span) for row, span in enumerate(lane)] for lane in (read, net, add)]
+    return [*numbers, [("ABCD"[k], span) for k, span in enumerate(write)]]
