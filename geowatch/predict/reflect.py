@@ -32,11 +32,11 @@ def pieces(place: NDArray[np.int64]) -> list[tuple[slice, slice]]:
     """Return the runs of ``place`` as (where they stand, what they show), which copies whole where indices would not.
 
     >>> pieces(np.array([2, 1, 0, 0, 1, 2]))
-    [(slice(0, 3, None), slice(2, None, -1)), (slice(3, 6, None), slice(0, 3, 1))]
+    [(slice(0, 3, 1), slice(2, None, -1)), (slice(3, 6, 1), slice(0, 3, 1))]
     """
     # The direction changes at mirrors alone, and there a pixel is shown twice.
     cuts = [0, *(np.flatnonzero(np.diff(place) == 0) + 1).tolist(), len(place)]
-    return [(slice(a, b), _shown(int(place[a]), int(place[b - 1]))) for a, b in pairwise(cuts)]
+    return [(slice(a, b, 1), _shown(int(place[a]), int(place[b - 1]))) for a, b in pairwise(cuts)]
 
 
 def _shown(first: int, last: int) -> slice:

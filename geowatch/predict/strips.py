@@ -17,6 +17,7 @@ import numpy as np
 from geowatch.grid.lattice import PixelBox
 from geowatch.package.preprocess import prepare
 from geowatch.predict.reflect import pieces, reflect
+from geowatch.read.reader import Patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,31 +129,41 @@ class Strips:
         return Strip(box, self._parts)
 
     def _load(self, box: PixelBox) -> Rows:
-        seen = [_mirrored(reader, box, self._look.extent) for reader in self._look.readers]
+        bands = self._look.bands
+        seen = [_mirrored(reader, box, self._look.extent, len(bands)) for reader in self._look.readers]
         inputs = tuple(
-            prepare(spec, seen[spec.date][0], self._look.bands, seen[spec.date][1]) for spec in self._look.inputs
+            prepare(spec, seen[spec.date].values, bands, seen[spec.date].valid) for spec in self._look.inputs
         )
         keep = np.zeros(box.shape, bool)
         place = (box & self._look.extent).within(box) if box & self._look.extent else None
         if place is not None:
-            every = np.logical_and.reduce([valid[place] for _, valid in seen])
+            every = np.logical_and.reduce([patch.valid[place] for patch in seen])
             keep[place] = every & self._cover(box)[place]
         return Rows(box, inputs, keep)
 
 
-def _mirrored(reader: FrameReader, box: PixelBox, extent: PixelBox) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _mirrored(reader: FrameReader, box: PixelBox, extent: PixelBox, bands: int) -> Patch:
+    """Return the pixels of ``box``, the mirror image where it reaches beyond ``extent``."""
     if extent.covers(box):
-        patch = reader.read(box)
-        return patch.values, patch.valid
+        return reader.read(box)
     rows = reflect(box.y0, box.y1, extent.y0, extent.y1)
     cols = reflect(box.x0, box.x1, extent.x0, extent.x1)
-    source = PixelBox(int(rows.min()), int(cols.min()), int(rows.max()) + 1, int(cols.max()) + 1)
-    patch = reader.read(source)
-    values, valid = np.empty((len(patch.values), *box.shape), np.float32), np.empty(box.shape, bool)
-    for here, there in product(pieces(rows - source.y0), pieces(cols - source.x0)):
-        values[:, here[0], there[0]] = patch.values[:, here[1], there[1]]
-        valid[here[0], there[0]] = patch.valid[here[1], there[1]]
-    return values, valid
+    shown = PixelBox(int(rows.min()), int(cols.min()), int(rows.max()) + 1, int(cols.max()) + 1)
+    whole = Patch(np.empty((bands, *box.shape), np.float32), np.empty(box.shape, bool))
+    inner = box & extent
+    if inner.covers(shown):
+        # Most pixels are read into their place; those beyond are then copied within the array.
+        place = inner.within(box)
+        reader.read(inner, Patch(whole.values[(slice(None), *place)], whole.valid[place]))
+        source, shown = whole, box
+    else:
+        source = reader.read(shown)
+    for down, across in product(pieces(rows - shown.y0), pieces(cols - shown.x0)):
+        if source is whole and (down[0], across[0]) == (down[1], across[1]):
+            continue
+        whole.values[:, down[0], across[0]] = source.values[:, down[1], across[1]]
+        whole.valid[down[0], across[0]] = source.valid[down[1], across[1]]
+    return whole
 
 
 def overlap(extents: Sequence[PixelBox]) -> PixelBox:

@@ -23,11 +23,15 @@ class HeldInMemory:
         self.valid = rng.random(EXTENT.shape) < 0.9
         self.rows_read = 0
 
-    def read(self, box):
+    def read(self, box, out=None):
         assert EXTENT.covers(box)
         self.rows_read += box.height
         rows, cols = box.within(EXTENT)
-        return Patch(self.values[:, rows, cols], self.valid[rows, cols])
+        found = Patch(self.values[:, rows, cols], self.valid[rows, cols])
+        if out is None:
+            return found
+        out.values[:], out.valid[:] = found.values, found.valid
+        return out
 
 
 def everywhere(box):
