@@ -98,25 +98,26 @@ def _as_tensor(value: Tensor | NDArray[Any], device: torch.device) -> Tensor:
     return torch.tensor(numbers.reshape(value.shape), device=device)
 
 
-def convert_graph(model: ModelProto) -> OnnxNet:
+def convert_graph(model: ModelProto, order: Sequence[str] = ()) -> OnnxNet:
     """Return the graph of ``model`` as a module in evaluation mode.
 
-    Inputs with a stored value are taken as constants. Raises BackendError naming the first operator, attribute or
-    number type that torch cannot do, or that would need the network's values as a shape.
+    Its arguments are the graph's inputs in ``order``, or as the graph has them; inputs with a stored value are taken
+    as constants. Raises BackendError naming the first operator, attribute or number type that torch cannot do, or
+    that would need the network's values as a shape.
     """
-    return _Conversion(model).net()
+    return _Conversion(model, order).net()
 
 
 class _Conversion:
     """The walk over one graph."""
 
-    def __init__(self, model: ModelProto) -> None:
+    def __init__(self, model: ModelProto, order: Sequence[str]) -> None:
         graph = model.graph
         self.version = _version(model)
         self.graph = graph
         self.constants: dict[str, NDArray[Any]] = {t.name: _stored(t) for t in graph.initializer}
         self.kinds: dict[str, Kind] = dict.fromkeys(self.constants, "constant")
-        self.inputs = [v.name for v in graph.input if v.name not in self.constants]
+        self.inputs = list(order) or [v.name for v in graph.input if v.name not in self.constants]
         self.kinds.update(dict.fromkeys(self.inputs, "tensor"))
         self.unsigned = {v.name for v in graph.input if _input_type(v) == onnx.TensorProto.UINT16}
         self.outputs = [v.name for v in graph.output]

@@ -18,8 +18,9 @@ class TestOnRegistryNet(BackendConformance):
         return unet_package
 
 
-def test_a_registry_package_runs_by_both_backends(unet_package):
-    assert available(unet_package) == ("onnxruntime", "eager")
+def test_both_kinds_of_package_run_by_torch(unet_package, tiny_package):
+    assert "eager" in available(unet_package)
+    assert "eager" in available(tiny_package)
 
 
 def test_other_sizes_run_where_the_package_says_so(unet_package):

@@ -8,7 +8,6 @@ import pytest
 
 from geowatch.errors import BackendError
 from geowatch.package import Package, open_backend
-from geowatch.package.backends import available
 from geowatch.package.backends import onnxruntime as module
 from geowatch.package.backends.onnxruntime import GraphSession
 from geowatch.package.cache import CompiledCache
@@ -40,13 +39,6 @@ def test_the_cloud_network_answers_alike_in_every_batch_and_on_more_threads(clou
     for i in range(3):
         assert one.run({name: x[i : i + 1]})["scores"].tobytes() == whole[i : i + 1].tobytes()
     assert two.run({name: x[::-1].copy()})["scores"][::-1].tobytes() == whole.tobytes()
-
-
-def test_a_graph_alone_is_not_for_torch(tiny_package):
-    assert available(tiny_package)[0] == "onnxruntime"
-    assert "eager" not in available(tiny_package)
-    with pytest.raises(BackendError, match="torch does not run"):
-        open_backend(tiny_package, "eager", threads=1)
 
 
 def test_the_optimised_graph_is_made_once_and_gives_the_same_bytes(unet_package, tmp_path, monkeypatch):

@@ -47,5 +47,8 @@ def plain(kernel: Kernel) -> Operator:
 
 def integers(value: NDArray[Any]) -> list[int]:
     """Return the numbers of a shape, axes or the like; symbolic ones stay symbolic."""
-    found: list[int] = np.ravel(value).tolist()
-    return [v if isinstance(v, torch.SymInt) else int(v) for v in found]
+    return [_whole(v) for v in np.ravel(value).tolist()]
+
+
+def _whole(number: Any) -> Any:  # noqa: ANN401  # a symbol is no int to type checkers, and acts as one
+    return number if isinstance(number, torch.SymInt) else int(number)

@@ -67,7 +67,8 @@ def _max_pool(node: Node) -> Kernel:
             raise node.refusal("the places of the largest values are asked for, with uneven pads or whole numbers")
         sides = _rounded_up(geometry, sides, x.shape[2:], kernel) if up else sides
         wide = x if x.is_floating_point() else x.to(torch.float32)
-        return _MAX[ndim](pad_sides(wide, sides, -math.inf), kernel, **options).to(x.dtype)
+        y: Tensor = _MAX[ndim](pad_sides(wide, sides, -math.inf), kernel, **options)
+        return y.to(x.dtype)
 
     return run
 

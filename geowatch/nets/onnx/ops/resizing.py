@@ -24,7 +24,7 @@ from geowatch.nets.onnx.ops.operator import Kernel, Operator, integers
 
 __all__ = ["RESIZING", "Rule", "axis_weights"]
 
-Weights = NDArray[np.floating[Any]]
+Weights = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
