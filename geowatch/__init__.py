@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.clean import clean as clean
     from geowatch.stages.doctor import Report as Report
     from geowatch.stages.doctor import doctor as doctor
+    from geowatch.stages.evaluate import EvaluateConfig as EvaluateConfig
+    from geowatch.stages.evaluate import evaluate_pixels as evaluate_pixels
     from geowatch.stages.imagery import ImageryConfig as ImageryConfig
     from geowatch.stages.lineage import lineage as lineage
     from geowatch.stages.model import ImportConfig as ImportConfig
@@ -54,6 +56,7 @@ _MODULES = {
 }
 _MODEL = ("ImportConfig", "PackageConfig", "import_model", "package_model", "show_model", "verify_model")
 _MODULE_OF = {name: name for name in _MODULES} | {name: module for module, name in _MODULES.items()}
+_MODULE_OF |= dict.fromkeys(("EvaluateConfig", "evaluate_pixels"), "evaluate")
 _MODULE_OF |= dict.fromkeys(_MODEL, "model") | {"ImageryConfig": "imagery", "lineage": "lineage"}
 
 __all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604  # every one is a string

@@ -17,6 +17,7 @@ COMMANDS = {
     "tile": "Cut a region into a plan of tiles.",
     "predict": "Run a model over the imagery of a plan.",
     "stitch": "Finish the heatmap: join, check, write maps and pictures.",
+    "evaluate": "Compare what was made with the truth.",
     "run": "Do all of it: tile, predict and stitch.",
     "status": "Show what of a run is done.",
     "verify": "Check every file of a run against its record.",

@@ -1,0 +1,12 @@
+"""``gw evaluate``: what was made against the truth."""
+
+from __future__ import annotations
+
+from gw_cli.lazy import LazyGroup
+
+command = LazyGroup(
+    name="evaluate",
+    commands_help={"pixels": "Compare a map with the truth, pixel by pixel."},
+    package="gw_cli.commands",
+    help="Compare what was made with the truth.",
+)
