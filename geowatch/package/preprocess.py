@@ -25,15 +25,21 @@ __all__ = ["prepare"]
 
 
 def prepare(
-    spec: InputSpec, values: NDArray[np.float32], bands: Sequence[str], valid: NDArray[np.bool_]
+    spec: InputSpec,
+    values: NDArray[np.float32],
+    bands: Sequence[str],
+    valid: NDArray[np.bool_],
+    *,
+    consume: bool = False,
 ) -> NDArray[np.float32]:
-    """Return what the network sees: (..., C', H, W) float32 from (..., C, H, W), always a new array.
+    """Return what the network sees: (..., C', H, W) float32 from (..., C, H, W), a new array.
 
     Args:
         spec: the input of the package.
-        values: physical values with axes C H W, or N C H W; they are not changed.
+        values: physical values with axes C H W, or N C H W; they are not changed unless ``consume``.
         bands: names of the C bands, in order; the ones that ``spec`` wants may be any of them.
         valid: (..., H, W), where the values mean something; elsewhere the result is ``spec.fill``.
+        consume: the caller needs ``values`` no more: they may be changed, and be the result.
 
     Raises:
         PackageError: a band that the package needs is not among ``bands``.
@@ -41,7 +47,7 @@ def prepare(
     channels = list(spec.bands)
     # Values under nodata may be anything; what they turn into is overwritten at the end.
     with np.errstate(all="ignore"):
-        out = _take(values, bands, spec)
+        out = values if consume and tuple(bands) == spec.bands else _take(values, bands, spec)
         for step in spec.steps:
             out, channels = _apply(step, out, channels)
         if spec.mean:

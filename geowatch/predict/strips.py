@@ -131,8 +131,10 @@ class Strips:
     def _load(self, box: PixelBox) -> Rows:
         bands = self._look.bands
         seen = [_mirrored(reader, box, self._look.extent, len(bands)) for reader in self._look.readers]
+        dates = [spec.date for spec in self._look.inputs]
         inputs = tuple(
-            prepare(spec, seen[spec.date].values, bands, seen[spec.date].valid) for spec in self._look.inputs
+            prepare(spec, seen[spec.date].values, bands, seen[spec.date].valid, consume=dates.count(spec.date) == 1)
+            for spec in self._look.inputs
         )
         keep = np.zeros(box.shape, bool)
         place = (box & self._look.extent).within(box) if box & self._look.extent else None

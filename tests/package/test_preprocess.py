@@ -155,3 +155,14 @@ def test_a_clip_that_lets_nothing_through_and_an_unknown_index_are_refused():
         Clip(low=1, high=1)
     with pytest.raises(ValueError, match=r"known are .*ndvi"):
         index_step("evi9")
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps=STEPS, tail=TAILS, seed=st.integers(0, 99))
+def test_values_that_may_be_used_up_give_the_same(steps, tail, seed):
+    spec = spec_of((*steps, *tail))
+    values, valid = patch(seed)
+    kept = values.copy()
+    expected = prepare(spec, values, BANDS, valid)
+    assert np.array_equal(values, kept, equal_nan=True)
+    assert prepare(spec, values, BANDS, valid, consume=True).tobytes() == expected.tobytes()

@@ -27,7 +27,7 @@ class HeldInMemory:
         assert EXTENT.covers(box)
         self.rows_read += box.height
         rows, cols = box.within(EXTENT)
-        found = Patch(self.values[:, rows, cols], self.valid[rows, cols])
+        found = Patch(self.values[:, rows, cols].copy(), self.valid[rows, cols].copy())
         if out is None:
             return found
         out.values[:], out.valid[:] = found.values, found.valid
