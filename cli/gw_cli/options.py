@@ -33,7 +33,7 @@ __all__ = ["BACKENDS", "BARE", "COUNT", "combine", "common", "flag", "option"]
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
 
-BACKENDS = ("auto", "eager", "onnxruntime")
+BACKENDS = ("auto", "all", "onnxruntime", "openvino", "inductor", "aotinductor", "eager", "tensorrt")
 """What ``--jit`` takes."""
 
 
@@ -162,8 +162,16 @@ jit = option(
     is_flag=False,
     flag_value="auto",
     type=click.Choice(BACKENDS),
-    help="Backend of the network; alone, the fastest of them on this machine.",
+    help="Backend of the network; alone, the fastest here of those that are quick to compile or in the cache; "
+    "all: of every one.",
 )
+precision = option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16", "int8"]),
+    help="Number type of the network. Left out: fp32, or with --jit alone any that passes the gate.",
+)
+device = option("--device", metavar="DEVICE", help="Device of the network: cpu, cuda or cuda:1.  [default: cpu]")
+cache = option("--cache", metavar="DIR", help="Folder of compiled networks. Left out: GW_CACHE, else ~/.cache/gw.")
 window = option("--window", type=COUNT, metavar="PX", help="Side of the network's windows in pixels.")
 overlap = option("--overlap", type=OVERLAP, help="Overlap of windows: pixels from 1, or a share below 1 (0.25, 25%).")
 blend = option(
@@ -180,9 +188,9 @@ batch = option(
     "--batch",
     type=COUNT,
     metavar="WINDOWS",
-    help="Windows in one call of the network; it changes no value.  [default: 4]",
+    help="Windows in one call of the network; it changes no value. Left out: 4, or as measured.",
 )
-network = combine(model, jit, window, overlap, blend, stored, batch)
+network = combine(model, jit, precision, device, cache, window, overlap, blend, stored, batch)
 """What the network sees, and who runs it."""
 
 tta = option(
@@ -221,7 +229,11 @@ workers = option(
     type=COUNT,
     help="Worker processes; 1 works in this process, without Dask. Left out: one a core.",
 )
-threads = option("--threads", type=COUNT, help="Threads of each network; part of the recipe.")
+threads = option(
+    "--threads",
+    type=COUNT,
+    help="Threads of each network; part of the recipe where values depend on them. Left out: its share of the cores.",
+)
 scheduler = option("--scheduler", metavar="ADDRESS", help="Dask scheduler to work on, such as tcp://host:8786.")
 shard = option("--shard", type=SHARD, help="Only share i of n of the work, counted from 1, such as 1/4.")
 memory = option("--memory", type=BYTES, help="Memory that a worker may take, such as 2GB; work is cut to fit.")

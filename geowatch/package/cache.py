@@ -166,7 +166,10 @@ class CompiledCache:
             yield
 
     def _build(self, place: Path, key: ArtifactKey, build: Callable[[Path], None]) -> Path:
-        draft = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=place.parent))
+        prefix = f"{UNFINISHED}{place.name[:16]}-"
+        for left in place.parent.glob(f"{prefix}*"):  # by a process that was killed: the lock is ours now
+            shutil.rmtree(left, ignore_errors=True)
+        draft = Path(tempfile.mkdtemp(prefix=prefix, dir=place.parent))
         try:
             build(draft)
             (draft / RECORD).write_text(_json({"key": _plain(key), "files": _files(draft)}))

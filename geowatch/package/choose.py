@@ -1,46 +1,51 @@
-"""Choosing a backend by measurement, before a run's recipe is pinned.
+"""Choosing a backend before a run's recipe is pinned: as asked, by trust, or by measurement.
 
-Each candidate is opened, compared with the package's reference on real windows (`gate`), tried for whether a
-window's output depends on its batch, and timed. The fastest that passes is chosen.
+Whatever is chosen has passed the gate (`geowatch.package.prove`). A backend that was asked for by name and fails is
+an error with the figures; where the choice is ours, the next one is taken, and the reason is told.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-
-import numpy as np
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, get_args
 
 from geowatch.errors import BackendError
-from geowatch.package.backends import available, open_backend, open_reference
-from geowatch.package.gate import GateReport, pass_gate
+from geowatch.package.backends import BACKENDS, BackendSpec, Precision, is_slow, refusal_of
+from geowatch.package.backends.base import BackendIdentity, BackendName
+from geowatch.package.prove import check_window, prove, remember_seconds, verdict_key
+from geowatch.package.tune import Cut, Race, Timed, title, variants
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from geowatch.package.backends.base import Backend, BackendIdentity
     from geowatch.package.bundle import Package
+    from geowatch.package.cache import ArtifactKey
+    from geowatch.package.gate import GateReport
+    from geowatch.package.prove import Proving
 
-    Windows = Mapping[str, NDArray[np.float32]]
+__all__ = ["BUDGET_S", "Asked", "Choice", "autotune", "candidates", "choose_backend"]
 
-__all__ = ["Choice", "Trial", "choose_backend", "fixed_batch_of", "try_backend"]
-
-#: Runs that are timed for each candidate; the best one counts.
-TIMED_RUNS = 3
+#: Seconds that measuring may take beside opening and compiling.
+BUDGET_S = 15.0
+#: Windows in a run where nobody says how many.
+DEFAULT_BATCH = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """What was found of one backend."""
+class Asked:
+    """What is asked of the choice."""
 
-    identity: BackendIdentity
-    """What its bytes depend on; belongs into the recipe."""
-    seconds_per_window: float
-    """Best time for one of the windows given."""
-    gate: GateReport
-    """How far it is from the reference."""
+    name: BackendName | None = None
+    """The only backend; None leaves it open."""
+    precision: Precision | None = None
+    """The only number type; None is fp32, or whatever passes the gate when backends are measured."""
+    device: str = "cpu"
+    """Device."""
+    threads: int = 1
+    """Threads of one network."""
+    batch: int | None = None
+    """Windows in a run; None leaves it open."""
+    slow: bool = False
+    """Whether to measure also backends that compile for minutes and are not in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,86 +54,183 @@ class Choice:
 
     identity: BackendIdentity
     """The chosen one's identity; belongs into the recipe."""
-    trials: tuple[Trial, ...]
-    """All that passed, fastest first."""
-    refused: Mapping[str, str]
-    """Those that did not pass, with the reason."""
-
-    @property
-    def seconds_per_window(self) -> dict[str, float]:
-        """Time for one window, by backend."""
-        return {t.identity.name: t.seconds_per_window for t in self.trials}
+    spec: BackendSpec
+    """The chosen one in the setting that did best."""
+    cut: Cut
+    """How to cut the imagery for it."""
+    gate: GateReport | None
+    """How far it is from the reference; None where an earlier run knew."""
+    timed: tuple[Timed, ...] = ()
+    """What was measured, the fastest first."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Those that cannot be used, with the reason."""
+    left_out: tuple[str, ...] = ()
+    """Those that were not tried since they compile for long."""
 
     @property
     def reason(self) -> str:
-        """One line for people, such as ``onnxruntime: 6.1 ms a window (eager 9.8)``."""
-        best, *others = self.trials
-        rest = [f"{t.identity.name} {t.seconds_per_window * 1e3:.1f}" for t in others]
-        rest += [f"{name} refused" for name in self.refused]
-        behind = f" ({', '.join(rest)})" if rest else ""
-        return f"{best.identity.name}: {best.seconds_per_window * 1e3:.1f} ms a window{behind}"
+        """One line for people, such as ``openvino bf16: 6.1 ms a window, batch 4 (onnxruntime fp32 9.8)``."""
+        name = f"{self.identity.name} {self.identity.precision}"
+        if not self.timed:
+            return f"{name}: {'passed the gate before' if self.gate is None else self.gate}"
+        own = self.timed[0]
+        rest = [f"{title(t.spec)} {t.seconds_per_window * 1e3:.1f}" for t in self.timed if title(t.spec) != name]
+        behind = f" ({', '.join(dict.fromkeys(rest))})" if rest else ""
+        return f"{name}: {own.seconds_per_window * 1e3:.1f} ms a window of {own.cut.size[0]} px{behind}"
+
+    @property
+    def table(self) -> tuple[str, ...]:
+        """What was measured, a line each."""
+        lines = [
+            f"{title(t.spec):<18} window {t.cut.size[0]:>5} px  batch {t.spec.batch:>2}  "
+            f"{t.seconds_per_window * 1e3:>8.1f} ms a window  {t.seconds:>8.1f} s in all"
+            for t in self.timed
+        ]
+        lines += [f"{name:<18} refused: {why}" for name, why in self.refused.items()]
+        return (*lines, *(f"{name:<18} not tried: it compiles for long (--jit all tries it)" for name in self.left_out))
 
 
-def choose_backend(package: Package, *, threads: int, names: Sequence[str] | None = None, windows: Windows) -> Choice:
-    """Choose the fastest backend that passes the gate.
+def candidates(package: Package, asked: Asked) -> list[BackendSpec]:
+    """Return what can run the package here as asked, most trusted first."""
+    names = BACKENDS if asked.name is None else (asked.name,)
+    precisions = get_args(Precision) if asked.precision is None else (asked.precision,)
+    specs = [
+        BackendSpec(name, asked.threads, precision, asked.device, batch=asked.batch or DEFAULT_BATCH)
+        for name in names
+        for precision in precisions
+    ]
+    return [spec for spec in specs if refusal_of(package, spec) is None]
 
-    Args:
-        package: the package.
-        threads: threads for one network.
-        names: candidates; None takes all that are available.
-        windows: prepared windows (N, C, H, W) for each input, best real ones of several classes; N of 2 to 8.
+
+def choose_backend(proving: Proving, asked: Asked, cut: Cut) -> Choice:
+    """Take the backend that is asked for, or the most trusted one that passes the gate.
 
     Raises:
-        BackendError: no candidate passes; ``fact`` says why for each.
+        BackendError: none passes; ``fact`` says why, with the figures.
     """
-    candidates = available(package) if names is None else tuple(names)
-    runs = TIMED_RUNS if len(candidates) > 1 else 1  # an only candidate need not be the fastest
-    trials, refused = [], {}
-    for name in candidates:
+    asked = replace(asked, precision=asked.precision or "fp32")
+    specs = candidates(proving.package, asked)
+    if asked.name is not None and not specs:
+        spec = BackendSpec(asked.name, precision=asked.precision or "fp32", device=asked.device)
+        raise BackendError(
+            f"backend '{asked.name}' cannot run here: {refusal_of(proving.package, spec)}",
+            hint="gw doctor shows what this machine has, gw model show what runs the package",
+        )
+    quick = [spec for spec in specs if asked.name is not None or not is_slow(spec.name)]
+    refused: dict[str, str] = {}
+    for spec in (replace(spec, window_px=cut.size) for spec in quick):
         try:
-            trials.append(try_backend(package, name, threads=threads, windows=windows, runs=runs))
+            verdict = prove(proving, spec)
         except BackendError as error:
-            refused[name] = error.fact
-    if not trials:
-        reasons = "; ".join(f"{name}: {why}" for name, why in refused.items()) or "there is none"
-        raise BackendError(f"no backend can run {package.manifest.name}: {reasons}")
-    trials.sort(key=lambda t: t.seconds_per_window)
-    return Choice(trials[0].identity, tuple(trials), refused)
+            if asked.name is not None:
+                raise
+            refused[title(spec)] = error.fact
+        else:
+            return Choice(verdict.identity, spec, cut, verdict.gate, refused=refused)
+    raise _none(proving.package, refused)
 
 
-def try_backend(package: Package, name: str, *, threads: int, windows: Windows, runs: int = TIMED_RUNS) -> Trial:
-    """Open one backend, gate it, try its batches and time it. Raises BackendError where it fails."""
-    backend = open_backend(package, name, threads=threads)
-    reference = open_reference(package, threads=threads)
-    try:
-        report = pass_gate(package.manifest, backend, reference, windows)
-        identity = replace(backend.identity, fixed_batch=fixed_batch_of(backend, windows))
-        return Trial(identity, _seconds(backend, windows, runs), report)
-    finally:
-        backend.close()
-        reference.close()
+def _none(package: Package, refused: Mapping[str, str]) -> BackendError:
+    reasons = "; ".join(f"{name}: {why}" for name, why in refused.items()) or "there is none"
+    return BackendError(f"no backend can run {package.manifest.name}: {reasons}", hint="gw doctor says what is here")
 
 
-def fixed_batch_of(backend: Backend, windows: Windows) -> int | None:
-    """Return the batch to keep to so that a window's bytes do not depend on the others: 1, or None for any.
+def autotune(proving: Proving, asked: Asked, cuts: Sequence[Cut], *, budget_s: float = BUDGET_S) -> Choice:
+    """Measure what can run the package here and take the fastest that passes the gate.
 
-    The batch that a package demands itself is returned as it is.
+    The result is kept in the cache; the same question is answered from there while no library changes.
+
+    Args:
+        proving: what backends are proven with.
+        asked: limits of the choice.
+        cuts: ways to cut the imagery into windows, the package's own first.
+        budget_s: seconds that running networks may take in all.
+
+    Raises:
+        BackendError: none passes; ``fact`` says why for each.
     """
-    if backend.identity.fixed_batch is not None:
-        return backend.identity.fixed_batch
-    together = backend.run(windows)
-    for i in range(len(next(iter(windows.values())))):
-        alone = backend.run({name: x[i : i + 1] for name, x in windows.items()})
-        for head, x in together.items():
-            if not np.array_equal(alone[head][0], x[i]):
-                return 1
-    return None
+    specs = candidates(proving.package, asked)
+    left_out = [] if asked.slow else [spec for spec in specs if is_slow(spec.name) and not _is_cached(proving, spec)]
+    specs = [spec for spec in specs if spec not in left_out]
+    known = _known_choice(proving, asked, specs, cuts)
+    if known is not None:
+        return known
+    race = Race(proving, proving.evidence(cuts[0].size).windows, budget_s)
+    first = race.run((replace(spec, window_px=cuts[0].size), cuts[0]) for spec in specs)
+    refused: dict[str, str] = {}
+    best = _fastest(proving, first, cuts[0], refused)
+    others = race.run(_settings(proving, asked, best, cuts))
+    timed = sorted([*(t for t in first if title(t.spec) not in refused), *others], key=lambda t: t.seconds)
+    chosen = _fastest(proving, timed, cuts[0], refused)
+    verdict = prove(proving, chosen.spec)
+    rest = [t for t in timed if t is not chosen]
+    choice = Choice(
+        verdict.identity, chosen.spec, chosen.cut, verdict.gate, (chosen, *rest), {**race.refused, **refused},
+        tuple(title(spec) for spec in left_out),
+    )  # fmt: skip
+    _keep_choice(proving, asked, specs, choice)
+    return choice
 
 
-def _seconds(backend: Backend, windows: Windows, runs: int) -> float:
-    best = float("inf")
-    for _ in range(runs):
-        start = time.perf_counter()
-        backend.run(windows)
-        best = min(best, time.perf_counter() - start)
-    return best / len(next(iter(windows.values())))
+def _settings(proving: Proving, asked: Asked, best: Timed, cuts: Sequence[Cut]) -> list[tuple[BackendSpec, Cut]]:
+    """Return the settings of the fastest backend that are worth a trial."""
+    identity = prove(proving, best.spec).identity
+    found = variants(best, cuts, identity.fixed_batch)
+    return [(spec, cut) for spec, cut in found if asked.batch in {None, spec.batch}]
+
+
+def _fastest(proving: Proving, timed: Sequence[Timed], own: Cut, refused: dict[str, str]) -> Timed:
+    """Return the first that passes the gate, noting those before it that do not."""
+    for each in timed:
+        try:
+            prove(proving, each.spec)
+            if each.cut != own:
+                check_window(proving, each.spec, own.size)
+        except BackendError as error:
+            refused[title(each.spec) + ("" if each.cut == own else f" {each.cut.size[0]} px")] = error.fact
+        else:
+            remember_seconds(proving, each.spec, each.seconds_per_window)
+            return each
+    raise _none(proving.package, refused)
+
+
+def _is_cached(proving: Proving, spec: BackendSpec) -> bool:
+    """Whether a compiled form for this backend and precision is in the cache."""
+    if proving.cache is None:
+        return False
+    wanted = {"package": proving.package.digest, "backend": spec.name, "precision": spec.precision}
+    return any(all(entry.key.get(k) == v for k, v in wanted.items()) for entry in proving.cache.entries())
+
+
+def _known_choice(proving: Proving, asked: Asked, specs: Sequence[BackendSpec], cuts: Sequence[Cut]) -> Choice | None:
+    """Return what an earlier run chose among the same candidates and cuts."""
+    if proving.cache is None or not specs:
+        return None
+    note = proving.cache.verdict(_choice_key(proving.package, asked, specs))
+    if note is None:
+        return None
+    cut = next((cut for cut in cuts if list(cut.size) == note["window_px"]), None)
+    identity = BackendIdentity(**note["identity"])
+    spec = next((s for s in specs if (s.name, s.precision) == (identity.name, identity.precision)), None)
+    if cut is None or spec is None:
+        return None
+    return Choice(identity, replace(spec, window_px=cut.size, batch=note["batch"]), cut, None)
+
+
+def _keep_choice(proving: Proving, asked: Asked, specs: Sequence[BackendSpec], choice: Choice) -> None:
+    sure = proving.real and choice.gate is not None and choice.gate.classes > 1
+    if proving.cache is not None and sure:
+        note: dict[str, Any] = {
+            "identity": asdict(choice.identity), "window_px": list(choice.cut.size), "batch": choice.spec.batch
+        }  # fmt: skip
+        proving.cache.put_verdict(_choice_key(proving.package, asked, specs), note)
+
+
+def _choice_key(package: Package, asked: Asked, specs: Sequence[BackendSpec]) -> ArtifactKey:
+    """Return what a choice depends on: the candidates with their libraries, and what was asked."""
+    keys = [verdict_key(package, spec, asked.threads) for spec in specs]
+    versions = {pair for key in keys for pair in key.versions}
+    return replace(
+        keys[0], backend="autotune", versions=tuple(sorted(versions)), precision=asked.precision or "any",
+        batch=asked.batch, form=f"choice 1 {', '.join(title(spec) for spec in specs)}",
+    )  # fmt: skip

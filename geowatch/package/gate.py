@@ -1,7 +1,8 @@
 """The gate: is a backend's output the package's own, as far as maps are concerned?
 
-A backend is compared with the package's reference, the most literal way to run it, on real windows.
-Thresholds stand in the manifest (`GateSpec`).
+A backend is compared with the package's reference, the most literal way to run it, on windows of real imagery that
+hold more than one class: on a window of one class every backend agrees. Thresholds stand in the manifest
+(`GateSpec`).
 """
 
 from __future__ import annotations
@@ -20,10 +21,30 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geowatch.package.backends.base import Backend
+    from geowatch.package.backends.base import Backend, BackendIdentity
     from geowatch.package.manifest import GateSpec, HeadSpec, Manifest
 
-__all__ = ["GateReport", "compare_outputs", "pass_gate"]
+__all__ = ["Evidence", "GateReport", "compare_outputs", "decisions", "gather_evidence", "pass_gate"]
+
+#: Fewest windows that backends are compared on, where there are so many.
+LOOKED_AT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Windows, and what the package's reference says of them."""
+
+    windows: Mapping[str, NDArray[np.float32]]
+    """(N, C, H, W) for each input."""
+    outputs: Mapping[str, NDArray[Any]]
+    """The reference's raw output for each head."""
+    classes: int
+    """Decisions that the reference took, of the head with most; with one, agreement says little."""
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        return len(next(iter(self.windows.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +63,23 @@ class GateReport:
     """Classes that the reference saw, of the head with most; with one, agreement says little."""
 
     def __str__(self) -> str:
-        return f"|Δp| {self.difference:.2g} (max {self.maximum:.2g}), agreement {self.agreement:.4%}"
+        weak = ", one class only" if self.classes < 2 else ""
+        return f"|Δp| {self.difference:.2g} (max {self.maximum:.2g}), agreement {self.agreement:.4%}{weak}"
+
+
+def gather_evidence(
+    manifest: Manifest, reference: Backend, windows: Mapping[str, NDArray[np.float32]], *, count: int = LOOKED_AT
+) -> Evidence:
+    """Run the reference over windows, in their order, until it has seen ``count`` and two classes, or all of them."""
+    step = manifest.batch or 1
+    outputs: list[dict[str, NDArray[Any]]] = []
+    total, seen, classes = len(next(iter(windows.values()))), 0, 0
+    while seen < total and (seen < count or classes < 2):
+        outputs.append(reference.run({name: x[seen : seen + step] for name, x in windows.items()}))
+        seen = min(seen + step, total)
+        joined = {name: np.concatenate([each[name] for each in outputs]) for name in outputs[0]}
+        classes = max(len(np.unique(decisions(h, activate(h, joined[h.name])))) for h in manifest.heads)
+    return Evidence({name: x[:seen] for name, x in windows.items()}, joined, classes)
 
 
 def compare_outputs(
@@ -58,7 +95,8 @@ def compare_outputs(
     agreement = min(f[2] for f in figures)
     full = precision == "fp32"
     wanted = manifest.gate.agreement if full else manifest.gate.reduced_agreement
-    passed = agreement >= wanted and (not full or difference <= manifest.gate.max_difference)
+    within = difference <= manifest.gate.max_difference if full else np.isfinite(difference)
+    passed = bool(agreement >= wanted and within)
     return GateReport(passed, difference, max(f[1] for f in figures), agreement, classes=max(f[3] for f in figures))
 
 
@@ -68,32 +106,37 @@ def _compare(
     p, q = activate(head, raw), activate(head, reference)
     gap = np.abs(p - q)
     gap[~np.isfinite(gap)] = np.inf  # a value that is no number is as wrong as can be
-    same, classes = _decisions(head, p, q)
-    return float(np.percentile(gap, percentile, method="higher")), float(gap.max()), same, classes
+    chosen, wanted = decisions(head, p), decisions(head, q)
+    same = float((chosen == wanted).mean())
+    return float(np.percentile(gap, percentile, method="higher")), float(gap.max()), same, len(np.unique(wanted))
 
 
-def _decisions(head: HeadSpec, p: NDArray[np.float32], q: NDArray[np.float32]) -> tuple[float, int]:
-    """Return (share of equal decisions, number of different decisions of ``q``)."""
+def decisions(head: HeadSpec, p: NDArray[np.float32]) -> NDArray[Any]:
+    """Return what a map would show: the strongest class, or whether each is more likely than not."""
     if head.activation == "sigmoid" or len(head.classes) == 1:
-        return float(((p > 0.5) == (q > 0.5)).mean()), len(np.unique(q > 0.5))
-    winners = q.argmax(axis=1)
-    return float((p.argmax(axis=1) == winners).mean()), len(np.unique(winners))
+        return p > 0.5
+    strongest: NDArray[np.intp] = p.argmax(axis=1)
+    return strongest
 
 
-def pass_gate(
-    manifest: Manifest, backend: Backend, reference: Backend, windows: Mapping[str, NDArray[np.float32]]
-) -> GateReport:
-    """Run ``windows`` through both. Raises BackendError with the figures where they differ too much."""
-    report = compare_outputs(
-        manifest, backend.run(windows), reference.run(windows), precision=backend.identity.precision
-    )
+def pass_gate(manifest: Manifest, backend: Backend, evidence: Evidence) -> GateReport:
+    """Compare a backend with the evidence. Raises BackendError with the figures where they differ too much."""
+    precision = backend.identity.precision
+    report = compare_outputs(manifest, backend.run(evidence.windows), evidence.outputs, precision=precision)
     if not report.passed:
         raise BackendError(
-            f"backend {backend.identity.name} differs from the reference of {manifest.name}: {report}",
-            hint=f"allowed are {_limits(manifest.gate)}; use another backend with --jit NAME",
+            f"{_who(backend.identity)} differs from the reference of {manifest.name}: {report}",
+            hint=f"allowed are {_limits(manifest.gate, precision)}; use another backend with --jit NAME"
+            + ("" if precision == "fp32" else ", or --precision fp32"),
         )
     return report
 
 
-def _limits(gate: GateSpec) -> str:
+def _who(identity: BackendIdentity) -> str:
+    return f"backend {identity.name}{'' if identity.precision == 'fp32' else f' in {identity.precision}'}"
+
+
+def _limits(gate: GateSpec, precision: str) -> str:
+    if precision != "fp32":
+        return f"agreement {gate.reduced_agreement:.1%}"
     return f"{gate.max_difference:g} at percentile {gate.percentile:g} and agreement {gate.agreement:.1%}"

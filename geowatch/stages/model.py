@@ -15,9 +15,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from geowatch.errors import BackendError, ConfigError
-from geowatch.package.backends import available, open_backend, open_reference
+from geowatch.package.backends import available, is_slow, open_backend, open_reference
 from geowatch.package.bundle import Package, load_package
-from geowatch.package.gate import GateReport, pass_gate
+from geowatch.package.gate import GateReport, gather_evidence, pass_gate
 from geowatch.package.importing import import_onnx
 from geowatch.package.manifest import HeadSpec, InputSpec, Manifest
 from geowatch.package.packaging import NetSource, package_net
@@ -118,27 +118,27 @@ def show_model(path: Path) -> ModelSummary:
 
 
 def verify_model(path: Path, *, threads: int = 1) -> ModelVerdict:
-    """Check every byte of a package and run it on noise by each backend.
+    """Check every byte of a package and run it on noise by each backend that does not compile for minutes.
 
     Raises PackageError or DamagedError where it cannot be trusted, BackendError where nothing runs it.
     """
     package = load_package(path)
     manifest = package.manifest
     windows = trial_windows(manifest.inputs, manifest.batch or 2, manifest.window.size)
+    reference = open_reference(package, threads=threads)
+    evidence = gather_evidence(manifest, reference, windows, count=len(next(iter(windows.values()))))
+    reference.close()
     gates: dict[BackendIdentity, GateReport] = {}
     refused: dict[str, str] = {}
     for name in available(package):
-        backend, reference = (
-            open_backend(package, name, threads=threads),
-            open_reference(package, threads=threads),
-        )
+        if is_slow(name):
+            continue
         try:
-            gates[backend.identity] = pass_gate(manifest, backend, reference, windows)
+            backend = open_backend(package, name, threads=threads)
+            gates[backend.identity] = pass_gate(manifest, backend, evidence)
+            backend.close()
         except BackendError as error:
             refused[name] = error.fact
-        finally:
-            backend.close()
-            reference.close()
     if not gates:
         raise BackendError(f"no backend runs {path}: {'; '.join(refused.values())}")
     return ModelVerdict(package.path, package.digest, gates, refused)

@@ -6,7 +6,6 @@ killed run left half done is done again whole.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from geowatch.errors import ConfigError, GwError, InputError, InterruptedRunErro
 from geowatch.executors import LoopExecutor
 from geowatch.executors.dask import DaskExecutor
 from geowatch.grid.sweeps import cut_sweeps, shard_of
+from geowatch.stages.choosing import cores, threads_of
 from geowatch.stages.context import Job, Session, open_session, run_job
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.predict_config import PredictConfig
@@ -89,7 +89,8 @@ def predict(config: PredictConfig, events: Events | None = None) -> Predicted:
     started = time.monotonic()
     progress = _Progress(events, work.total, work.before)
     workers = _workers(config, session, work)
-    jobs = _divided(work.jobs, 2 * workers if workers > 1 else 1)
+    threads = threads_of(config, workers, session.recipe.backend.threads)
+    jobs = [replace(job, threads=threads) for job in _divided(work.jobs, 2 * workers if workers > 1 else 1)]
     failures = _failures(_executor(config, workers).run(run_job, jobs, progress)) if jobs else []
     result.figures.update(progress.sums, seconds=time.monotonic() - started)
     if jobs:
@@ -158,7 +159,7 @@ def _workers(config: PredictConfig, session: Session, work: _Work) -> int:
     seconds = windows * (session.package.manifest.gflop_per_window or 1.0) / _GFLOP_PER_S
     if config.in_memory or seconds < _WORTH_A_CLUSTER_S:
         return 1
-    return max(1, min(len(os.sched_getaffinity(0)), left // 4))
+    return max(1, min(cores() // (session.recipe.backend.threads or config.threads or 1), left // 4))
 
 
 def _divided(jobs: list[Job], parts: int) -> list[Job]:

@@ -21,7 +21,13 @@ class PredictConfig:
     imagery: ImageryConfig = field(default_factory=ImageryConfig)
     """Imagery; may be left out when the run is bound to some."""
     jit: str | None = None
-    """Backend: a name, or ``auto`` to measure and take the fastest."""
+    """Backend: a name, ``auto`` to measure and take the fastest, or ``all`` to measure also what compiles for long."""
+    precision: str | None = None
+    """Number type of the network: fp32, bf16, fp16 or int8; ``auto`` takes any that passes the gate, else fp32."""
+    device: str | None = None
+    """Device of the network: cpu, cuda or cuda:1; None is cpu."""
+    cache: str | None = None
+    """Folder of compiled networks; None compiles in memory."""
     window: int | None = None
     """Side of a window in pixels, for networks that take several."""
     overlap: float | None = None
@@ -32,12 +38,12 @@ class PredictConfig:
     """Type of the heatmap: uint8 (default), uint16, float16 or float32."""
     looks: LooksConfig = field(default_factory=LooksConfig)
     """In which ways a window is looked at, and what is kept beside scores."""
-    batch: int = 4
-    """Most windows that run at once; it changes no value."""
+    batch: int | None = None
+    """Most windows that run at once, 4 unless measured; it changes no value."""
     workers: int | None = None
     """Processes; 1 is a plain loop without Dask; None takes one a core when there is enough to do."""
     threads: int | None = None
-    """Threads of one network; part of the recipe."""
+    """Threads of one network; part of the recipe where values depend on them, else one worker's share of the cores."""
     scheduler: str | None = None
     """Address of a running Dask scheduler."""
     shard: tuple[int, int] | None = None

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from geowatch.errors import ConfigError, PackageError, PlanMismatchError
 from geowatch.grid.blend import BLENDS
 from geowatch.grid.windows import WindowLattice
 from geowatch.package import load_package
-from geowatch.package.backends import available
-from geowatch.package.choose import choose_backend
-from geowatch.predict.recipe import BackendPin, HeadPin, Recipe, read_recipe
+from geowatch.predict.recipe import HeadPin, Recipe, read_recipe
+from geowatch.stages.choosing import obeyed, settle_backend
+from geowatch.stages.events import Silent
 from geowatch.stages.looks import settle_looks
-from geowatch.stages.samples import sample_windows
 from geowatch.stitch.quantise import Quantiser
 
 if TYPE_CHECKING:
@@ -22,12 +21,13 @@ if TYPE_CHECKING:
 
     from geowatch.package import Package
     from geowatch.package.manifest import Manifest
+    from geowatch.stages.events import Events
     from geowatch.stages.imagery import Bound
     from geowatch.stages.parts import Part
     from geowatch.stages.predict_config import PredictConfig
     from geowatch.store import Store
 
-__all__ = ["PACKAGE", "find_package", "has_package", "package_name", "settle_recipe"]
+__all__ = ["PACKAGE", "Settled", "find_package", "has_package", "package_name", "settle_recipe"]
 
 #: Key of the note that says which package a run uses.
 PACKAGE = "package.json"
@@ -60,21 +60,41 @@ def find_package(store: Store, path: str | None) -> Package:
     return package
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A recipe, and how it came about."""
+
+    recipe: Recipe
+    """The recipe, pinned or new."""
+    reason: str
+    """Why its backend was taken."""
+    batch: int | None
+    """Windows in a run that did best, where that was measured; it changes no value."""
+
+
 def settle_recipe(
     config: PredictConfig,
     store: Store,
-    package: Package,
+    packages: Sequence[Package],
     bound: Bound,
     parts: Sequence[Part],
-    members: Sequence[Package] = (),
-) -> tuple[Recipe, str]:
-    """Return the recipe and why its backend was taken; ``members`` are packages that answer beside the first.
+    events: Events | None = None,
+) -> Settled:
+    """Return the recipe and how it came about; ``packages`` are the run's, and those that answer beside it.
 
     What the options leave open is as the run's recipe says; without one, as the package says.
+
+    Raises:
+        RecipeMismatchError: where the options want another backend than the recipe.
     """
+    package, *members = packages
     pinned = read_recipe(store)
     windows = _windows(config, pinned, package.manifest)
-    backend, reason = _backend(config, pinned, package, windows, parts)
+    if pinned is None:
+        chosen = settle_backend(config, packages, parts, windows, events or Silent())
+        windows = chosen.windows
+    else:
+        chosen = obeyed(config, pinned)
     heads = tuple(
         HeadPin(
             name=h.name, classes=h.classes, activation=h.activation, colors=h.colors,
@@ -87,10 +107,11 @@ def settle_recipe(
         raise ConfigError(f"no blend '{blend}'", hint=f"one of {', '.join(BLENDS)}")
     recipe = Recipe(
         package=package.digest, imagery=bound.digest, window_px=windows.size,
-        stride_px=windows.stride, blend=blend, dates=package.manifest.dates, heads=heads, backend=backend,
+        stride_px=windows.stride, blend=blend, dates=package.manifest.dates, heads=heads, backend=chosen.pin,
     )  # fmt: skip
     tile_px = parts[0].grid.tile_px
-    return settle_looks(config.looks, recipe, pinned, package, members, tile_px), reason
+    recipe = settle_looks(config.looks, recipe, pinned, package, members, tile_px)
+    return Settled(recipe, chosen.reason, chosen.batch)
 
 
 def _windows(config: PredictConfig, pinned: Recipe | None, manifest: Manifest) -> WindowLattice:
@@ -112,19 +133,3 @@ def _stored(config: PredictConfig, pinned: Recipe | None, activation: str) -> st
     if pinned is not None:
         return pinned.heads[0].stored
     return "float32" if activation == "none" else "uint8"
-
-
-def _backend(
-    config: PredictConfig, pinned: Recipe | None, package: Package, windows: WindowLattice, parts: Sequence[Part]
-) -> tuple[BackendPin, str]:
-    """Return the backend and why: the run's own, the one asked for, or the fastest that gives what it should.
-
-    Whichever it is, before its first use it is compared with the package's reference on windows of this imagery.
-    """
-    if pinned is not None and config.jit in {None, "auto", pinned.backend.name}:
-        threads = config.threads or pinned.backend.threads
-        return pinned.backend.model_copy(update={"threads": threads}), "as the run's recipe says"
-    names = None if config.jit == "auto" else (config.jit or available(package)[0],)
-    seen = sample_windows(package.manifest, windows, parts, 4 if names is None else 2)
-    choice = choose_backend(package, threads=config.threads or 1, names=names, windows=seen)
-    return BackendPin(**asdict(choice.identity)), choice.reason

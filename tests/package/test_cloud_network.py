@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from geowatch.package import activate, open_backend, prepare
-from geowatch.package.backends import open_reference
-from geowatch.package.choose import choose_backend, fixed_batch_of
-from geowatch.package.gate import pass_gate
+from geowatch.package.backends import BackendSpec, open_reference
+from geowatch.package.choose import Asked, autotune
+from geowatch.package.gate import gather_evidence, pass_gate
+from geowatch.package.prove import Proving, fixed_batch_of
+from geowatch.package.tune import Cut
 from tests.package.conftest import CLOUD_BANDS
 
 
@@ -40,21 +42,35 @@ def test_plain_blocks_reach_the_known_kappa(cloud_package, scene, prepared):
     assert kappa(p.argmax(1), scene[1]) == pytest.approx(0.8010, abs=0.0005)
 
 
-def test_it_is_within_the_gate_on_real_windows(cloud_package, prepared):
-    backend = open_backend(cloud_package, "onnxruntime", threads=2)
-    report = pass_gate(cloud_package.manifest, backend, open_reference(cloud_package, threads=2), prepared)
+@pytest.fixture(scope="module")
+def evidence(cloud_package, prepared):
+    return gather_evidence(cloud_package.manifest, open_reference(cloud_package, threads=2), prepared, count=4)
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_it_is_within_the_gate_on_real_windows(cloud_package, evidence, name):
+    backend = open_backend(cloud_package, name, threads=2)
+    report = pass_gate(cloud_package.manifest, backend, evidence)
     assert report.classes == 3
     assert report.maximum < 1e-4
+
+
+def test_at_half_the_precision_it_is_within_the_gate_but_not_what_fp32_allows(cloud_package, evidence):
+    backend = open_backend(cloud_package, BackendSpec("openvino", threads=2, precision="bf16"))
+    report = pass_gate(cloud_package.manifest, backend, evidence)
+    assert 0.995 < report.agreement < 0.9999
+    assert report.difference > cloud_package.manifest.gate.max_difference
 
 
 def test_its_bytes_do_not_depend_on_the_batch(cloud_package, prepared):
     assert fixed_batch_of(open_backend(cloud_package, "onnxruntime", threads=2), prepared) is None
 
 
-def test_the_measured_choice_says_why(cloud_package, prepared):
-    two = {name: x[:2] for name, x in prepared.items()}
-    choice = choose_backend(cloud_package, threads=2, windows=two)
-    assert choice.reason.startswith("onnxruntime: ")
+def test_the_measured_choice_says_why(cloud_package, evidence):
+    proving = Proving(cloud_package, lambda size: evidence)
+    choice = autotune(proving, Asked(threads=2), [Cut((256, 256), (192, 192), 9)], budget_s=3)
+    assert choice.gate.passed
+    assert choice.reason.startswith(f"{choice.identity.name} {choice.identity.precision}: ")
 
 
 def test_what_is_known_of_it_without_running_it(cloud_package):

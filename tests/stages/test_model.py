@@ -37,17 +37,18 @@ def test_import_show_and_verify(tmp_path, source):
     package = import_model(ImportConfig(source=source, output=tmp_path / "p", **SAID))
     summary = show_model(tmp_path / "p")
     assert summary.digest == package.digest
-    assert summary.backends == ("onnxruntime",)
+    assert summary.backends[0] == "onnxruntime"
     assert summary.total_bytes == sum(p.stat().st_size for p in (tmp_path / "p").glob("model.*"))
     verdict = verify_model(tmp_path / "p")
-    assert {i.name: g.passed for i, g in verdict.gates.items()} == {"onnxruntime": True}
+    assert all(report.passed for report in verdict.gates.values())
+    assert "onnxruntime" in {identity.name for identity in verdict.gates}
     assert not verdict.refused
 
 
 def test_package_a_registry_network_and_verify_both_backends(tmp_path):
     config = PackageConfig(net="unet", options={"width": 2, "depth": 1}, output=tmp_path / "p", **SAID)
     assert package_model(config).manifest.name == "unet"
-    assert {i.name for i in verify_model(tmp_path / "p").gates} == {"onnxruntime", "eager"}
+    assert {"onnxruntime", "eager"} <= {i.name for i in verify_model(tmp_path / "p").gates}
 
 
 def test_several_heads_come_from_a_file(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gw_cli import options
+from gw_cli.cache import with_cache
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
 
@@ -40,7 +41,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     from geowatch.stages.predict import predict
 
     session: Session = ctx.obj
-    config = session.configure(ctx, given)
+    config = with_cache(session.configure(ctx, given))
     done = predict(config, session.events)
     if config.jit is not None:
         session.events.note(f"backend {done.backend}: {done.reason}")

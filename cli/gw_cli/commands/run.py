@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from gw_cli import options
+from gw_cli.cache import with_cache
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
 
@@ -49,6 +52,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
 
     session: Session = ctx.obj
     config = session.configure(ctx, given)
+    config = replace(config, predict=with_cache(config.predict))
     if config.tile.dry_run:
         session.table(summary(tile(config.tile, session.events)))
         return

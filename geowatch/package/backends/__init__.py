@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACKENDS",
+    "LIBRARIES",
     "PRECISIONS",
     "Backend",
     "BackendIdentity",
@@ -37,6 +38,7 @@ __all__ = [
     "BackendSpec",
     "Precision",
     "available",
+    "is_slow",
     "kind_of",
     "open_backend",
     "open_reference",
@@ -47,6 +49,18 @@ __all__ = [
 BACKENDS: tuple[BackendName, ...] = get_args(BackendName)
 #: Number types, the most exact first.
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+#: Distributions whose versions decide what a backend computes.
+LIBRARIES: Mapping[BackendName, tuple[str, ...]] = MappingProxyType(
+    {
+        "onnxruntime": ("onnxruntime",),
+        "openvino": ("openvino",),
+        "inductor": ("torch", "triton"),
+        "aotinductor": ("torch", "triton"),
+        "eager": ("torch",),
+        "tensorrt": ("torch", "torch-tensorrt", "tensorrt"),
+    }
+)
 
 _KINDS: Mapping[BackendName, str] = MappingProxyType(
     {
@@ -67,6 +81,12 @@ def kind_of(name: BackendName) -> BackendKind | None:
     if find_spec(full) is None:
         return None
     return cast("BackendKind", getattr(importlib.import_module(full), kind))
+
+
+def is_slow(name: BackendName) -> bool:
+    """Whether a backend compiles for so long that it is not tried unless asked for."""
+    kind = kind_of(name)
+    return kind is not None and kind.slow
 
 
 def refusal_of(package: Package, spec: BackendSpec) -> str | None:

@@ -63,6 +63,7 @@ class OpenVinoBackend:
         """Compile the graph, or take its compiled form from ``cache``."""
         self._package, self._spec, self._cache = package, spec, cache
         self._core = _openvino().Core()
+        self._check_capable()
         self._networks: dict[Shapes, _Compiled] = {}
         self._lock = threading.Lock()
         self._open = True
@@ -155,6 +156,16 @@ class OpenVinoBackend:
             # Several workers share a machine: threads that are bound to cores would all sit on the first ones.
             "ENABLE_CPU_PINNING": False,
         }
+
+    def _check_capable(self) -> None:
+        """Refuse number types that the processor lacks before anything is compiled."""
+        able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if self._spec.precision.upper() not in able:
+            raise BackendError(
+                f"openvino does not compute in {self._spec.precision} on this processor, which is able to "
+                f"{', '.join(sorted({'FP32', 'BF16', 'FP16', 'INT8'} & set(able)))}",
+                hint="choose another --precision",
+            )
 
     def _check_precision(self, compiled: ov.CompiledModel) -> None:
         """Refuse to run in another number type than the one that the recipe will name."""
