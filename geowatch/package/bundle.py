@@ -16,6 +16,7 @@ import shutil
 import stat
 import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,9 @@ class Package:
 def load_package(path: str | Path) -> Package:
     """Open the package in folder ``path`` after checking all of it.
 
+    What this process has checked is not checked again while no file of the folder changes; `Package.read` checks
+    each file again in any case.
+
     Raises:
         PackageError: it is no package, or holds something that a package may not hold.
         DamagedError: a file is not what the manifest says.
@@ -68,6 +72,17 @@ def load_package(path: str | Path) -> Package:
     root = Path(path)
     if not root.is_dir():
         raise PackageError(f"no package at {root}", hint="make one with `gw model import` or `gw model package`")
+    return _load(root, _state(root))
+
+
+def _state(root: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """Return what changes when a file of the folder does."""
+    found = ((entry.name, entry.stat(follow_symlinks=False)) for entry in os.scandir(root))
+    return tuple(sorted((name, stats.st_ino, stats.st_size, stats.st_ctime_ns) for name, stats in found))
+
+
+@lru_cache(maxsize=4)
+def _load(root: Path, _checked: tuple[tuple[str, int, int, int], ...]) -> Package:
     manifest = _read_manifest(root)
     _check_names(root, manifest)
     for name, record in manifest.files.items():
