@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +30,8 @@ class Found:
     """The scene."""
     notes: tuple[str, ...] = ()
     """Sentences for the user."""
+    queries: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """(address, query) of remote files; never written anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Draft:
     notes: tuple[str, ...] = ()
     """Sentences for the user."""
     documents: tuple[Path, ...] = ()
-    """Metadata files that were read; a change in them is a change of the scene."""
+    """Local metadata files that were read; a change in them is a change of the scene."""
 
 
 def band_source(names: tuple[str, str], raster: Raster, band: RasterBand) -> BandSource:
@@ -97,7 +99,8 @@ def finish(draft: Draft, options: SceneOptions) -> Found:
         fingerprints=_fingerprints(draft),
         center_lon=lon,
     )
-    return Found(scene, (*(n for r in draft.rasters for n in r.notes), *draft.notes))
+    queries = tuple((r.uri, r.query) for r in draft.rasters if r.query)
+    return Found(scene, (*(n for r in draft.rasters for n in r.notes), *draft.notes), queries)
 
 
 def _moment(time: datetime | date | None, lon: float | None) -> datetime | None:

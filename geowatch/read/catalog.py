@@ -1,17 +1,18 @@
-"""The catalog: from paths, folders, globs and documents to scenes.
+"""The catalog: from paths, folders, globs, documents and addresses to scenes.
 
-A folder is walked. A SAFE folder, a Landsat folder with its MTL file and a folder with STAC items are read as
-such; all other images are grouped by their names. What is no image by content is passed over, unless its name
-says image.
+A folder is walked; a prefix of a bucket is listed. A SAFE folder, a Landsat folder with its MTL file and a folder
+with STAC items are read as such; all other images are grouped by their names. What is no image by content is passed
+over, unless its name says image.
 """
 
 from __future__ import annotations
 
 import glob
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from geowatch.errors import ImageryError
 from geowatch.read.build import Found
@@ -20,12 +21,16 @@ from geowatch.read.identify import IMAGE_SUFFIXES, sniff_file
 from geowatch.read.landsat import mtl_files, scene_of_mtl
 from geowatch.read.metadata import read_json
 from geowatch.read.options import SceneOptions
+from geowatch.read.remote import RemotePath, is_remote, listing, public
 from geowatch.read.safe import safe_document, scenes_of_safe
 from geowatch.read.scene import Scene
 from geowatch.read.stac import is_stac, scenes_of_stac
 
 __all__ = ["Catalog", "SceneOptions", "find_scenes"]
 
+#: A file, or the address of one.
+Place = Path | RemotePath
+_STAC_SUFFIXES = {".json", ".geojson"}
 #: Files that belong to an image, and are images by content.
 _SIDECARS = {".ovr", ".msk", ".aux"}
 
@@ -38,15 +43,17 @@ class Catalog:
     """All scenes, in the order of the sources and of their names."""
     notes: tuple[str, ...]
     """What a user should know about them."""
+    queries: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Queries of remote files by address: `Remote.queries` of those who read them. Never written anywhere."""
 
 
 def find_scenes(sources: Sequence[str | Path], options: SceneOptions | None = None) -> Catalog:
     """Return the scenes that ``sources`` hold.
 
     Args:
-        sources: image files, folders, globs, STAC JSON files, metadata files of products. Where scenes
-        overlap,
-            those of an earlier folder lie on top; loose files are one source.
+        sources: image files, folders, globs, STAC JSON files, metadata files of products; addresses of images and
+            STAC documents, prefixes of buckets. Where scenes overlap, those of an earlier folder lie on top; loose
+            files are one source.
         options: what the files do not say.
 
     Raises:
@@ -54,8 +61,8 @@ def find_scenes(sources: Sequence[str | Path], options: SceneOptions | None = No
         CorruptImageError: a file is damaged.
     """
     options = options or SceneOptions()
-    paths = [p for source in sources for p in _expand(source)]
-    loose = [p for p in paths if p.is_file() and not _is_document(p)]
+    paths = [p for source in sources for p in _expand(source, options)]
+    loose = [p for p in paths if _is_loose(p)]
     found: list[Found] = []
     for priority, path in enumerate(paths):
         if path == (loose[0] if loose else None):
@@ -64,28 +71,52 @@ def find_scenes(sources: Sequence[str | Path], options: SceneOptions | None = No
             found += _with_priority(_of_source(path, options), priority)
     if not found:
         raise ImageryError(
-            f"no images are in {', '.join(repr(str(s)) for s in sources) or 'no sources'}",
+            f"no images are in {', '.join(repr(public(str(s))) for s in sources) or 'no sources'}",
             hint="give files, folders or STAC items; gw reads GeoTIFF, COG, JPEG 2000, VRT, PNG and JPEG",
         )
-    return Catalog(_named_apart(_once(found)), _notes(found))
+    return Catalog(_named_apart(_once(found)), _notes(found), _queries(found))
 
 
-def _expand(source: str | Path) -> list[Path]:
+def _expand(source: str | Path, options: SceneOptions) -> list[Place]:
+    if is_remote(source):
+        return list(_expand_remote(str(source), options))
     path = Path(source)
     if path.exists():
         return [path]
     matches = [Path(p) for p in sorted(glob.glob(str(source), recursive=True))]  # noqa: PTH207
     if not matches:
         raise ImageryError(f"'{source}' is not there", hint="check the path; a glob must match something")
-    return matches
+    return [*matches]
+
+
+def _expand_remote(source: str, options: SceneOptions) -> Iterator[Place]:
+    parts = urlsplit(source)
+    if parts.password:
+        raise ImageryError(
+            f"'{public(source)}' was given with a password", hint="put it into ~/.netrc, where GDAL finds it"
+        )
+    if not source.startswith("s3://") or (parts.path.strip("/") and not parts.path.endswith("/")):
+        yield RemotePath(source)
+        return
+    found = [RemotePath(uri) for uri in listing(source, options.remote)]
+    items = [place for place in found if place.suffix.lower() == ".json"]
+    yield from items or (p for p in found if p.suffix.lower() in IMAGE_SUFFIXES - {".vrt"})
+
+
+def _is_loose(path: Place) -> bool:
+    if isinstance(path, RemotePath):
+        return path.suffix.lower() not in _STAC_SUFFIXES
+    return path.is_file() and not _is_document(path)
 
 
 def _is_document(path: Path) -> bool:
     return path.suffix.lower() == ".json" or path.name.endswith("_MTL.txt") or safe_document(path.parent) == path
 
 
-def _of_source(path: Path, options: SceneOptions) -> Iterator[Found]:
-    if path.is_dir():
+def _of_source(path: Place, options: SceneOptions) -> Iterator[Found]:
+    if isinstance(path, RemotePath):
+        yield from scenes_of_stac(path, options)
+    elif path.is_dir():
         yield from _of_folder(path, options, path)
     elif path.name.endswith("_MTL.txt"):
         yield scene_of_mtl(path, options)
@@ -120,7 +151,7 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES or sniff_file(path) is not None
 
 
-def _grouped(paths: Sequence[Path], options: SceneOptions) -> Iterator[Found]:
+def _grouped(paths: Sequence[Place], options: SceneOptions) -> Iterator[Found]:
     for key, files in group_files(paths).items():
         yield scene_of_files(key, files, options)
 
@@ -144,6 +175,18 @@ def _named_apart(scenes: Sequence[Scene]) -> tuple[Scene, ...]:
     return tuple(
         replace(s, id=f"{folder}_{s.id}") if counts[s.id] > 1 else s for s, folder in zip(scenes, folders, strict=True)
     )
+
+
+def _queries(found: Sequence[Found]) -> dict[str, str]:
+    """Return the query of each remote file. Raises ImageryError where one address has two that differ."""
+    queries: dict[str, str] = {}
+    for uri, query in (pair for f in found for pair in f.queries):
+        if queries.setdefault(uri, query) != query:
+            raise ImageryError(
+                f"'{uri}' is given with two queries, and what follows '?' is kept in no record: it names no file",
+                hint="give files addresses that differ before '?'",
+            )
+    return queries
 
 
 def _notes(found: Sequence[Found]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from geowatch.errors import DamagedError, ImageryError
 from geowatch.read.frameplan import FramePlan
 from geowatch.read.probe import fingerprint
+from geowatch.read.remote import Remote, check_same, is_remote, look
 from geowatch.read.scene import Scene
 
 __all__ = [
@@ -79,7 +80,7 @@ def scenes_from_json(content: bytes) -> tuple[Scene, ...]:
         raise _damaged("scenes", error) from error
 
 
-def check_fingerprints(plan: FramePlan) -> None:
+def check_fingerprints(plan: FramePlan, remote: Remote | None = None) -> None:
     """Make sure that each file of a plan is still the file that was planned.
 
     Raises:
@@ -87,6 +88,10 @@ def check_fingerprints(plan: FramePlan) -> None:
     """
     for scene in plan.scenes:
         for pinned in scene.scene.fingerprints:
+            if is_remote(pinned.uri):
+                remote = remote or Remote()
+                check_same(pinned, look(remote.full(pinned.uri), remote).fingerprint)
+                continue
             now = fingerprint(pinned.uri)
             if (now.size_bytes, now.mtime_ns) != (pinned.size_bytes, pinned.mtime_ns):
                 raise ImageryError(

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from geowatch.errors import ImageryError
 from geowatch.read.build import Draft, Found, band_source, finish
 from geowatch.read.names import COMMON_NAMES, common_name, family_of, split_name, time_in
 from geowatch.read.options import SceneOptions
-from geowatch.read.probe import Raster, RasterBand, probe
+from geowatch.read.probe import Raster, RasterBand, probe_all
+from geowatch.read.remote import RemotePath
 from geowatch.read.scene import BandSource
 from geowatch.read.sensors import MASK_KINDS, Preset, preset_named
 
 __all__ = ["FileGroup", "group_files", "scene_of_files"]
 
 #: (native band name or None, path) of the files of one scene.
-FileGroup = list[tuple[str | None, Path]]
+FileGroup = list[tuple[str | None, Path | RemotePath]]
 
 _REFLECTANCE_NOTE = (
     "scene '{id}': taken as Sentinel-2 digital numbers from before baseline 04.00, reflectance = "
@@ -34,16 +35,16 @@ _NUMBERS_NOTE = (
 )
 
 
-def group_files(paths: Iterable[Path]) -> dict[tuple[Path, str], FileGroup]:
+def group_files(paths: Iterable[Path | RemotePath]) -> dict[tuple[PurePath, str], FileGroup]:
     """Return the files of each scene by (folder, name), in the order of their names."""
-    groups: dict[tuple[Path, str], FileGroup] = {}
-    for path in sorted(set(paths)):
+    groups: dict[tuple[PurePath, str], FileGroup] = {}
+    for path in sorted(set(paths), key=str):
         key, token = split_name(path.stem) or (path.name, None)
         groups.setdefault((path.parent, key), []).append((token, path))
     return groups
 
 
-def scene_of_files(key: tuple[Path, str], files: FileGroup, options: SceneOptions) -> Found:
+def scene_of_files(key: tuple[PurePath, str], files: FileGroup, options: SceneOptions) -> Found:
     """Return the scene that a group of files makes.
 
     Raises:
@@ -54,7 +55,8 @@ def scene_of_files(key: tuple[Path, str], files: FileGroup, options: SceneOption
     natives = {token for token, _ in files if token}
     preset = preset_named(options.sensor) if options.sensor else None
     family = preset.family if preset else family_of(natives, stem)
-    rasters = [(token, probe(path, options.roots)) for token, path in files]
+    probed = probe_all([path for _, path in files], options)
+    rasters = [(token, raster) for (token, _), raster in zip(files, probed, strict=True)]
     bands = [b for token, raster in rasters for b in _bands(token, raster, family, stem, options)]
     scene_id = (stem if natives else Path(stem).stem) or folder.name
     numbered, note = _with_numbers(bands, preset, family, options)

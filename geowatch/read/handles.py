@@ -6,8 +6,9 @@ and its bands. A partial array is never returned.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -17,13 +18,17 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from geowatch.errors import CorruptImageError
-from geowatch.read.gdal import GDAL_FAILURES, gdal_env, open_image
+from geowatch.read.gdal import GDAL_FAILURES, Opening, gdal_env, message_of, open_image
 from geowatch.read.geometry import SourceWindow
+from geowatch.read.remote import Head, Remote, check_same, is_remote, look
+from geowatch.read.scene import Fingerprint
 
-__all__ = ["Counts", "Handles", "Stored"]
+__all__ = ["Access", "Counts", "Handles", "Stored"]
 
 #: Files held open at once; a process may have 1,024 by default.
 MAX_OPEN = 128
+#: How often a remote file that breaks is opened again, from scratch: connections are cut, files rarely damaged.
+_OPENED_AGAIN = 2
 
 
 class Stored(NamedTuple):
@@ -51,12 +56,27 @@ class Counts:
     """Stored blocks that were decoded; one of all layers counts once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How files are reached."""
+
+    remote: Remote = field(default_factory=Remote)
+    """How remote ones are."""
+    threads: int = 1
+    """Threads that decode the blocks of one read."""
+    pinned: Mapping[str, Fingerprint] = field(default_factory=dict)
+    """What remote files were when they were planned, by address."""
+
+
 class Handles:
     """Image files opened on first use; the least recently used is closed when there are too many."""
 
-    def __init__(self) -> None:
+    def __init__(self, access: Access | None = None) -> None:
         self.counts = Counts()
+        self._access = access or Access()
         self._open: OrderedDict[tuple[str, int | None], DatasetReader] = OrderedDict()
+        self._heads: dict[str, Head] = {}
+        self._attempts: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -91,31 +111,64 @@ class Handles:
 
         Raises:
             CorruptImageError: the file breaks; the message names it and the bands.
+            ImageryError: a remote file is gone, closed to you, or another one than was planned.
         """
+        for attempt in range(_OPENED_AGAIN + 1):
+            try:
+                self._read(stored, window, out)
+                break
+            except (*GDAL_FAILURES, MemoryError) as error:
+                if not is_remote(stored.uri):
+                    raise _breaks(stored, window, str(error)) from error
+                # Is it there, open, and the same? If not, this says so. If so, the connection may have been cut.
+                self._forget(stored.uri)
+                self._head(stored.uri)
+                if attempt == _OPENED_AGAIN:
+                    raise _breaks(stored, window, message_of(error, self._access.remote)) from None
+        self.counts.bytes_read += out.nbytes
+        self.counts.requests += 1
+
+    def _read(self, stored: Stored, window: SourceWindow, out: NDArray[Any]) -> None:
         dataset = self._dataset(stored.uri, stored.overview)
         rect = Window(window.x0, window.y0, window.x1 - window.x0, window.y1 - window.y0)
         read = dataset.read_masks if stored.mask else dataset.read
-        try:
-            with gdal_env():
-                read(list(stored.indexes), window=rect, out=out)
-        except (*GDAL_FAILURES, MemoryError) as error:
-            raise CorruptImageError(
-                f"{_named(stored)} breaks at rows {window.y0} to {window.y1}: {error}",
-                hint="the file is truncated or damaged; fetch it again, or leave the scene out",
-            ) from error
-        self.counts.bytes_read += out.nbytes
-        self.counts.requests += 1
+        with gdal_env(dataset, self._access.remote):
+            read(list(stored.indexes), window=rect, out=out)
 
     def _dataset(self, uri: str, overview: int | None) -> DatasetReader:
         key = uri, overview
         found = self._open.get(key)
         if found is None:
-            with gdal_env():
-                found = self._open[key] = open_image(uri, overview=overview)
+            opening = Opening(overview, self._access.threads, self._head(uri), self._attempts[uri])
+            found = self._open[key] = open_image(uri, opening, self._access.remote)
             if len(self._open) > MAX_OPEN:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(key)
         return found
+
+    def _head(self, uri: str) -> Head | None:
+        """Return what the server says of a remote file; asked once, and compared with what was planned."""
+        if not is_remote(uri):
+            return None
+        if uri not in self._heads:
+            head = look(self._access.remote.full(uri), self._access.remote)
+            check_same(self._access.pinned.get(uri), head.fingerprint)
+            self._heads[uri] = head
+        return self._heads[uri]
+
+    def _forget(self, uri: str) -> None:
+        """Close a remote file, and make GDAL and this reader forget what they know of it."""
+        for key in [key for key in self._open if key[0] == uri]:
+            self._open.pop(key).close()
+        self._heads.pop(uri, None)
+        self._attempts[uri] += 1
+
+
+def _breaks(stored: Stored, window: SourceWindow, why: str) -> CorruptImageError:
+    hint = "the file is truncated or damaged; fetch it again, or leave the scene out"
+    if is_remote(stored.uri):
+        hint = f"it was tried {_OPENED_AGAIN + 1} times, and its server says that it is unchanged: {hint}"
+    return CorruptImageError(f"{_named(stored)} breaks at rows {window.y0} to {window.y1}: {why}", hint=hint)
 
 
 def _named(stored: Stored) -> str:

@@ -7,11 +7,11 @@ error.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from geowatch.errors import CorruptImageError, ImageryError
 
-__all__ = ["IMAGE_SUFFIXES", "FileKind", "identify", "sniff", "sniff_file"]
+__all__ = ["IMAGE_SUFFIXES", "FileKind", "identify", "kind_of", "sniff", "sniff_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class FileKind:
     suffixes: tuple[str, ...]
     """Endings that such files usually have."""
 
-    def suffix_note(self, path: Path) -> str | None:
+    def suffix_note(self, path: PurePath) -> str | None:
         """Return a sentence if the name of ``path`` promises something else than its content."""
         if path.suffix.lower() in self.suffixes:
             return None
@@ -86,6 +86,11 @@ def identify(path: str | Path) -> FileKind:
         raise ImageryError(
             f"'{path}' cannot be read: {error.strerror or error}", hint="check the path and its permissions"
         ) from error
+    return kind_of(head, str(path))
+
+
+def kind_of(head: bytes, path: str) -> FileKind:
+    """Return the kind of the image file at ``path`` with these first bytes; raises what `identify` does."""
     if not head:
         raise CorruptImageError(f"'{path}' is empty: 0 bytes", hint="fetch the file again")
     kind = sniff(head)

@@ -45,7 +45,7 @@ def scene_of_mtl(document: Path, options: SceneOptions) -> Found:
     files = list(_files(document.parent, prefix))
     if not files:
         raise ImageryError(f"beside '{document}' lies no band of its scene", hint="fetch the bands too")
-    rasters = [(native, probe(path, options.roots)) for native, path in files]
+    rasters = [(native, probe(path, options)) for native, path in files]
     bands = [
         band_source((common_name(native, "landsat", prefix), native), raster, raster.bands[0])
         for native, raster in rasters

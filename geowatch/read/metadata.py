@@ -12,7 +12,7 @@ from pathlib import Path
 
 from geowatch.errors import CorruptImageError, ImageryError
 
-__all__ = ["number_in", "parse_time", "read_json", "read_mtl", "read_xml"]
+__all__ = ["MAX_BYTES", "number_in", "parse_json", "parse_time", "read_json", "read_mtl", "read_xml"]
 
 MAX_BYTES = 256 * 1024**2
 
@@ -46,12 +46,21 @@ def read_json(path: Path) -> Mapping[str, object]:
     Raises:
         CorruptImageError: it is no JSON object.
     """
+    return parse_json(_content(path), str(path))
+
+
+def parse_json(content: bytes, name: str) -> Mapping[str, object]:
+    """Return the JSON object that a document called ``name`` holds.
+
+    Raises:
+        CorruptImageError: it is no JSON object.
+    """
     try:
-        document = json.loads(_content(path))
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise CorruptImageError(f"'{path}' is no JSON: {error}", hint="fetch the file again") from error
+        raise CorruptImageError(f"'{name}' is no JSON: {error}", hint="fetch the file again") from error
     if not isinstance(document, dict):
-        raise CorruptImageError(f"'{path}' holds a {type(document).__name__}, not an object", hint="fetch it again")
+        raise CorruptImageError(f"'{name}' holds a {type(document).__name__}, not an object", hint="fetch it again")
     return document
 
 

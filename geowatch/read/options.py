@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from geowatch.errors import ConfigError
+from geowatch.read.remote import Remote
 from geowatch.read.sensors import MASK_CLASSES
 
 __all__ = ["SceneOptions"]
@@ -37,6 +38,8 @@ class SceneOptions:
     """Bits of that band that hide a pixel."""
     roots: tuple[Path, ...] = ()
     """Folders that VRTs and STAC items may lead to, beside their own."""
+    remote: Remote = field(default_factory=Remote)
+    """How remote imagery is reached."""
 
     def __post_init__(self) -> None:
         unknown = [c for c in self.mask if c not in MASK_CLASSES]

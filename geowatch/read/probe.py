@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+from urllib.parse import urlsplit
 
 from affine import Affine
 from rasterio.enums import ColorInterp, MaskFlags
@@ -17,12 +20,14 @@ from rasterio.io import DatasetReader
 
 from geowatch.errors import CorruptImageError, ImageryError
 from geowatch.read.crs import crs_text
-from geowatch.read.gdal import GDAL_FAILURES, gdal_env, open_image
-from geowatch.read.identify import FileKind, identify
+from geowatch.read.gdal import GDAL_FAILURES, Opening, gdal_env, open_image
+from geowatch.read.identify import FileKind, identify, kind_of
+from geowatch.read.options import SceneOptions
+from geowatch.read.remote import Remote, RemotePath, is_remote, look, public
 from geowatch.read.scene import Fingerprint, RasterGrid
 from geowatch.read.vrt import check_vrt
 
-__all__ = ["Raster", "RasterBand", "fingerprint", "probe"]
+__all__ = ["Raster", "RasterBand", "fingerprint", "probe", "probe_all"]
 
 #: No raster of the Earth has a longer side: its equator is 40,075,017 m.
 MAX_SIDE_PX = 50_000_000
@@ -34,6 +39,8 @@ MAX_RASTER_BYTES = 2**50
 MAX_BLOCK_BYTES = 2**29
 #: PNG and JPEG cannot shrink an image further than about a thousand times.
 MAX_SQUEEZE = 3_000
+#: Remote files that are asked about side by side.
+MAX_ASKED_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ class Raster:
     """Of the file and all files that belong to it."""
     notes: tuple[str, ...] = ()
     """What a user should know."""
+    query: str = field(default="", repr=False)
+    """What opened a remote file besides its address; never written anywhere."""
 
 
 def fingerprint(path: str | Path) -> Fingerprint:
@@ -95,40 +104,70 @@ def fingerprint(path: str | Path) -> Fingerprint:
     return Fingerprint(str(path), stat.st_size, stat.st_mtime_ns)
 
 
-def probe(path: str | Path, roots: tuple[Path, ...] = ()) -> Raster:
-    """Return what the image file at ``path`` declares. VRTs may lead to files beside them or under ``roots``.
+def probe(path: str | Path | RemotePath, options: SceneOptions | None = None) -> Raster:
+    """Return what the image file at ``path`` declares. VRTs may lead to files beside them or under the roots.
 
     Raises:
         ImageryError: there is no such file, or it cannot be used.
         CorruptImageError: its header is damaged or absurd.
     """
+    options = options or SceneOptions()
+    if is_remote(path):
+        return _probe_remote(str(path), options.remote)
     uri = _absolute(path)
     kind = identify(uri)
     if kind.driver == "VRT":
-        check_vrt(Path(uri), roots)
-    with gdal_env(), open_image(uri) as dataset:
-        try:
-            _check_header(dataset, kind, uri)
-            return _describe(dataset, kind, uri)
-        except GDAL_FAILURES as error:
-            raise CorruptImageError(f"the header of '{uri}' breaks: {error}", hint="fetch the file again") from error
+        check_vrt(Path(uri), options.roots)
+    with open_image(uri) as dataset, gdal_env():
+        raster = _described(dataset, kind, uri, Path(uri).stat().st_size)
+        files = [f for f in dataset.files if Path(f).exists()] or [uri]
+    return replace(raster, fingerprints=tuple(fingerprint(f) for f in sorted({_absolute(f) for f in files})))
 
 
-def _absolute(path: str | Path) -> str:
-    return os.path.abspath(path)  # noqa: PTH100 - a link keeps its name, and ".." goes
+def _probe_remote(address: str, remote: Remote) -> Raster:
+    uri, query = public(address), urlsplit(address).query
+    remote = replace(remote, queries={uri: query} if query else {})
+    head = look(address, remote)
+    with open_image(uri, Opening(head=head), remote) as dataset, gdal_env(dataset, remote):
+        raster = _described(dataset, kind_of(head.first, uri), uri, head.fingerprint.size_bytes)
+    return replace(raster, fingerprints=(head.fingerprint,), query=query)
 
 
-def _check_header(dataset: DatasetReader, kind: FileKind, uri: str) -> None:
+def probe_all(paths: Sequence[str | Path | RemotePath], options: SceneOptions) -> list[Raster]:
+    """Return what image files declare, in their order; remote ones are asked side by side.
+
+    Raises:
+        ImageryError, CorruptImageError: as `probe`, of the first file that is not well.
+    """
+    if not any(map(is_remote, paths)):
+        return [probe(path, options) for path in paths]
+    with ThreadPoolExecutor(min(len(paths), MAX_ASKED_AT_ONCE), thread_name_prefix="gw-probe") as pool:
+        return list(pool.map(lambda path: probe(path, options), paths))
+
+
+def _described(dataset: DatasetReader, kind: FileKind, uri: str, file_bytes: int) -> Raster:
+    try:
+        _check_header(dataset, kind, uri, file_bytes)
+        return _describe(dataset, kind, uri)
+    except GDAL_FAILURES as error:
+        raise CorruptImageError(f"the header of '{uri}' breaks: {error}", hint="fetch the file again") from error
+
+
+def _absolute(path: str | Path | RemotePath) -> str:
+    return os.path.abspath(str(path))  # noqa: PTH100 - a link keeps its name, and ".." goes
+
+
+def _check_header(dataset: DatasetReader, kind: FileKind, uri: str, file_bytes: int) -> None:
     rows, cols = dataset.shape
     depth = max((_itemsize(t) for t in dataset.dtypes), default=1)
     total = rows * cols * depth * dataset.count
     block = max((h * w * depth for h, w in dataset.block_shapes), default=0)
-    squeezed = total > MAX_SQUEEZE * max(1, Path(uri).stat().st_size) and kind.name in {"PNG", "JPEG"}
+    squeezed = total > MAX_SQUEEZE * max(1, file_bytes) and kind.name in {"PNG", "JPEG"}
     absurd = max(rows, cols) > MAX_SIDE_PX or dataset.count > MAX_BANDS or total > MAX_RASTER_BYTES
     if absurd or squeezed:
         raise CorruptImageError(
             f"'{uri}' declares {rows} x {cols} pixels in {dataset.count} bands ({total / 2**40:.3g} TiB), "
-            f"in a file of {Path(uri).stat().st_size} bytes",
+            f"in a file of {file_bytes} bytes",
             hint="its header is damaged or made to exhaust memory; leave the file out",
         )
     if block > MAX_BLOCK_BYTES:
@@ -144,16 +183,15 @@ def _itemsize(dtype: str) -> int:
 
 
 def _describe(dataset: DatasetReader, kind: FileKind, uri: str) -> Raster:
-    notes = [n for n in (kind.suffix_note(Path(uri)),) if n]
+    notes = [n for n in (kind.suffix_note(PurePath(uri)),) if n]
     grid, note = _grid(dataset, uri)
-    files = [f for f in dataset.files if Path(f).exists()] or [uri]
     return Raster(
         uri=uri,
         kind=kind,
         grid=grid,
         bands=_bands(dataset, uri),
         tags=dict(dataset.tags()),
-        fingerprints=tuple(fingerprint(f) for f in sorted({_absolute(f) for f in files})),
+        fingerprints=(),
         notes=(*notes, *note),
     )
 

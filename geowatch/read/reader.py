@@ -23,7 +23,8 @@ from geowatch.read.blocks import BlockCache
 from geowatch.read.compose import compose_first, compose_median
 from geowatch.read.decoded import Decoded
 from geowatch.read.frameplan import RESAMPLE_BLOCK_PX, FramePlan
-from geowatch.read.handles import Handles
+from geowatch.read.handles import Access, Handles
+from geowatch.read.remote import Remote
 from geowatch.read.source import SceneReader
 
 __all__ = ["FrameReader", "Patch"]
@@ -44,15 +45,18 @@ class FrameReader:
 
     Args:
         plan: how the frame is read.
-        cache_bytes: memory for stored and resampled blocks that the next reads may ask for again; `pass_bytes`
-            says how much a pass down the frame needs to decode each block once.
+        cache_bytes: memory for stored and resampled blocks that the next reads may ask for again. A pass down the
+            frame decodes each block once with `FramePlan.pass_bytes`.
+        remote: how remote files are reached.
+        threads: threads that decode the blocks of one read.
     """
 
-    def __init__(self, plan: FramePlan, *, cache_bytes: int) -> None:
+    def __init__(self, plan: FramePlan, *, cache_bytes: int, remote: Remote | None = None, threads: int = 1) -> None:
         self.plan = plan
         self._stack = ExitStack()
         self._lock = threading.Lock()
-        self._handles = self._stack.enter_context(Handles())
+        pinned = {f.uri: f for scene in plan.scenes for f in scene.scene.fingerprints}
+        self._handles = self._stack.enter_context(Handles(Access(remote or Remote(), threads, pinned)))
         self._cache = BlockCache(cache_bytes)
         decoded = Decoded(self._handles, self._cache)
         self._scenes = [SceneReader(plan, i, decoded, self._cache) for i in range(len(plan.scenes))]

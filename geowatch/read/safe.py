@@ -112,7 +112,7 @@ def _scene(name: str, document: Path, product: _Product, files: list[Path], opti
         if not path.is_file():
             missing.append(parts[1])
             continue
-        raster = probe(path, options.roots)
+        raster = probe(path, options)
         rasters.append(raster)
         native = parts[1]
         band = band_source((common_name(native, "sentinel-2"), native), raster, raster.bands[0])

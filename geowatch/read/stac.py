@@ -1,4 +1,4 @@
-"""Scenes from STAC: Item and ItemCollection JSON whose assets are local files.
+"""Scenes from STAC: Items, ItemCollections and catalogs of them, here or elsewhere, as are their assets.
 
 Band names come from ``eo:bands`` (STAC 1.0) or ``bands`` (1.1), numbers from ``raster:bands`` or
 ``raster:scale``, the grid from ``proj:`` where the file itself has none, masks from their names or from the
@@ -12,14 +12,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlsplit
 
 from geowatch.errors import ImageryError
 from geowatch.read.build import Draft, Found, band_source, finish
-from geowatch.read.metadata import parse_time, read_json
+from geowatch.read.hrefs import Place, documents, place_of, shown
+from geowatch.read.metadata import parse_time
 from geowatch.read.names import split_name
 from geowatch.read.options import SceneOptions
-from geowatch.read.probe import Raster, probe
+from geowatch.read.probe import Raster, probe_all
+from geowatch.read.remote import RemotePath, public
 from geowatch.read.scene import BandSource, MaskSource, RasterGrid
 from geowatch.read.sensors import MASK_KINDS, preset_named
 
@@ -41,9 +43,10 @@ _CLASS_WORDS = {
 class _Item:
     """An item, where it was found, and where its assets may be."""
 
-    document: Path
+    document: Place
     content: Json
-    roots: tuple[Path, ...]
+    options: SceneOptions
+    """What the user says, its roots widened by the folders that assets may be in."""
 
     @property
     def name(self) -> str:
@@ -64,8 +67,10 @@ class _Asset:
 
 
 def is_stac(content: Json) -> bool:
-    """Whether a JSON object is a STAC Item or a collection of Items."""
-    return any("assets" in f for f in _items(content))
+    """Whether a JSON object is a STAC Item, a collection of Items or a catalog."""
+    return any("assets" in f for f in _items(content)) or (
+        content.get("type") in {"Catalog", "Collection"} and "stac_version" in content
+    )
 
 
 def _items(content: Json) -> Iterator[Json]:
@@ -75,51 +80,50 @@ def _items(content: Json) -> Iterator[Json]:
         yield content
 
 
-def scenes_of_stac(document: Path, options: SceneOptions, roots: tuple[Path, ...] = ()) -> Iterator[Found]:
-    """Yield the scenes of an Item or ItemCollection.
+def scenes_of_stac(document: Place, options: SceneOptions, roots: tuple[Path, ...] = ()) -> Iterator[Found]:
+    """Yield the scenes of an Item, an ItemCollection, or of all Items of a catalog.
 
     Args:
-        document: the JSON file.
+        document: the JSON file, or its address.
         options: what the user says.
         roots: folders that assets may lie in, beside the document's own and those of the options.
 
     Raises:
-        ImageryError: it is no STAC, an asset leads outside the roots, or all are remote.
+        ImageryError: it is no STAC, or an asset leads where it must not, or nowhere.
         CorruptImageError: a file is damaged.
     """
-    content = read_json(document)
-    places = (document.parent, *roots, *options.roots)
-    items = [_Item(document, c, places) for c in _items(content) if "assets" in c]
-    if not items:
-        raise ImageryError(f"'{document}' holds no STAC Item", hint="give an Item or an ItemCollection with assets")
-    for item in items:
-        yield _scene(item, options)
+    own = () if isinstance(document, RemotePath) else (document.parent,)
+    places = (*own, *roots, *options.roots)
+    found = False
+    for place, content in documents(document, options, places):
+        here = () if isinstance(place, RemotePath) else (place.parent,)
+        for each in (c for c in _items(content) if "assets" in c):
+            found = True
+            yield _scene(_Item(place, each, replace(options, roots=(*here, *places))))
+    if not found:
+        raise ImageryError(
+            f"'{shown(document)}' holds no STAC Item", hint="give an Item or an ItemCollection with assets"
+        )
 
 
-def _scene(item: _Item, options: SceneOptions) -> Found:
+def _scene(item: _Item) -> Found:
     sensor = _sensor(item)
+    assets, left_out = _located(item)
     bands: list[BandSource] = []
     masks: list[MaskSource] = []
-    rasters: list[Raster] = []
-    remote: list[str] = []
-    for key, value in _object(item.content.get("assets")).items():
-        asset = _Asset(key, _object(value), item)
-        if not _is_imagery(asset):
-            continue
-        path = _path(asset)
-        if path is None:
-            remote.append(str(asset.content.get("href")))
-            continue
-        raster = _placed(probe(path, item.roots), asset)
-        rasters.append(raster)
-        explained = _explained_mask(asset, raster, options)
+    rasters = [
+        _placed(raster, asset)
+        for (asset, _), raster in zip(assets, probe_all([p for _, p in assets], item.options), strict=True)
+    ]
+    for (asset, _), raster in zip(assets, rasters, strict=True):
+        explained = _explained_mask(asset, raster, item.options)
         masks.extend(explained)
         bands.extend([] if explained else _bands(asset, raster))
     if not rasters:
-        what = f": {remote[0]} is remote" if remote else ""
+        what = f": {left_out[0]} is nowhere that gw reads from" if left_out else ""
         raise ImageryError(
-            f"item '{item.name}' has no image among its local assets{what}",
-            hint="download the assets and point their hrefs at the files",
+            f"item '{item.name}' has no image among its assets{what}",
+            hint="gw reads files, https and s3; download the assets and point their hrefs at the files",
         )
     cloud = item.properties.get("eo:cloud_cover")
     draft = Draft(
@@ -130,10 +134,27 @@ def _scene(item: _Item, options: SceneOptions) -> Found:
         rasters=tuple(rasters),
         cloud_cover=float(cloud) if isinstance(cloud, (int, float)) else None,
         masks=tuple(masks),
-        notes=(f"item '{item.name}': {len(remote)} remote assets are left out",) if remote else (),
-        documents=(item.document,),
+        notes=(f"item '{item.name}': {len(left_out)} remote assets are left out",) if left_out else (),
+        # What a document elsewhere says is pinned with the scene; catalogs write their items anew at will.
+        documents=() if isinstance(item.document, RemotePath) else (item.document,),
     )
-    return finish(draft, options)
+    return finish(draft, item.options)
+
+
+def _located(item: _Item) -> tuple[list[tuple[_Asset, Place]], list[str]]:
+    """Return the assets that are images, with their places, and the hrefs of those that cannot be reached."""
+    found: list[tuple[_Asset, Place]] = []
+    left_out: list[str] = []
+    for key, value in _object(item.content.get("assets")).items():
+        asset = _Asset(key, _object(value), item)
+        if not _is_imagery(asset):
+            continue
+        place = _place(asset)
+        if place is None:
+            left_out.append(public(str(asset.content.get("href"))))
+        else:
+            found.append((asset, place))
+    return found, left_out
 
 
 def _sensor(item: _Item) -> str:
@@ -153,30 +174,17 @@ def _is_imagery(asset: _Asset) -> bool:
     kind = str(asset.content.get("type") or "").lower()
     roles = {str(r) for r in _list(asset.content.get("roles"))}
     known = any(word in kind for word in ("tiff", "jp2", "vrt", "image/png", "image/jpeg"))
-    named = str(asset.content.get("href", "")).lower().endswith((".tif", ".tiff", ".jp2", ".vrt"))
+    named = urlsplit(str(asset.content.get("href", ""))).path.lower().endswith((".tif", ".tiff", ".jp2", ".vrt"))
     return (known or (not kind and named)) and not roles & _PICTURE_ROLES
 
 
-def _path(asset: _Asset) -> Path | None:
-    """Return the asset's file; None for a remote one."""
-    href = str(asset.content.get("href", ""))
-    parts = urlparse(href)
-    if parts.scheme not in {"", "file"} or href.startswith("/vsi"):
-        return None
-    path = Path(unquote(parts.path) if parts.scheme == "file" else href)
-    path = path if path.is_absolute() else asset.item.document.parent / path
-    real = path.resolve()
-    if not any(real.is_relative_to(root.resolve()) for root in asset.item.roots):
-        raise ImageryError(
-            f"asset '{asset.key}' of item '{asset.item.name}' leads outside its folder: '{href}'",
-            hint="give the folder that holds both item and assets",
-        )
-    if not path.is_file():
-        raise ImageryError(
-            f"asset '{asset.key}' of item '{asset.item.name}' is not there: '{path}'",
-            hint="download it, or take it out of the item",
-        )
-    return path
+def _place(asset: _Asset) -> Place | None:
+    """Return where the asset is; None for a kind of place that gw does not read from."""
+    what = f"asset '{asset.key}' of item '{asset.item.name}'"
+    place = place_of(str(asset.content.get("href", "")), asset.item.document, asset.item.options.roots, what)
+    if isinstance(place, Path) and not place.is_file():
+        raise ImageryError(f"{what} is not there: '{place}'", hint="download it, or take it out of the item")
+    return place
 
 
 def _placed(raster: Raster, asset: _Asset) -> Raster:

@@ -141,12 +141,39 @@ def test_items_in_a_folder_may_lead_to_files_of_the_folder_that_was_given(folder
         find_scenes([folder / "items"])
 
 
-def test_remote_assets_are_told_and_items_of_nothing_else_are_errors(folder):
-    remote = asset("https://example.com/nir.tif")
+def test_assets_in_places_that_are_not_read_are_told_and_items_of_nothing_else_are_errors(folder):
+    remote = asset("gs://bucket/nir.tif?key=secret")
     catalog = find_scenes([put(folder, item({"red": asset("data/red.tif"), "nir": remote}))])
     assert any("1 remote" in n for n in catalog.notes)
-    with pytest.raises(ImageryError, match=r"https://example\.com/nir\.tif is remote"):
+    with pytest.raises(ImageryError, match=r"gs://bucket/nir\.tif") as caught:
         find_scenes([put(folder, item({"nir": remote}))])
+    assert "secret" not in str(caught.value)
+
+
+def catalog_of(*links: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "type": "Catalog",
+        "stac_version": "1.0.0",
+        "id": "c",
+        "links": [{"rel": rel, "href": href} for rel, href in links],
+    }
+
+
+def test_a_catalog_gives_the_scenes_of_all_items_that_it_leads_to_each_once(folder):
+    for name in ("one", "two"):
+        put(folder, {**item({"red": asset("data/red.tif")}), "id": name}, f"{name}.json")
+    put(folder, catalog_of(("item", "one.json"), ("item", "two.json"), ("parent", "catalog.json")), "child.json")
+    path = put(folder, catalog_of(("child", "child.json"), ("item", "./two.json"), ("self", "x.json")), "catalog.json")
+    assert [s.id for s in find_scenes([path]).scenes] == ["one", "two"]
+
+
+def test_a_catalog_may_not_lead_outside_its_folder(folder):
+    put(folder, item({"red": asset("data/red.tif")}))
+    (folder / "sub").mkdir()
+    path = put(folder / "sub", catalog_of(("item", "../item.json")), "catalog.json")
+    with pytest.raises(ImageryError, match="leads outside"):
+        find_scenes([path])
+    assert find_scenes([path], SceneOptions(roots=(folder,))).scenes
 
 
 @pytest.mark.parametrize("href", ["/etc/passwd", "../../x.tif"])
