@@ -13,9 +13,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 JOBS ?= 2
 IMAGE ?= gw
+PEERS := benchmarks/work/peers
 BASE ?= python:3.11-slim-bookworm
 
-.PHONY: help demo test test-kills format check-format lint types layers tests docs bench image clean
+.PHONY: help demo test test-kills format check-format lint types layers tests docs bench bench-quick image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,11 +74,28 @@ format: $(VENV)/.gw-dev ## format the code
 docs: $(VENV)/.gw-dev ## write docs/reference and the drawings from the code
 	@$(BIN)/python docs/generate.py
 
-bench: $(VENV)/.gw-dev ## measure
-	@for script in benchmarks/bench_*.py; do echo "make: $$script"; $(BIN)/python "$$script"; done
+# The peers have an environment of their own; of TerraTorch only its tiled inference is used, which needs torch alone.
+$(PEERS)/.made: constraints.txt | $(VENV)/bin/python
+	@echo "make: installing the peers into $(PEERS)"
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check install -qq --constraint constraints.txt torch rasterio safetensors monai tqdm
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check install -qq --no-deps terratorch
+	@touch $@
+
+$(VENV)/.gw-bench: $(VENV)/.gw-dev
+	@echo "make: installing what the benchmarks compare with"
+	@$(PIP) install -qq --constraint constraints.txt --editable '.[bench,dev,openvino,view]'
+	@touch $@
+
+bench: $(VENV)/.gw-bench $(PEERS)/.made ## measure all, and write docs/benchmarks (some 25 minutes on a quiet machine)
+	@$(BIN)/python -m benchmarks
+	@$(BIN)/python benchmarks/bench_read.py
+
+bench-quick: $(VENV)/.gw-bench $(PEERS)/.made ## small measurements, to see that all of them run
+	@$(BIN)/python -m benchmarks --quick
 
 image: ## build the container image $(IMAGE)
 	@containers/build.sh $(IMAGE) $(BASE)
 
 clean: ## remove the environment and what was made
-	rm -rf $(VENV) gw-demo gw-run dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) gw-demo gw-run dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache benchmarks/work

@@ -1,1 +1,1 @@
-"""Measurements, never checks: each module runs by itself and prints its figures."""
+"""Measurements, never checks. ``python -m benchmarks`` takes them all and writes docs/benchmarks."""
