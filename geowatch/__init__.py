@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.doctor import doctor as doctor
     from geowatch.stages.evaluate import EvaluateConfig as EvaluateConfig
     from geowatch.stages.evaluate import evaluate_pixels as evaluate_pixels
+    from geowatch.stages.features import FeaturesConfig as FeaturesConfig
+    from geowatch.stages.features import features as features
     from geowatch.stages.imagery import ImageryConfig as ImageryConfig
     from geowatch.stages.lineage import lineage as lineage
     from geowatch.stages.model import ImportConfig as ImportConfig
@@ -47,6 +49,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
 _MODULES = {
     "clean": "CleanConfig",
     "doctor": "Report",
+    "features": "FeaturesConfig",
     "predict": "PredictConfig",
     "run": "RunConfig",
     "status": "Status",

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
     from rasterio.windows import Window
 
-__all__ = ["NO_TRUTH", "Mapping", "Places", "Truth", "open_truth", "parse_mapping", "read_places"]
+    from geowatch.grid.region import Region
+
+__all__ = ["NO_TRUTH", "Mapping", "Places", "Truth", "open_truth", "parse_mapping", "read_places", "read_shapes"]
 
 #: Class of a pixel whose truth is not known.
 NO_TRUTH = -1
@@ -177,11 +179,22 @@ def read_places(path: str | None, like: DatasetReader) -> Places:
         return Places((), ())
     if like.crs is None:
         raise RegionError("the map has no place on the earth, so polygons cannot split it", hint="leave out --regions")
+    found = read_shapes(path, like.crs)
+    return Places(tuple(region.id for region, _ in found), tuple(shape for _, shape in found))
+
+
+def read_shapes(path: str, crs: object) -> list[tuple[Region, dict[str, object]]]:
+    """Read the polygons of a GeoJSON file, each by itself and as a geometry in ``crs``.
+
+    Raises:
+        RegionError: where one of them is no polygon.
+    """
     document = _json(path)
     features = document.get("features", [document])
+    if not isinstance(features, list):
+        raise RegionError(f"the features of {path} are no list", hint="give a GeoJSON file of polygons")
     regions = [parse_region(feature, name=str(number)) for number, feature in enumerate(features)]
-    shapes = tuple(transform_geom("OGC:CRS84", like.crs, region.to_feature()["geometry"]) for region in regions)
-    return Places(tuple(region.id for region in regions), shapes)
+    return [(region, transform_geom("OGC:CRS84", crs, region.to_feature()["geometry"])) for region in regions]
 
 
 def _json(path: str) -> dict[str, object]:

@@ -3,17 +3,14 @@
 import json
 
 import numpy as np
-import onnx
 import pytest
 import rasterio
 import zarr
-from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from support.coarse import write_package
 from support.small_job import config_of, plan_job
 
 from geowatch.errors import ConfigError, PackageError, PlanMismatchError, RecipeMismatchError
-from geowatch.package.importing import import_onnx
-from geowatch.package.spec import ImportSpec
 from geowatch.stages.looks import LooksConfig
 from geowatch.stages.predict import predict
 from geowatch.stages.stitch import StitchConfig, stitch
@@ -21,42 +18,6 @@ from geowatch.stages.stitch import StitchConfig, stitch
 LOOKS = LooksConfig(
     tta=("d4", "scale:0.75"), uncertainty=("entropy", "tta", "ensemble", "mc-dropout"), passes=3, features="coarse"
 )
-
-
-def write_package(folder, seed, bands=("red", "green", "blue")):
-    """Write a network with a dropout node and a layer of a quarter of the resolution, and its package."""
-    rng = np.random.default_rng(seed)
-
-    def weights(name, *shape):
-        return numpy_helper.from_array(rng.normal(0, 0.6, shape).astype(np.float32), name)
-
-    nodes = [
-        helper.make_node("Conv", ["image", "w1"], ["fine"], pads=[1, 1, 1, 1]),
-        helper.make_node("Relu", ["fine"], ["bent"]),
-        helper.make_node("AveragePool", ["bent"], ["coarse"], kernel_shape=[4, 4], strides=[4, 4]),
-        helper.make_node("Dropout", ["coarse", "ratio"], ["noisy"]),
-        helper.make_node("Conv", ["noisy", "w2"], ["scores4"]),
-        helper.make_node("Resize", ["scores4", "", "scales"], ["logits"], mode="nearest"),
-    ]
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, "h", "w"])
-    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3, "h", "w"])
-    stored = [
-        weights("w1", 8, 3, 3, 3),
-        weights("w2", 3, 8, 1, 1),
-        numpy_helper.from_array(np.array(0.4, np.float32), "ratio"),
-        numpy_helper.from_array(np.array([1, 1, 4, 4], np.float32), "scales"),
-    ]
-    graph = helper.make_graph(nodes, "coarse", [image], [logits], stored)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    folder.mkdir()
-    (folder / "net.onnx").write_bytes(model.SerializeToString())
-    assert onnx.load(folder / "net.onnx")
-    spec = ImportSpec(
-        bands=bands, classes=("background", "water", "forest"), window=(32, 32), mean=(0.3,) * 3, std=(0.2,) * 3,
-        overlap=8, activation="softmax",
-    )  # fmt: skip
-    import_onnx(folder / "net.onnx", spec, folder / "package")
-    return folder / "package"
 
 
 @pytest.fixture(scope="module")
