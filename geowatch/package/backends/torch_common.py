@@ -43,6 +43,7 @@ __all__ = [
     "TorchBackend",
     "examples",
     "identity_of",
+    "line_of",
     "place_of",
     "prepared_net",
     "torch_key",
@@ -258,7 +259,15 @@ class TorchBackend:
                 torch.cuda.empty_cache()
                 raise
             except (RuntimeError, ValueError, TypeError, IndexError) as error:
-                raise BackendError(f"the network failed on {list(shapes)}: {_line(error)}") from error
+                raise BackendError(f"the network failed on {list(shapes)}: {line_of(error)}") from error
+
+    def _zeros(self, shapes: Shapes) -> tuple[Tensor, ...]:
+        """Return tensors of ``shapes``, of the number types that the network takes."""
+        import torch
+
+        kinds = [parts[0].dtype for parts in self._manifest.tensors.values()]
+        tensors = (torch.zeros(shape, dtype=getattr(torch, kind)) for shape, kind in zip(shapes, kinds, strict=True))
+        return tuple(_channels_last(x.to(self._place.device)) for x in tensors)
 
     def _fitted(self, batch: int, size: tuple[int, int]) -> int:
         """Return the largest of ``batch``, its half ... 1 that fits the device, by running it on zeros."""
@@ -281,7 +290,8 @@ def _joined(parts: list[Tensor], n: int) -> Tensor:
     return whole[:n]
 
 
-def _line(error: Exception) -> str:
+def line_of(error: Exception) -> str:
+    """Return what an error of a library says, as one line."""
     return " ".join(str(error).split())[:400]
 
 
@@ -306,8 +316,10 @@ def identity_of(name: str, package: Package, spec: BackendSpec, *, batch: int | 
     )
 
 
-def torch_key(package: Package, identity: BackendIdentity, size: tuple[int, int], batch: int | None) -> ArtifactKey:
-    """Return the key of a form that is compiled for windows of ``size`` in runs of ``batch``."""
+def torch_key(package: Package, identity: BackendIdentity, shapes: Shapes) -> ArtifactKey:
+    """Return the key of a form that is compiled for tensors of ``shapes``."""
+    layout = package.manifest.inputs[0].layout
+    sizes = dict(zip(layout, shapes[0], strict=True))
     on_cuda = identity.device.startswith("cuda")
     versions = {"torch": identity.version, **({"driver": driver_version()} if on_cuda else {})}
     return ArtifactKey(
@@ -316,8 +328,8 @@ def torch_key(package: Package, identity: BackendIdentity, size: tuple[int, int]
         versions=tuple(sorted(versions.items())),
         precision=identity.precision,
         device=identity.device if on_cuda else f"{identity.device} {processor()}",
-        window_px=size,
-        batch=batch,
+        window_px=(sizes["H"], sizes["W"]),
+        batch=sizes["N"],
         threads=identity.threads,
     )
 
