@@ -86,6 +86,9 @@ REMOTE_SETTINGS: Mapping[str, object] = {
     "GDAL_HTTP_RETRY_DELAY": "0.5",
 }
 
+_HINT = "the file may be truncated or damaged; fetch it again, or leave it out"
+_HINT_S3 = "boto3 reads it: does GDAL find the same credentials? Else the file may be truncated or damaged"
+
 #: What rasterio raises when a file breaks.
 GDAL_FAILURES = (RasterioError, CPLE_BaseError, OSError)
 
@@ -180,7 +183,7 @@ def open_image(uri: str, opening: Opening | None = None, remote: Remote | None =
     except GDAL_FAILURES as error:
         raise CorruptImageError(
             f"'{uri}' cannot be opened: {message_of(error, remote)}",
-            hint="the file may be truncated or damaged; fetch it again, or leave it out",
+            hint=_HINT_S3 if uri.startswith("s3://") else _HINT,
         ) from (None if is_remote(uri) else error)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from geowatch.errors import ConfigError
@@ -23,7 +25,8 @@ def get(address: str, remote: Remote, span: tuple[int, int] | None, most_bytes: 
     """
     bucket, key = _split(address)
     part = {} if span is None else {"Range": f"bytes={span[0]}-{span[1]}"}
-    with _Client(remote) as client:
+    client = _client(remote)
+    with _refusals():
         answer = client.get_object(Bucket=bucket, Key=key, **part, **_payer(remote))
         about = answer["ResponseMetadata"]
         return Answer(about["HTTPStatusCode"], about["HTTPHeaders"], answer["Body"].read(most_bytes))
@@ -37,7 +40,8 @@ def list_objects(prefix: str, remote: Remote) -> Iterator[str]:
         ConfigError: boto3 is not installed.
     """
     bucket, key = _split(prefix)
-    with _Client(remote) as client:
+    client = _client(remote)
+    with _refusals():
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, **_payer(remote))
         for page in pages:
             for entry in page.get("Contents", ()):
@@ -53,42 +57,43 @@ def _payer(remote: Remote) -> dict[str, str]:
     return {"RequestPayer": "requester"} if remote.requester_pays else {}
 
 
-class _Client:
-    """A client of S3 for the time of a block, in which what boto3 raises becomes a `Refusal`."""
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what boto3 raises into a `Refusal`."""
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    def __init__(self, remote: Remote) -> None:
-        try:
-            import boto3
-            from botocore import UNSIGNED
-            from botocore.config import Config
-        except ImportError:
-            raise ConfigError("S3 needs boto3, which is not installed", hint="pip install 'gw-geowatch[aws]'") from None
-        config = Config(
-            connect_timeout=remote.timeout_s,
-            read_timeout=remote.timeout_s,
-            # `ask` tries again by itself, as it does for web servers.
-            retries={"total_max_attempts": 1},
-            s3={"addressing_style": "path"} if remote.endpoint else {},
-            **({"signature_version": UNSIGNED} if remote.anonymous else {}),
-        )
-        self._client = boto3.client("s3", endpoint_url=remote.endpoint, region_name=_region(remote), config=config)
-
-    def __enter__(self) -> Any:  # noqa: ANN401 - boto3 has no types
-        return self._client
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        self._client.close()
-        if isinstance(error, ClientError):
-            answer = error.response
-            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            raise Refusal(str(answer.get("Error", {}).get("Code", "refused")), status) from None
-        if isinstance(error, BotoCoreError):
-            known = 403 if "Credentials" in type(error).__name__ else None
-            raise Refusal(f"{type(error).__name__}: {error}", known) from None
+    try:
+        yield
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        raise Refusal(str(error.response.get("Error", {}).get("Code", "refused")), status) from None
+    except BotoCoreError as error:
+        known = 403 if "Credentials" in type(error).__name__ else None
+        raise Refusal(f"{type(error).__name__}: {error}", known) from None
 
 
-def _region(remote: Remote) -> str | None:
+def _client(remote: Remote) -> Any:  # noqa: ANN401 - boto3 has no types
+    return _made(remote.endpoint, remote.region, remote.anonymous, remote.timeout_s)
+
+
+@lru_cache(maxsize=8)
+def _made(endpoint: str | None, region: str | None, anonymous: bool, timeout_s: float) -> Any:  # noqa: ANN401
+    """Return a client; making one takes a tenth of a second, and threads may share it."""
+    try:
+        from boto3.session import Session
+        from botocore import UNSIGNED
+        from botocore.config import Config
+    except ImportError:
+        raise ConfigError("S3 needs boto3, which is not installed", hint="pip install 'gw-geowatch[aws]'") from None
+    config = Config(
+        connect_timeout=timeout_s,
+        read_timeout=timeout_s,
+        max_pool_connections=16,
+        # `remote.ask` tries again by itself, as it does for web servers.
+        retries={"total_max_attempts": 1},
+        s3={"addressing_style": "path"} if endpoint else {},
+        **({"signature_version": UNSIGNED} if anonymous else {}),
+    )
     # Other services than Amazon's want any region in the signature.
-    return remote.region or ("us-east-1" if remote.endpoint else None)
+    region = region or ("us-east-1" if endpoint else None)
+    return Session().client("s3", endpoint_url=endpoint, region_name=region, config=config)
