@@ -35,11 +35,14 @@ def measure(session: Session) -> None:
     folder = WORK / "kept" / "agreement"
     ways = setups(session)
     part.note(side_px=_SIDE_PX, against=ways[0].name)
-    made = {}
+    made: dict[str, Path] = {}
     for way in ways:
         kept = folder / str(len(made))
-        settled = session.setup(part, replace(way, more=("--stored", "uint16")), job)
-        predict(settled, job, keep=kept)
+        try:
+            predict(session.setup(replace(way, more=("--stored", "uint16")), job), job, keep=kept)
+        except RuntimeError as error:
+            session.say(f"  {way.name} is refused: {error}")
+            continue
         made[way.name] = kept
     if PEER_PYTHON.exists():
         best = session.results.part("peers").facts

@@ -34,8 +34,8 @@ def charts(document: Document) -> dict[str, str]:
 def _floors(size: EndToEnd) -> Iterator[Bar]:
     for way in size.ways:
         pieces = tuple(Piece(way.floors[stage], color, _KEYS[stage]) for stage, color in _COLORS.items())
-        yield Bar(f"floors, {way.name}", pieces, f"{sum(way.floors.values()):.1f} s", gap=True)
-        start = Piece(way.whole.median - way.steady.median, GREY, "start and end of the process", pale=True)
+        yield Bar(way.name, pieces, f"floors {sum(way.floors.values()):.1f} s", gap=True)
+        start = Piece(way.whole.median - way.steady.median, GREY, "start of the process", pale=True)
         yield Bar("end to end", (Piece(way.steady.median, GREY, "end to end"), start), _ratio(way))
 
 
@@ -57,7 +57,7 @@ def _memory(document: Document, sizes: list[EndToEnd]) -> str:
     rows = [Line("gw, small network", points, BLUE)]
     if sizes and sizes[-1].peers:
         plain = tuple((float(s.side_px), s.ways[0].peak_mb) for s in sizes)
-        rows.append(Line("gw, U-Net", plain, GREEN))
+        rows.append(Line("gw, U-Net", plain, GREEN, lift_px=-18))
         for number, peer in enumerate(sizes[-1].peers):
             theirs = tuple((float(s.side_px), s.peers[number].peak_mb) for s in sizes)
             rows.append(Line(f"{peer.name}, U-Net", theirs, (ORANGE, PURPLE)[number % 2]))
@@ -70,7 +70,7 @@ def _codecs(document: Document) -> str:
     points = [
         Point(row["codec"], row["encode_mb_s"], 100 * row["share"], ORANGE if row["codec"] == "zstd 1" else BLUE)
         for row in rows
-        if row["heatmap"] == heatmap and "bytes shuffled" not in row["codec"]
+        if row["heatmap"] == heatmap and "blosc zstd 3" not in row["codec"] and "bytes" not in row["codec"]
     ]
     axes = ("MB a second encoded, one thread", "size, % of raw")
     return scatter(f"Codecs on scores of one byte: {heatmap}", axes, points)

@@ -50,18 +50,31 @@ def _measure(session: Session, part: Part, side: int) -> None:
     part.note(side_px=side, threads=cores())
     runs: dict[str, Callable[[], Run]] = {}
     for setup in setups(session):
-        settled = _with_batch(session, part, session.setup(part, setup, job), job)
-        kept = WORK / "kept" / f"{side}-{setup.name.replace(', ', '-').replace(' ', '-')}"
-        facts = part.once(f"setup of {setup.name}", partial(_first, settled, job, kept))
-        runs[setup.name] = partial(predict, settled, job)
-        runs[f"network of {setup.name}"] = partial(_floor, _network(facts, settled, job))
-        runs[f"blend of {setup.name}"] = partial(_floor, _blend(facts, side))
-        runs.setdefault("write", partial(_floor, _write(facts, kept)))
+        runs |= _cases(session, part, setup, job)
     decode = {"floor": "decode", "raster": str(job.raster), "threads": cores()}
     runs["decode"] = partial(_floor, decode)
     runs |= peers(session, side)
     session.interleave(part, runs, session.scale.rounds)
     part.finish()
+
+
+def _cases(session: Session, part: Part, setup: Setup, job: Job) -> dict[str, Callable[[], Run]]:
+    """Return a setup's run and its floors; none where gw refuses it, which is noted."""
+    kept = WORK / "kept" / f"{part.path.stem}-{setup.name.replace(', ', '-').replace(' ', '-')}"
+    try:
+        settled = _with_batch(session, part, session.setup(setup, job), job)
+        facts = part.once(f"setup of {setup.name}", partial(_first, settled, job, kept))
+    except RuntimeError as error:
+        part.note(**{f"refused {setup.name}": str(error)[-500:]})
+        session.say(f"  {setup.name} is refused: {error}")
+        return {}
+    side = part.facts["side_px"]
+    return {
+        setup.name: partial(predict, settled, job),
+        f"network of {setup.name}": partial(_floor, _network(facts, settled, job)),
+        f"blend of {setup.name}": partial(_floor, _blend(facts, side)),
+        "write": partial(_floor, _write(facts, kept)),
+    }
 
 
 def _first(setup: Setup, job: Job, kept: Path) -> dict[str, Any]:

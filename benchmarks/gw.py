@@ -43,7 +43,7 @@ class Setup:
 
     def options(self) -> list[str]:
         """Options of `gw predict`."""
-        words = ["--jit", self.backend] if self.backend else ["--jit", "auto"]
+        words = ["--jit", self.backend or "auto"]
         words += ["--threads", str(self.threads), "--workers", str(self.workers), *self.more]
         if has_option("--precision"):
             words += ["--precision", self.precision]

@@ -17,7 +17,7 @@ from drawings import BLUE, FAINT, GREEN, GREY, INK, ORANGE, Drawing
 __all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "Bar", "Line", "Piece", "Point", "bars", "lines", "scatter"]
 
 PURPLE = "#6b46c1"
-_WIDTH, _LEFT, _RIGHT, _TOP = 860, 236, 96, 78
+_WIDTH, _LEFT, _RIGHT, _TOP = 860, 190, 140, 78
 _BAR, _STEP = 22, 34
 
 
@@ -91,16 +91,16 @@ def _keys(drawing: Drawing, rows: Sequence[Bar]) -> None:
         x += 18 + 7.4 * len(key) + 22
 
 
-def _ticks(most: float) -> list[float]:
-    """Return round numbers from 0 up to ``most``.
+def _ticks(most: float, least: float = 0.0) -> list[float]:
+    """Return round numbers from ``least`` up to ``most``.
 
     >>> _ticks(11)
     [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
     """
-    raw = most / 5
+    raw = (most - least) / 7
     base = 10.0 ** math.floor(math.log10(raw))
     step = next(base * f for f in (1, 2, 2.5, 5, 10) if base * f >= raw)
-    return [step * n for n in range(int(most / step) + 1)]
+    return [step * n for n in range(math.ceil(least / step), int(most / step) + 1)]
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,8 @@ class Line:
     """(x, y), x ascending."""
     color: str
     """Their colour."""
+    lift_px: float = 0.0
+    """How far the name stands above the last point."""
 
 
 def lines(title: str, axes: tuple[str, str], rows: Sequence[Line], limit: tuple[float, str] | None = None) -> str:
@@ -151,7 +153,7 @@ def _line(drawing: Drawing, row: Line, places: list[tuple[float, float]]) -> Non
     for x, y in places:
         drawing.box(x - 4, y - 4, 8, 8, rx=4, fill=row.color, stroke="none")
     x, y = places[-1]
-    drawing.say(x + 12, y + 4, row.name, anchor="start", font_size=13, fill=row.color, font_weight="bold")
+    drawing.say(x + 12, y + 4 - row.lift_px, row.name, anchor="start", font_size=13, fill=row.color, font_weight="bold")
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def scatter(title: str, axes: tuple[str, str], points: Sequence[Point]) -> str:
     base, most = min(p.y for p in points) - 3, max(p.y for p in points) + 3
     across = (_WIDTH - left - right) / math.log(high / low)
     up = (height - top - bottom) / (most - base)
-    for tick in (t for t in _ticks(most) if t >= base):
+    for tick in _ticks(most, base):
         y = round(height - bottom - (tick - base) * up, 1)
         drawing.line(left, y, _WIDTH - right, y, stroke=FAINT, stroke_width=1)
         drawing.say(left - 10, y + 4, f"{tick:g}", anchor="end", font_size=12, fill=GREY)

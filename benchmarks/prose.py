@@ -47,8 +47,8 @@ CODECS = """\
 Real heatmaps: a trained cloud network over real scenes, chunks of 512 x 512 px, one thread. Size in percent of the
 values as they are, and MB a second to encode and to decode.
 
-Scores of one byte take plain zstd 1: level 3 is a few percent smaller and markedly slower; lz4 is about twice as fast
-and costs a third more; shuffling cannot help single bytes. Wider scores gain from a shuffle both ways, so they take
+Scores of one byte take plain zstd 1: level 3 is a little smaller and markedly slower, lz4 is faster still and
+much larger, and shuffling cannot help single bytes. Wider scores gain from a shuffle both ways, so they take
 blosc. Differences of rows before zstd would save more than any level, but no core codec of Zarr v3 takes them, and a
 heatmap must open everywhere.
 """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.gw import Job, Setup, has_option, settle
-from benchmarks.machine import cores
+from benchmarks.machine import cores, isa
 from benchmarks.material import Material
 from benchmarks.results import Part, Results, Run, interleave
 from benchmarks.scale import Scale
@@ -61,14 +61,15 @@ class Session:
         """Run cases in turns."""
         interleave(part, cases, rounds, self.say)
 
-    def setup(self, part: Part, setup: Setup, job: Job) -> Setup:
-        """Settle a setup's backend, once a part."""
+    def setup(self, setup: Setup, job: Job) -> Setup:
+        """Settle a setup's backend, once a session for each precision, window and number of threads."""
 
         def find() -> str:
             self.say(f"  {setup.name}: gw chooses a backend")
             return settle(setup, job).backend or ""
 
-        return replace(setup, backend=part.once(f"backend of {setup.name}", find))
+        name = f"{setup.precision}, {setup.window_px} px, {setup.threads} threads"
+        return replace(setup, backend=self.results.part("backends").once(name, find))
 
     def base(self) -> Setup:
         """Plain predict in one process: fp32, windows of 256 with 64 px of overlap, one thread a core."""
@@ -79,8 +80,9 @@ class Session:
         return int(self.results.part("windows").facts.get("fastest_px", 256))
 
     def reduced(self) -> str | None:
-        """Precision below fp32 that gw offers on this processor, if any."""
-        return "bf16" if has_option("--precision") else None
+        """Precision below fp32 that this processor has instructions for and gw offers, if any."""
+        able = {"avx512_bf16", "amx_tile", "bf16"} & set(isa())
+        return "bf16" if able and has_option("--precision") else None
 
 
 def warmed(path: Path) -> Path:

@@ -35,7 +35,7 @@ def measure(session: Session) -> None:
         return
     side = session.scale.sides_px[0]
     job = session.job(side)
-    setup = session.setup(part, session.base(), job)
+    setup = session.setup(session.base(), job)
     kept = WORK / "kept" / f"stages-{side}"
     (head,) = part.once("heads", lambda: predict(setup, job, keep=kept)["heads"])
     part.note(side_px=side)

@@ -31,7 +31,7 @@ def measure(session: Session) -> None:
     if part.done:
         return
     small, large = replace(session.job(256), tile_px=256), session.job(session.scale.main_px)
-    setup = replace(session.setup(part, session.base(), large), name="start")
+    setup = replace(session.setup(session.base(), large), name="start")
     predict(setup, small)
     part.note(side_px=session.scale.main_px, backend=setup.backend)
     cases = {

@@ -21,7 +21,7 @@ def measure(session: Session) -> None:
     side = session.scale.main_px
     job = session.job(side)
     sizes = {f"{px} px": replace(session.base(), name=f"{px} px", window_px=px) for px in session.scale.window_sides_px}
-    settled = {name: session.setup(part, setup, job) for name, setup in sizes.items()}
+    settled = {name: session.setup(setup, job) for name, setup in sizes.items()}
     part.note(side_px=side, counts={name: counted(setup, side) for name, setup in settled.items()})
     session.interleave(part, {n: partial(predict, s, job) for n, s in settled.items()}, session.scale.short_rounds)
     fastest = min(settled, key=lambda name: spread_of(part.cases[name], "steady_s").median)

@@ -17,7 +17,7 @@ def measure(session: Session) -> None:
     if part.done:
         return
     job = session.job(session.scale.main_px)
-    base = session.setup(part, replace(session.base(), name="one thread", threads=1), job)
+    base = session.setup(replace(session.base(), name="one thread", threads=1), job)
     part.note(side_px=session.scale.main_px)
     cases = {f"{n} x 1 thread": partial(predict, replace(base, workers=n), job) for n in (1, 2)}
     session.interleave(part, cases, session.scale.short_rounds)
