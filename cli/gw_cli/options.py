@@ -28,13 +28,15 @@ from gw_cli.values import (
     is_share,
 )
 
-__all__ = ["BACKENDS", "BARE", "COUNT", "combine", "common", "flag", "option"]
+__all__ = ["BACKENDS", "BARE", "COUNT", "PRECISIONS", "combine", "common", "flag", "option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
 
 BACKENDS = ("auto", "all", "onnxruntime", "openvino", "inductor", "aotinductor", "eager", "tensorrt")
 """What ``--jit`` takes."""
+PRECISIONS = ("fp32", "bf16", "fp16", "int8")
+"""What ``--precision`` takes."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ images = option(
     "--images",
     multiple=True,
     metavar="PATH",
-    help="Folder, glob or file of imagery, or a STAC item; may be repeated.",
+    help="Folder, glob or file of imagery, or a STAC item or catalog; https:// and s3:// too; may be repeated.",
 )
 date = option("--date", multiple=True, type=DATE, help="Only images of this day; may be repeated.")
 latest = flag("--latest", help="Only the latest day that qualifies.")
@@ -140,7 +142,15 @@ mask_bits = option("--mask-bits", type=int, metavar="BITS", help="Hide pixels wi
 masks = combine(mask, mask_band, mask_values, mask_bits)
 """What hides pixels."""
 
-imagery = combine(images, selection, sensor, bands, scale, offset, nodata, sun_elevation, masks)
+s3_endpoint = option("--s3-endpoint", metavar="URL", help="S3 service other than Amazon's, such as https://host:9000.")
+s3_region = option("--s3-region", metavar="NAME", help="Region of the buckets, where the service does not tell it.")
+anonymous = flag("--anonymous", help="Read buckets without credentials: open data.")
+requester_pays = flag("--requester-pays", help="Pay for what is read from buckets whose owner does not.")
+timeout = option("--timeout", type=float, metavar="SECONDS", help="Longest wait for a server.  [default: 30]")
+remote = combine(s3_endpoint, s3_region, anonymous, requester_pays, timeout)
+"""How imagery that is elsewhere is reached."""
+
+imagery = combine(images, selection, sensor, bands, scale, offset, nodata, sun_elevation, masks, remote)
 """Where the images are, which of them, and what their numbers mean."""
 
 resampling = option(
@@ -167,7 +177,7 @@ jit = option(
 )
 precision = option(
     "--precision",
-    type=click.Choice(["fp32", "bf16", "fp16", "int8"]),
+    type=click.Choice(PRECISIONS),
     help="Number type of the network. Left out: fp32, or with --jit alone any that passes the gate.",
 )
 device = option("--device", metavar="DEVICE", help="Device of the network: cpu, cuda or cuda:1.  [default: cpu]")

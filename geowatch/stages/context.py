@@ -7,7 +7,7 @@ and obey its recipe.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -40,7 +40,7 @@ from geowatch.store.overlay import Overlay
 from geowatch.store.plans import read_plan, read_tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from geowatch.executors.base import Watch
     from geowatch.grid.blend import Blend
@@ -90,6 +90,8 @@ class Job:
     """Whether results must survive a loss of power."""
     in_memory: bool
     """Whether to stitch in memory."""
+    queries: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """(address, query) of remote imagery; it travels in memory and is written nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class Session:
             self.config.run, str(self.package.path), self.recipe.digest, part.grid.id, part.time, tiles,
             members, self.config.batch or DEFAULT_BATCH, threads_of(self.config, 1, self.recipe.backend.threads),
             self.config.device or self.recipe.backend.device.partition("-")[0], self.config.cache,
-            self.config.fsync, self.config.in_memory,
+            self.config.fsync, self.config.in_memory, tuple(self.bound.remote.queries.items()),
         )  # fmt: skip
 
     def publish(self) -> None:
@@ -300,7 +302,7 @@ def _run(job: Job, watch: Watch) -> Figures:
         if (p.grid.id, p.time) == (job.grid, job.time)
     )
     with ExitStack() as stack:
-        readers = tuple(stack.enter_context(FrameReader(plan, cache_bytes=READ_CACHE_BYTES)) for plan in part.frames)
+        readers = tuple(map(stack.enter_context, _readers(part, job, opened)))
         manifest = opened.network.manifest
         look = Look(readers, opened.bound.bands, manifest.inputs, part.extent)
         sweeper = Sweeper(
@@ -316,6 +318,15 @@ def _run(job: Job, watch: Watch) -> Figures:
             watch=_Deltas(watch).tell,
         )
         return sweeper.run_in_memory(job.tiles) if job.in_memory else sweeper.run(job.tiles)
+
+
+def _readers(part: Part, job: Job, opened: _Opened) -> Iterator[FrameReader]:
+    """Yield a reader for each date, with as much memory as a pass down the tiles needs to decode each block once."""
+    columns = [tile.ix for tile in job.tiles]
+    wide = (max(columns) - min(columns) + 1) * opened.plan.tile_px + 2 * opened.network.windows.size[1]
+    remote = replace(part.remote, queries=dict(job.queries))
+    for plan in part.frames:
+        yield FrameReader(plan, cache_bytes=min(READ_CACHE_BYTES, plan.pass_bytes(wide)), remote=remote)
 
 
 class _Deltas:

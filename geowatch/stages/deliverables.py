@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from geowatch.grid.plan import Grid, Plan
     from geowatch.grid.tiles import Tile
     from geowatch.read.plan import FramePlan
+    from geowatch.read.remote import Remote
     from geowatch.stages.events import Events
     from geowatch.stages.parts import Part
     from geowatch.stitch.heatmap import HeadLayout
@@ -96,6 +97,7 @@ class Plane:
     tiles: list[Tile]
     time: int
     frame: FramePlan
+    remote: Remote
 
     @property
     def name(self) -> str:
@@ -273,7 +275,7 @@ def backdrop(plane: Plane, shape: tuple[int, ...], step: int) -> NDArray[np.uint
         return None
     values = np.zeros((3, *shape), np.float32)
     valid = np.zeros(shape, bool)
-    with FrameReader(plan, cache_bytes=64 << 20) as reader:
+    with FrameReader(plan, cache_bytes=64 << 20, remote=plane.remote) as reader:
         patch = reader.read(part)
     place = part.within(box)
     values[(slice(None), *place)] = patch.values

@@ -7,7 +7,7 @@ order, and for each grid the read plan of each frame. Every later stage and work
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from hashlib import sha256
 from pathlib import PurePath
@@ -20,10 +20,11 @@ from geowatch.read.catalog import SceneOptions, find_scenes
 from geowatch.read.documents import check_fingerprints, frames_from_json, frames_to_json
 from geowatch.read.frames import make_frames
 from geowatch.read.plan import plan_frame
+from geowatch.read.remote import Remote, public
 from geowatch.read.select import Selection, select_scenes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from geowatch.grid.plan import Grid
     from geowatch.grid.region import Region
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from geowatch.stages.events import Events
     from geowatch.store import Store
 
-__all__ = ["IMAGERY", "Bound", "ImageryConfig", "asked_imagery", "bind", "choose_scenes", "read_bound"]
+__all__ = ["IMAGERY", "Bound", "ImageryConfig", "asked_imagery", "bind", "choose", "choose_scenes", "read_bound"]
 
 #: Key of the pinned imagery in a run folder.
 IMAGERY = "imagery.json"
@@ -48,7 +49,7 @@ class ImageryConfig:
     """Which imagery, and what its numbers mean."""
 
     images: tuple[str, ...] = ()
-    """Files, folders, globs or STAC documents."""
+    """Files, folders, globs or STAC documents; https and s3 addresses of them, and s3 prefixes."""
     date: tuple[str, ...] = ()
     """Days to take, YYYY-MM-DD; empty takes all."""
     latest: bool = False
@@ -79,6 +80,27 @@ class ImageryConfig:
     """How pixels are computed where imagery and grid differ."""
     composite: Composite = "first"
     """Which scene wins where scenes of a frame overlap."""
+    s3_endpoint: str | None = None
+    """Address of an S3 service other than Amazon's, such as https://minio.example.org:9000."""
+    s3_region: str | None = None
+    """Region of the buckets, where the service does not tell it."""
+    anonymous: bool = False
+    """Read buckets without credentials: open data."""
+    requester_pays: bool = False
+    """Pay for what is read from buckets whose owner does not."""
+    timeout: float = 30.0
+    """Longest wait for a server, in seconds."""
+
+    @property
+    def remote(self) -> Remote:
+        """How remote imagery is reached."""
+        return Remote(
+            endpoint=self.s3_endpoint,
+            region=self.s3_region,
+            anonymous=self.anonymous,
+            requester_pays=self.requester_pays,
+            timeout_s=self.timeout,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +113,8 @@ class Bound:
     """Read plans by grid id, oldest first."""
     digest: str
     """Digest of all this that decides values: the same wherever the same files are."""
+    remote: Remote = field(default_factory=Remote)
+    """How remote imagery is reached; what follows "?" in addresses is known only where they were just given."""
 
 
 def asked_imagery(asked: Asked | None) -> ImageryConfig:
@@ -101,7 +125,14 @@ def asked_imagery(asked: Asked | None) -> ImageryConfig:
 
 
 def choose_scenes(config: ImageryConfig, region: Region | None, events: Events) -> tuple[Scene, ...]:
-    """Return the scenes that ``config`` and the region's time range select.
+    """Return the scenes that ``config`` and the region's time range select; raises what `choose` does."""
+    return choose(config, region, events)[0]
+
+
+def choose(
+    config: ImageryConfig, region: Region | None, events: Events
+) -> tuple[tuple[Scene, ...], Mapping[str, str]]:
+    """Return the scenes that ``config`` and the region's time range select, and the queries of their addresses.
 
     Raises:
         ImageryError: where nothing is found or nothing fits.
@@ -117,6 +148,7 @@ def choose_scenes(config: ImageryConfig, region: Region | None, events: Events) 
         mask_band=config.mask_band,
         mask_values=config.mask_values,
         mask_bits=config.mask_bits,
+        remote=config.remote,
     )
     catalog = find_scenes(config.images, options)
     for note in catalog.notes:
@@ -129,7 +161,7 @@ def choose_scenes(config: ImageryConfig, region: Region | None, events: Events) 
         end=region.end if region else None,
         region=region.geometry if region else None,
     )
-    return tuple(select_scenes(catalog.scenes, wanted))
+    return tuple(select_scenes(catalog.scenes, wanted)), catalog.queries
 
 
 def bind(
@@ -147,17 +179,23 @@ def bind(
         if pinned is None:
             raise ImageryError("this run has no imagery yet", hint="give it with --images")
         for frame in {id(f): f for frames in pinned.frames.values() for f in frames}.values():
-            check_fingerprints(frame)
+            check_fingerprints(frame, pinned.remote)
         return pinned
-    frames = make_frames(choose_scenes(config, region, events), order=config.composite)
-    content = _document(config, frames, grids, bands)
+    scenes, queries = choose(config, region, events)
+    frames = make_frames(scenes, order=config.composite)
+    bound = _pin(store, config, _document(config, frames, grids, bands), pinned)
+    return replace(bound, remote=replace(config.remote, queries=queries))
+
+
+def _pin(store: Store, config: ImageryConfig, content: bytes, pinned: Bound | None) -> Bound:
     if store.put_if_absent(IMAGERY, content):
         return _parse(content)
     if pinned is None:
         pinned = read_bound(store)
     if pinned is None or pinned.digest != _parse(content).digest:
         raise PlanMismatchError(
-            f"the run in {store.url} is bound to other imagery, or read otherwise, than {', '.join(config.images)}",
+            f"the run in {store.url} is bound to other imagery, or read otherwise, than "
+            f"{', '.join(map(public, config.images))}",
             hint="leave out --images to go on with the run's own, or start another run with --run",
         )
     return pinned
@@ -194,7 +232,8 @@ def _parse(content: bytes) -> Bound:
     document = json.loads(content)
     frames = {grid: tuple(frames_from_json(json.dumps(found).encode())) for grid, found in document["frames"].items()}
     canonical = json.dumps(_portable([document["bands"], document["frames"]]), sort_keys=True).encode()
-    return Bound(tuple(document["bands"]), frames, sha256(canonical).hexdigest())
+    config = TypeAdapter(ImageryConfig).validate_python(document["options"])
+    return Bound(tuple(document["bands"]), frames, sha256(canonical).hexdigest(), config.remote)
 
 
 def _portable(value: Any) -> Any:  # noqa: ANN401 - a JSON value

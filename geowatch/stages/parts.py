@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from geowatch.grid.plan import Grid, Plan
     from geowatch.predict.recipe import Recipe
     from geowatch.read.plan import FramePlan
+    from geowatch.read.remote import Remote
     from geowatch.stages.imagery import Bound
 
 __all__ = ["Part", "layout_of", "parts_of"]
@@ -32,6 +33,8 @@ class Part:
     """Place on the heatmap's time axis."""
     frames: tuple[FramePlan, ...]
     """What the network sees there, oldest first."""
+    remote: Remote
+    """How remote imagery is reached."""
 
     @property
     def extent(self) -> PixelBox:
@@ -42,7 +45,7 @@ class Part:
 def parts_of(plan: Plan, bound: Bound, dates: int) -> tuple[Part, ...]:
     """Return the planes of the heatmap: each run of ``dates`` consecutive frames of each grid."""
     parts = tuple(
-        Part(grid, time, frames[time : time + dates])
+        Part(grid, time, frames[time : time + dates], bound.remote)
         for grid in plan.grids
         for frames in [bound.frames.get(grid.id, ())]
         for time in range(len(frames) - dates + 1)

@@ -52,7 +52,8 @@ def _strips(manifest: Manifest, windows: WindowLattice, part: Part) -> list[Stri
     down, right = windows.touching(part.extent & part.grid.bounds)
     places = [(ky, kx) for ky in down for kx in right] if len(down) * len(right) <= _LOOKED_AT else _spread(down, right)
     with ExitStack() as stack:
-        readers = tuple(stack.enter_context(FrameReader(plan, cache_bytes=32 << 20)) for plan in part.frames)
+        opened = (FrameReader(plan, cache_bytes=32 << 20, remote=part.remote) for plan in part.frames)
+        readers = tuple(map(stack.enter_context, opened))
         look = Look(readers, manifest.bands, manifest.inputs, part.extent)
         return [Strips(look, windows, range(kx, kx + 1), _everywhere).row(ky) for ky, kx in places]
 

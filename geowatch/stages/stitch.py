@@ -134,6 +134,7 @@ def _planes(store: Store, recipe: Recipe) -> list[Plane]:
             tiles=tables[part.grid.id],
             time=part.time,
             frame=part.frames[-1],
+            remote=part.remote,
         )
         for part in parts
         for head in layouts[part.grid.id].heads

@@ -20,6 +20,7 @@ from geowatch.grid.estimate import Rates, Workload, packaged_rates, read_rates
 from geowatch.grid.plan import DEFAULT_TILE_PX, Plan, PlanRequest, make_plan
 from geowatch.grid.region import Region, parse_region
 from geowatch.grid.windows import WindowLattice
+from geowatch.read.remote import public
 from geowatch.stages.asked import Asked, claim, merged, read_asked
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.imagery import ImageryConfig, asked_imagery, bind, choose_scenes
@@ -147,7 +148,8 @@ def _asked(config: TileConfig, region: Region | None) -> Asked:
         resolution=config.resolution,
         origin=config.origin,
         tile_size=config.tile_size,
-        images=config.imagery.images or None,
+        # What follows "?" in an address may be a secret: it is written nowhere.
+        images=tuple(map(public, config.imagery.images)) or None,
         reading=json.loads(json.dumps(reading)) if config.imagery.images else None,
         model=config.model,
         window=config.window,
