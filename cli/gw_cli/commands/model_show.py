@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,22 +23,39 @@ if TYPE_CHECKING:
     examples="""
     gw model show pkg/
     gw model show pkg/ --json
+    gw model show pkg/ --layers
     """,
 )
 @click.argument("package", type=click.Path())
+@click.option("--layers", is_flag=True, help="List the layers that predict --features can store, with their shapes.")
 @options.as_json
 @options.log_json
 @options.debug
 @click.pass_obj
-def command(session: Session, package: str, as_json: bool) -> None:
+def command(session: Session, package: str, as_json: bool, layers: bool) -> None:
     """Show what a package holds."""
     from geowatch.stages.model import show_model
 
+    if layers:
+        _list_layers(session, package, as_json=as_json)
+        return
     found = show_model(Path(package))
     if as_json:
         session.made(json.dumps(found.manifest.model_dump(mode="json"), indent=1))
     else:
         session.table(_rows(found))
+
+
+def _list_layers(session: Session, package: str, *, as_json: bool) -> None:
+    from geowatch.package import load_package
+    from geowatch.package.layers import layers_of
+
+    found = layers_of(load_package(package))
+    if as_json:
+        session.made(json.dumps([asdict(layer) for layer in found], indent=1))
+        return
+    session.made(f"{'numbers':>8}{'every px':>10}  {'made by':<20}layer")
+    session.made(f"{layer.channels:>8,}{layer.reduction:>10}  {layer.operator:<20}{layer.name}" for layer in found)
 
 
 def _rows(found: ModelSummary) -> list[tuple[str, str]]:
