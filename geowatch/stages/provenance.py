@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from geowatch.lineage import Made, Source, dump
+from geowatch.read.remote import public
 from geowatch.version import __version__
 
 if TYPE_CHECKING:
@@ -44,10 +45,19 @@ def made(stage: str, artifact: str, options: object, **known: Unpack[Known]) -> 
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         sources=tuple(known.get("sources", ())),
         recipe=known.get("recipe"),
-        options=asked,
+        options={name: _public(value) for name, value in asked.items()},
         figures=dict(known.get("figures", {})),
         sha256=known.get("sha256"),
     )
+
+
+def _public(value: object) -> object:
+    """Return an option as it may be written down: what follows "?" in an address may be a secret."""
+    if isinstance(value, dict):
+        return {key: _public(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_public(each) for each in value]
+    return public(value) if isinstance(value, str) else value
 
 
 def record(store: Store, entry: Made) -> None:
