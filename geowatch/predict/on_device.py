@@ -28,8 +28,8 @@ class RunsOnDevice(Protocol):
     """A backend whose output can stay where its network is."""
 
     @property
-    def torch_device(self) -> str:
-        """Device of the output, as torch calls it, such as ``cuda:0``."""
+    def torch_device(self) -> str | None:
+        """Device of the output, as torch calls it, such as ``cuda:0``; None where that is the host."""
 
     def run_on_device(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, Tensor]:
         """Return the raw output of each head on `torch_device`; as `Backend.run` otherwise."""

@@ -118,7 +118,7 @@ class _OnDeviceInTurn(InTurn):
         self._device = device
 
     @property
-    def torch_device(self) -> str:
+    def torch_device(self) -> str | None:
         """See `RunsOnDevice.torch_device`."""
         return self._device.torch_device
 
