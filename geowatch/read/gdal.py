@@ -36,17 +36,18 @@ __all__ = [
 ]
 
 #: Decoded source blocks kept by GDAL, for the whole process. Readers keep what they need again themselves, by plan
-#: (`blocks`): GDAL needs room for the blocks of all bands that one stored block of a file holds, and for the sources
-#: of a VRT whose blocks lie otherwise than its own. Measured: 4 to 80 MB make no difference to a pass.
-CACHE_BYTES = 16 * 1024**2
+#: (`blocks`): GDAL needs room for the blocks of all bands that one stored block of a file holds (16 bands of 16 bit in
+#: blocks of 1024 px), and for the sources of a VRT whose blocks lie otherwise than its own. Measured: 4 to 80 MB are one
+#: to a pass over a GeoTIFF; a JPEG 2000 file of 3 bands takes twice as long where 6 MB do not fit.
+CACHE_BYTES = 32 * 1024**2
 
 #: Settings for all files, each with the reason for it.
 SETTINGS: Mapping[str, object] = {
     # In bytes, as an integer: GDAL takes the bare number "512" as megabytes and rasterio the int 512 as
     # bytes. A fixed size keeps a worker's memory planned; GDAL's default of 5% of the machine does not.
     "GDAL_CACHEMAX": CACHE_BYTES,
-    # A tile of reads is the unit of parallel work; threads inside GDAL would compete with other workers. Readers
-    # that are given more threads say so where they open a file.
+    # A tile of reads is the unit of parallel work; threads inside GDAL would compete with other workers. A reader
+    # that is given more threads says so: GDAL then decodes the blocks of one read side by side (GeoTIFF, JPEG 2000).
     "GDAL_NUM_THREADS": "1",
     # A VRT may carry Python code. Nothing that is loaded runs.
     "GDAL_VRT_ENABLE_PYTHON": "NO",
@@ -151,11 +152,16 @@ def _s3_settings(name: str, remote: Remote) -> dict[str, object]:
 
 
 @contextmanager
-def gdal_env(dataset: DatasetReader | None = None, remote: Remote | None = None) -> Iterator[None]:
-    """Make `SETTINGS` hold in this thread for the time of the block; for a remote dataset those that it needs too."""
-    name = "" if dataset is None else str(dataset.name)
+def gdal_env(name: str = "", remote: Remote | None = None, threads: int = 1) -> Iterator[None]:
+    """Make `SETTINGS` hold in this thread for the time of the block.
+
+    Args:
+        name: GDAL's name of the file that is read; a remote one brings settings of its own.
+        remote: how remote files are reached.
+        threads: threads that decode the blocks of one read.
+    """
     more = remote_settings(name, remote or Remote()) if name.startswith(("/vsicurl/", "/vsis3/")) else {}
-    with rasterio.Env(**SETTINGS, **more):
+    with rasterio.Env(**{**SETTINGS, "GDAL_NUM_THREADS": str(threads), **more}):
         yield
 
 
@@ -169,14 +175,11 @@ def open_image(uri: str, opening: Opening | None = None, remote: Remote | None =
     opening, remote = opening or Opening(), remote or Remote()
     options: dict[str, Any] = {} if opening.overview is None else {"overview_level": opening.overview}
     kind = identify(uri) if opening.head is None else kind_of(opening.head.first, uri)
-    if opening.threads > 1 and kind.driver == "GTiff":
-        options["NUM_THREADS"] = str(opening.threads)
     if is_remote(uri) and kind.driver == "VRT":
         raise ImageryError(f"'{uri}' is a VRT, and those are read from local files only", hint="give its files")
     name = _gdal_name(uri, remote, opening) if is_remote(uri) else uri
-    more = remote_settings(name, remote) if is_remote(uri) else {}
     try:
-        with warnings.catch_warnings(), rasterio.Env(**SETTINGS, **more):
+        with warnings.catch_warnings(), gdal_env(name, remote, opening.threads):
             # Pictures without georeference are welcome; the catalog's notes say what was found.
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             return rasterio.open(name, driver=kind.driver, sharing=False, **options)

@@ -132,7 +132,7 @@ class Handles:
         dataset = self._dataset(stored.uri, stored.overview)
         rect = Window(window.x0, window.y0, window.x1 - window.x0, window.y1 - window.y0)
         read = dataset.read_masks if stored.mask else dataset.read
-        with gdal_env(dataset, self._access.remote):
+        with gdal_env(str(dataset.name), self._access.remote, self._access.threads):
             read(list(stored.indexes), window=rect, out=out)
 
     def _dataset(self, uri: str, overview: int | None) -> DatasetReader:

@@ -128,7 +128,7 @@ def _probe_remote(address: str, remote: Remote) -> Raster:
     uri, query = public(address), urlsplit(address).query
     remote = replace(remote, queries={uri: query} if query else {})
     head = look(address, remote)
-    with open_image(uri, Opening(head=head), remote) as dataset, gdal_env(dataset, remote):
+    with open_image(uri, Opening(head=head), remote) as dataset, gdal_env(str(dataset.name), remote):
         raster = _described(dataset, kind_of(head.first, uri), uri, head.fingerprint.size_bytes)
     return replace(raster, fingerprints=(head.fingerprint,), query=query)
 

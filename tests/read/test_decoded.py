@@ -23,6 +23,7 @@ STORED = {
     "blocks of 512": {"tiled": True, "blockxsize": 512, "blockysize": 512},
     "planes": {"tiled": True, "blockxsize": 256, "blockysize": 256, "interleave": "band", "compress": "lzw"},
     "rows": {"compress": "deflate"},
+    "jpeg 2000": {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES", "BLOCKXSIZE": 256, "BLOCKYSIZE": 256},
 }
 
 
@@ -92,6 +93,14 @@ def test_memory_decides_nothing_but_time(tmp_path, write_image, noise, cache_byt
     with FrameReader(plan, cache_bytes=cache_bytes) as reader:
         for _ in range(2):
             assert np.array_equal(reader.read(box).values, pixels[:, 101:901, 33:1293])
+
+
+@pytest.mark.parametrize("kind", STORED)
+def test_threads_decide_nothing_but_time(tmp_path, write_image, noise, kind):
+    pixels = noise((3, 1100, 1300))
+    plan = plan_of(write_image(tmp_path / "x.tif", pixels, **STORED[kind]), bands=BANDS)
+    with FrameReader(plan, cache_bytes=2**26, threads=3) as reader:
+        assert np.array_equal(reader.read(plan.extent).values, pixels)
 
 
 def test_pixels_are_written_straight_into_a_part_of_larger_arrays(tmp_path, write_image, noise):

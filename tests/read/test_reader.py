@@ -257,18 +257,23 @@ DAMAGE = {
     "png": {"driver": "PNG"},
     "jpeg": {"driver": "JPEG"},
     "jp2": {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES"},
+    "jpeg in tiff": {"driver": "GTiff", "compress": "jpeg", "tiled": True, "blockxsize": 128, "blockysize": 128},
 }
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
 @pytest.mark.parametrize("keep", [0.3, 0.7, 0.97])
-def test_a_truncated_file_is_an_error_that_names_it_never_a_part(tmp_path, write_image, noise, kind, keep):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_truncated_file_is_an_error_that_names_it_never_a_part(tmp_path, write_image, noise, kind, keep, threads):
     path = tmp_path / "x_red.tif"
     write_image(path, (noise((400, 400)) % 250).astype("uint8"), crs=None, **DAMAGE[kind])
     content = path.read_bytes()
     plan = plan_of(path, ["red"], lattice=Lattice.of_pixels())
     path.write_bytes(content[: int(len(content) * keep)])
-    with pytest.raises(CorruptImageError, match=r"x_red\.tif"), FrameReader(plan, cache_bytes=0) as reader:
+    with (
+        pytest.raises(CorruptImageError, match=r"x_red\.tif"),
+        FrameReader(plan, cache_bytes=0, threads=threads) as reader,
+    ):
         reader.read(plan.extent)
 
 
