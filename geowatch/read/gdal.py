@@ -37,8 +37,8 @@ __all__ = [
 
 #: Decoded source blocks kept by GDAL, for the whole process. Readers keep what they need again themselves, by plan
 #: (`blocks`): GDAL needs room for the blocks of all bands that one stored block of a file holds (16 bands of 16 bit in
-#: blocks of 1024 px), and for the sources of a VRT whose blocks lie otherwise than its own. Measured: 4 to 80 MB are one
-#: to a pass over a GeoTIFF; a JPEG 2000 file of 3 bands takes twice as long where 6 MB do not fit.
+#: blocks of 1024 px), and for the sources of a VRT whose blocks lie otherwise than its own. Measured: 4 to 80 MB are
+#: one to a pass over a GeoTIFF; a JPEG 2000 file of 3 bands takes twice as long where 6 MB do not fit.
 CACHE_BYTES = 32 * 1024**2
 
 #: Settings for all files, each with the reason for it.
