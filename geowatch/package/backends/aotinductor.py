@@ -105,5 +105,5 @@ def _library(path: Path, index: int | None) -> Program:
     import torch
 
     device = -1 if index is None else index
-    loader = torch._C._aoti.AOTIModelPackageLoader(str(path), "model", False, 1, device)  # type: ignore[attr-defined]  # noqa: SLF001
+    loader = torch._C._aoti.AOTIModelPackageLoader(str(path), "model", False, 1, device)  # noqa: SLF001
     return lambda *tensors: tuple(loader.run(list(tensors)))
