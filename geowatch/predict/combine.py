@@ -102,6 +102,7 @@ class Ballot:
         self._joining = joining
         self._window = window
         self._all = Mean()
+        self._soft = Mean()
         self._by_transform = Spread()
         self._this_transform = Mean()
         self._by_member: dict[int, Mean] = {}
@@ -112,8 +113,10 @@ class Ballot:
             cast = transform.undo(logits(self._head, raw), self._window)
             probability = probabilities(self._head, cast) if self._keeps else cast
         else:
-            probability = transform.undo(activate(self._head, raw), self._window)
-            cast = probability if self._joining.vote == "soft" else _votes(self._head, probability)
+            cast = probability = transform.undo(activate(self._head, raw), self._window)
+            if self._joining.vote == "hard":
+                self._soft.add(probability)
+                cast = _votes(self._head, probability)
         self._all.add(cast)
         self._note(member, probability)
 
@@ -139,6 +142,11 @@ class Ballot:
         if self._joining.average == "logit" and self._joining.vote == "soft":
             return probabilities(self._head, self._all.value)
         return self._all.value
+
+    @property
+    def probability(self) -> NDArray[np.float32]:
+        """The joined probabilities, (N, K, H, W), however votes are counted."""
+        return self._soft.value if self._joining.vote == "hard" else self.scores
 
     @property
     def transform_variance(self) -> NDArray[np.float32]:

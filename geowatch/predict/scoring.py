@@ -142,7 +142,7 @@ class Network:
 
 def _plane(kind: Kind, head: HeadSpec, ballot: Ballot, noise: NDArray[np.float32]) -> NDArray[np.float32]:
     if kind == "entropy":
-        return entropy(head, ballot.scores)
+        return entropy(head, ballot.probability)
     if kind == "tta":
         return deviation(head, ballot.transform_variance)
     return deviation(head, ballot.member_variance if kind == "ensemble" else noise)

@@ -2,7 +2,7 @@
 
 | kind | what it tells | 0 | most |
 | --- | --- | --- | --- |
-| entropy | how even the scores are: - sum p ln p / ln K | one class has it all | 1: all classes are equal |
+| entropy | how even the mean probabilities are: - sum p ln p / ln K | one class has it all | 1: all classes are equal |
 | tta | how the answers differ from one way of showing the window to the next | all agree | below 1 |
 | ensemble | how they differ from one package to the next | all agree | below 1 |
 | mc-dropout | how they differ from one pass with dropout to the next (Gal and Ghahramani 2016) | all agree | below 1 |

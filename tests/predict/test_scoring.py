@@ -141,3 +141,39 @@ def test_a_hard_vote_counts_who_names_a_class():
     # 0.6 wins; halved to 0.3 it loses. A corner's pixel is brightened in two turns of eight.
     assert set(np.unique(scores * 8)) <= set(range(9))
     assert np.allclose(scores.sum(axis=1), 1)
+
+
+def test_doubt_is_told_from_probabilities_however_votes_are_counted():
+    seen = np.full((1, 1, 4, 4), 0.6, np.float32)
+    network = Network(MANIFEST, Echo(), WINDOWS, 1, looks("hflip", uncertainty=("entropy",), vote="hard"))
+    scores, unsure = network.scores({"x": seen}, [(0, 0)])
+    assert set(np.unique(scores)) == {0, 1}
+    assert unsure.min() > 0.9
+
+
+def test_logits_are_averaged_before_they_become_probabilities():
+    class Shifting(Echo):
+        """Logits that differ between the window as it is and its mirror image."""
+
+        def run(self, inputs):
+            first = float(inputs["x"][0, 0, 0, 0])
+            logits = np.zeros((len(inputs["x"]), 2, 4, 4), np.float32)
+            logits[:, 0] = 4 if first == 0 else -1
+            return {"scores": logits}
+
+    manifest = MANIFEST.model_copy(
+        update={"heads": (HeadSpec(name="scores", output="y", classes=("a", "b"), activation="softmax"),)}
+    )
+    seen = np.zeros((1, 1, 4, 4), np.float32)
+    seen[..., -1] = 1
+
+    def asked(space):
+        named = Looks(transforms_of(("hflip",)), Joining("soft", space))
+        (scores,) = Network(manifest, Shifting(), WINDOWS, 1, named).scores({"x": seen}, [(0, 0)])
+        return float(scores[0, 0, 0, 0])
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    assert asked("logit") == pytest.approx(sigmoid(1.5), abs=1e-6)
+    assert asked("probability") == pytest.approx((sigmoid(4) + sigmoid(-1)) / 2, abs=1e-6)
