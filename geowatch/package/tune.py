@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Cut", "Race", "Timed", "variants"]
 
-#: A candidate this many times slower than the fastest is not run again.
-FAR_BEHIND = 1.5
+#: A candidate this many times slower than the fastest is not run again, nor one whose very first run, which does
+#: more than the others, is that many times slower.
+FAR_BEHIND, HOPELESS = 1.5, 4.0
+#: Seconds of a first run above which running again is worth avoiding.
+WORTH_S = 0.5
 #: Rounds of the candidates that are left.
 ROUNDS = 3
 #: Batches that are tried, and the pixels of a run that are tried at most, in windows of 256 px.
@@ -87,30 +90,30 @@ class Race:
 
     def run(self, settings: Iterable[tuple[BackendSpec, Cut]]) -> list[Timed]:
         """Return the settings that ran, the fastest for the whole imagery first."""
-        best: dict[int, Timed] = {}
         with ExitStack() as stack:
-            runners = []
-            for spec, cut in settings:
-                runner = None if self.over else self._opened(stack, spec, cut)
-                if runner is not None:
-                    runners.append(runner)
+            field = [self._opened(stack, spec, cut) for spec, cut in settings]
+            runners = [runner for runner in field if runner is not None]
+            hopeless = _hopeless(runners)
+            best: dict[_Runner, Timed] = {}
             for turn in range(ROUNDS):
                 ahead = min((t.seconds for t in best.values()), default=float("inf"))
-                for i, runner in enumerate(runners):
-                    behind = turn > 0 and best[i].seconds > FAR_BEHIND * ahead
-                    if not behind and (i not in best or not self.over):
-                        best[i] = _better(best.get(i), runner.timed(self._time(runner.run)))
-        return sorted(best.values(), key=lambda t: t.seconds)
+                for runner in (r for r in runners if r not in hopeless):
+                    behind = runner in best and best[runner].seconds > FAR_BEHIND * ahead
+                    if not behind and not (turn > 0 and self.over):
+                        best[runner] = _better(best.get(runner), runner.timed(self._time(runner.run)))
+        return sorted((best | hopeless).values(), key=lambda t: t.seconds)
 
     def _opened(self, stack: ExitStack, spec: BackendSpec, cut: Cut) -> _Runner | None:
-        """Open a backend and run it once, since the first run does more than the others."""
+        """Open a backend and run it once, unless the budget is spent."""
+        if self.over:
+            return None
         try:
             # What is quick to compile is not kept: of all settings one will be used.
             cache = self._proving.cache if is_slow(spec.name) else None
             backend = open_backend(self._proving.package, spec, cache=cache)
             stack.callback(backend.close)
             runner = _Runner(backend, spec, cut, _repeated(self._windows, cut.size, spec.batch))
-            self._time(runner.run)
+            runner.first_s = self._time(runner.run)
         except BackendError as error:
             self.refused[title(spec)] = error.fact
             return None
@@ -129,18 +132,26 @@ def title(spec: BackendSpec) -> str:
     return f"{spec.name} {spec.precision}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Runner:
     backend: Backend
     spec: BackendSpec
     cut: Cut
     windows: Windows
+    first_s: float = 0.0
 
     def run(self) -> None:
         self.backend.run(self.windows)
 
     def timed(self, seconds: float) -> Timed:
         return Timed(self.spec, self.cut, seconds / len(next(iter(self.windows.values()))))
+
+
+def _hopeless(runners: Sequence[_Runner]) -> dict[_Runner, Timed]:
+    """Return those whose first run, with its time, settles it. On other devices first runs say nothing of the next."""
+    first = {runner: runner.timed(runner.first_s) for runner in runners if runner.spec.device == "cpu"}
+    ahead = min((t.seconds for t in first.values()), default=0.0)
+    return {runner: t for runner, t in first.items() if t.seconds > HOPELESS * ahead and runner.first_s > WORTH_S}
 
 
 def _better(best: Timed | None, now: Timed) -> Timed:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sample_windows"]
 
-#: Windows that are looked at; those of most contrast, which hold several classes, are taken.
+#: Windows that are looked at at least; those of most contrast, which hold several classes, are taken.
 _LOOKED_AT = 12
 
 
@@ -36,7 +36,7 @@ def sample_windows(
     Raises:
         ImageryError: where no window has any valid pixel.
     """
-    strips = [strip for part in parts[:1] for strip in _strips(manifest, windows, part)]
+    strips = [strip for part in parts[:1] for strip in _strips(manifest, windows, part, max(_LOOKED_AT, count))]
     strips = [strip for strip in strips if strip.keep.any()]
     if not strips:
         raise ImageryError(
@@ -48,9 +48,9 @@ def sample_windows(
     return {name: np.stack([s.inputs[k] for s in strips[:count]]) for k, name in enumerate(names)}
 
 
-def _strips(manifest: Manifest, windows: WindowLattice, part: Part) -> list[Strip]:
+def _strips(manifest: Manifest, windows: WindowLattice, part: Part, most: int) -> list[Strip]:
     down, right = windows.touching(part.extent & part.grid.bounds)
-    places = [(ky, kx) for ky in down for kx in right] if len(down) * len(right) <= _LOOKED_AT else _spread(down, right)
+    places = [(ky, kx) for ky in down for kx in right] if len(down) * len(right) <= most else _spread(down, right, most)
     with ExitStack() as stack:
         opened = (FrameReader(plan, cache_bytes=32 << 20, remote=part.remote) for plan in part.frames)
         readers = tuple(map(stack.enter_context, opened))
@@ -58,10 +58,10 @@ def _strips(manifest: Manifest, windows: WindowLattice, part: Part) -> list[Stri
         return [Strips(look, windows, range(kx, kx + 1), _everywhere).row(ky) for ky, kx in places]
 
 
-def _spread(down: range, right: range) -> list[tuple[int, int]]:
-    """Return places spread over the lattice, row by row."""
+def _spread(down: range, right: range, count: int) -> list[tuple[int, int]]:
+    """Return ``count`` places spread over the lattice, row by row."""
     total = len(down) * len(right)
-    chosen = [(2 * k + 1) * total // (2 * _LOOKED_AT) for k in range(_LOOKED_AT)]
+    chosen = [(2 * k + 1) * total // (2 * count) for k in range(count)]
     return [(down[place // len(right)], right[place % len(right)]) for place in chosen]
 
 
