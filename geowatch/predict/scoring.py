@@ -58,6 +58,10 @@ class Looks:
         joining = Joining(recipe.vote, recipe.average, "tta" in kinds, "ensemble" in kinds)
         return cls(transforms_of(recipe.augment), joining, kinds, recipe.passes, recipe.features is not None)
 
+    def runs(self, packages: int) -> int:
+        """How often a network runs for one window, with so many packages answering."""
+        return len(self.transforms) * packages + self.passes
+
 
 @dataclass(frozen=True, slots=True)
 class Network:

@@ -126,7 +126,9 @@ class Session:
             classes=sum(-(-len(head.classes) // head.reduction**2) for head in heads),
             write_itemsize=max(Quantiser(head.stored).dtype.itemsize for head in heads),  # type: ignore[arg-type]
             batch=self.config.batch or DEFAULT_BATCH,
-            network_bytes=sum(record.bytes for record in self.package.manifest.files.values()),
+            network_bytes=sum(
+                record.bytes for package in (self.package, *self.members) for record in package.manifest.files.values()
+            ),
         )
         columns = cut_to_memory(load, self.plan.tile_px, self.config.memory_bytes)[1]
         return min(columns, self.plan.sweep_tiles[1])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from geowatch.errors import ConfigError, PackageError, PlanMismatchError
 from geowatch.package import load_package
+from geowatch.package.backends import BackendSpec, refusal_of
 from geowatch.package.dropout import open_dropout
 from geowatch.package.layers import Layer, find_layer, with_layer
 from geowatch.predict.augment import check_transforms, transforms_of
@@ -123,7 +124,22 @@ def settle_looks(
     if asked["features"] is not None:
         pin, asked["features"] = _features_pin(package, asked["features"], recipe, tile_px)
         pins.append(pin)
-    return recipe.model_copy(update={**asked, "heads": tuple(pins)})
+    settled = recipe.model_copy(update={**asked, "heads": tuple(pins)})
+    _check_backend(package, settled)
+    return settled
+
+
+def _check_backend(package: Package, recipe: Recipe) -> None:
+    """Refuse a layer of a graph that the chosen backend does not run."""
+    if recipe.features is None:
+        return
+    pin = recipe.backend
+    device = pin.device.partition("-")[0]
+    refusal = refusal_of(shown_package(package, recipe), BackendSpec(pin.name, precision=pin.precision, device=device))  # type: ignore[arg-type]
+    if refusal is not None:
+        raise ConfigError(
+            f"backend '{pin.name}' cannot give layer {recipe.features}: {refusal}", hint="choose --jit onnxruntime"
+        )
 
 
 def _asked(config: LooksConfig, standing: Recipe) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from geowatch.errors import ConfigError, GwError, InputError, InterruptedRunErro
 from geowatch.executors import LoopExecutor
 from geowatch.executors.dask import DaskExecutor
 from geowatch.grid.sweeps import cut_sweeps, shard_of
+from geowatch.predict.scoring import Looks
 from geowatch.stages.choosing import cores, threads_of
 from geowatch.stages.context import Job, Session, open_session, run_job
 from geowatch.stages.events import Events, Silent
@@ -156,7 +157,8 @@ def _workers(config: PredictConfig, session: Session, work: _Work) -> int:
     left = work.total - work.before
     down, right = session.recipe.stride_px
     windows = left * session.plan.tile_px**2 / (down * right)
-    seconds = windows * (session.package.manifest.gflop_per_window or 1.0) / _GFLOP_PER_S
+    runs = Looks.of(session.recipe).runs(1 + len(session.members))
+    seconds = windows * runs * (session.package.manifest.gflop_per_window or 1.0) / _GFLOP_PER_S
     if config.in_memory or seconds < _WORTH_A_CLUSTER_S:
         return 1
     return max(1, min(cores() // (session.recipe.backend.threads or config.threads or 1), left // 4))
