@@ -11,6 +11,7 @@ A session that was stopped goes on where it was, as long as the sources are the 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -38,6 +39,8 @@ PARTS: dict[str, Callable[[Session], None]] = {
 def main(words: Sequence[str] | None = None) -> int:
     """Run the parts that are asked for. Returns the number of parts that failed, at most 1."""
     asked = _parse(words)
+    if asked.check:
+        return _check()
     scale = QUICK if asked.quick else FULL
     if asked.fresh:
         shutil.rmtree(WORK / scale.name, ignore_errors=True)
@@ -57,8 +60,19 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier session measured")
     parser.add_argument("--only", action="append", choices=list(PARTS), help="only this part; may be repeated")
     parser.add_argument("--page", action="store_true", help="measure nothing, write the page")
+    parser.add_argument("--check", action="store_true", help="does the published page say what its results say?")
     parser.add_argument("--state", help="name of the sources, to go on with results of another state")
     return parser.parse_args(words)
+
+
+def _check() -> int:
+    """Compare the published page with what its results give."""
+    document = json.loads((page.FOLDER / page.RESULTS).read_text())
+    made = page.files(document)
+    other = [name for name, text in made.items() if (page.FOLDER / name).read_text() != text]
+    for name in other:
+        print(f"{page.FOLDER / name} is not what its results give; python -m benchmarks --page writes it")
+    return min(1, len(other))
 
 
 def _ran(name: str, session: Session) -> bool:

@@ -50,7 +50,8 @@ def _measure(session: Session, part: Part, side: int) -> None:
     part.note(side_px=side, threads=cores())
     runs: dict[str, Callable[[], Run]] = {}
     for setup in setups(session):
-        runs |= _cases(session, part, setup, job)
+        for name, run in _cases(session, part, setup, job).items():
+            runs.setdefault(name, run)
     decode = {"floor": "decode", "raster": str(job.raster), "threads": cores()}
     runs["decode"] = partial(_floor, decode)
     runs |= peers(session, side)

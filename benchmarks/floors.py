@@ -105,9 +105,9 @@ def _compiled(threads: int) -> dict[str, Callable[..., None]]:
         import numba
     except ImportError:
         return {}
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+    numba.set_num_threads(threads)
 
-    @numba.njit(parallel=True, fastmath=True)  # type: ignore[untyped-decorator]
+    @numba.njit(parallel=threads > 1, fastmath=True)
     def add(band: Any, scores: Any, weights: Any, right: int) -> None:  # noqa: ANN401  # numba finds the types
         count, classes, height, width = scores.shape
         for y in numba.prange(height):
@@ -130,7 +130,7 @@ def write(request: dict[str, Any]) -> dict[str, Any]:
     values = np.asarray(source[:])
     found = {}
     with tempfile.TemporaryDirectory(dir=request["folder"]) as folder:
-        ways = {
+        ways: dict[str, Callable[[Path], None]] = {
             "threads": lambda path: _write_threads(source, values, path, request["threads"]),
             "zarr": lambda path: _write_zarr(source, values, path, "zarr.core.codec_pipeline.BatchedCodecPipeline"),
             "zarrs": lambda path: _write_zarr(source, values, path, "zarrs.ZarrsCodecPipeline"),

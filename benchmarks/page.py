@@ -15,7 +15,7 @@ from benchmarks.session import WORK, Session
 from benchmarks.spread import Spread, spread_of
 from benchmarks.targets import targets
 
-__all__ = ["FOLDER", "files", "publish"]
+__all__ = ["FOLDER", "RESULTS", "files", "publish"]
 
 FOLDER = ROOT / "docs" / "benchmarks"
 """Where the published page is."""

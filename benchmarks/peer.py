@@ -17,7 +17,7 @@ from importlib.metadata import distribution
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import rasterio
@@ -43,7 +43,7 @@ class Scorer(nn.Module):
     def __init__(self, net: nn.Module, *, channels_last: bool) -> None:
         super().__init__()
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.net = net.to(memory_format=self.layout)
+        self.net = net.to(memory_format=self.layout)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> Tensor:
         """Score windows (N, C, H, W)."""
@@ -74,15 +74,15 @@ def write(path: str, scores: NDArray[np.float32], profile: dict[str, Any]) -> No
 
 def monai(image: Tensor, scorer: Scorer, request: dict[str, Any]) -> Tensor:
     """MONAI's sliding window inference: mode, batch, overlap as a share of the window."""
-    from monai.inferers import sliding_window_inference
+    from monai.inferers import sliding_window_inference  # type: ignore[attr-defined]
 
     window = request["window_px"]
     buffered = {"buffer_steps": request["buffer_steps"], "buffer_dim": 0} if request.get("buffer_steps") else {}
-    found: Tensor = sliding_window_inference(
+    found = sliding_window_inference(
         image, (window, window), request["batch"], scorer, overlap=request["overlap_px"] / window,
         mode=request["mode"], device=torch.device("cpu"), sw_device=torch.device("cpu"), **buffered,
     )  # fmt: skip
-    return found
+    return cast("Tensor", found)
 
 
 def terratorch(image: Tensor, scorer: Scorer, request: dict[str, Any]) -> Tensor:

@@ -25,8 +25,7 @@ compressed. Start-up is left out for all; *whole* has it in.
 
 AGREEMENT = """\
 Do they say the same? The share of pixels of a raster of {side}² whose most probable class is that of gw's `{against}`.
-Peers differ near the raster's edge, where they pad otherwise, and average logits, not probabilities. The weights are
-random, so classes lie closer together than those of a trained network.
+Peers differ near the raster's edge, where they pad otherwise, and average logits, not probabilities.
 """
 
 MEMORY = """\
@@ -56,8 +55,8 @@ heatmap must open everywhere.
 METHOD = """\
 - A session runs its cases in turns, A B C, A B C, so that all of them see the same machine; every case is a process of
   its own.
-- The network is a small U-Net (width 8, depth 2; 4 bands, 3 classes; 0.80 GFLOP a window of 256 px). **Its weights are
-  random**: it shows speed and nothing else.
+- The network is a small U-Net (width 8, depth 2; 4 bands, 3 classes; 0.80 GFLOP a window of 256 px). **It was
+  trained for seconds** on a rule of brightness: it shows speed and nothing else.
 - Rasters: 4 bands of uint16, deflate, blocks of 512 px, with the texture of the demo's Landsat scene, mirrored until it
   fills them; read once beforehand, so that no run pays for the disk. Memory is measured on smooth noise.
 - gw's cache of compiled networks is filled before the first round; the backend is the one that gw chose by itself.

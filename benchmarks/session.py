@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class Session:
         raster = warmed(self.material.raster(side_px))
         return Job(raster, self.material.package(), WORK / "runs", cache=WORK / "cache")
 
-    def interleave(self, part: Part, cases: dict[str, Callable[[], Run]], rounds: int) -> None:
+    def interleave(self, part: Part, cases: Mapping[str, Callable[[], Run]], rounds: int) -> None:
         """Run cases in turns."""
         interleave(part, cases, rounds, self.say)
 

@@ -39,7 +39,7 @@ def measure(session: Session) -> None:
     kept = WORK / "kept" / f"stages-{side}"
     (head,) = part.once("heads", lambda: predict(setup, job, keep=kept)["heads"])
     part.note(side_px=side)
-    requests = {
+    requests: dict[str, dict[str, Any]] = {
         "decode": {"raster": str(job.raster)},
         "blend": {"side_px": side, "window_px": [256, 256], "stride_px": [192, 192], "classes": 3},
         "write": {"run": str(kept), "head": head, "folder": str(WORK / "runs")},
@@ -110,7 +110,7 @@ def write(request: dict[str, Any]) -> dict[str, float]:
     with tempfile.TemporaryDirectory(dir=request["folder"]) as folder:
         store, chunk_px = LocalStore(Path(folder)), source.chunks[-1]
         started = time.perf_counter()
-        for number, place in enumerate(floors.boxes(values.shape, source.shards)):
+        for number, place in enumerate(floors.boxes(values.shape, source.shards or source.chunks)):
             content = encode_shard(values[place], fill, chunk_px)
             if content is not None:
                 store.put(f"shard/{number}", content)

@@ -9,6 +9,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -34,7 +35,7 @@ def measure(session: Session) -> None:
     setup = replace(session.setup(session.base(), large), name="start")
     predict(setup, small)
     part.note(side_px=session.scale.main_px, backend=setup.backend)
-    cases = {
+    cases: dict[str, Callable[[], Run]] = {
         "gw --help": lambda: {"whole_s": gw("--help").wall_s},
         "empty click program": lambda: {"whole_s": call([sys.executable, "-c", _EMPTY]).wall_s},
         "gw predict, one window": partial(predict, setup, small),
