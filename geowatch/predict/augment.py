@@ -98,7 +98,7 @@ class Transform:
 
 
 def _scaled(side: int, scale: float, multiple_of: int) -> int:
-    return side if scale == 1 else max(1, round(side * scale / multiple_of)) * multiple_of
+    return max(1, round(side * scale / multiple_of)) * multiple_of
 
 
 def transforms_of(names: Sequence[str]) -> tuple[Transform, ...]:

@@ -177,3 +177,33 @@ def test_logits_are_averaged_before_they_become_probabilities():
 
     assert asked("logit") == pytest.approx(sigmoid(1.5), abs=1e-6)
     assert asked("probability") == pytest.approx((sigmoid(4) + sigmoid(-1)) / 2, abs=1e-6)
+
+
+def test_doubt_over_augmentations_is_how_far_each_ways_answer_is_from_the_mean():
+    class Moody(Echo):
+        """Answers by the corner that it sees first."""
+
+        def run(self, inputs):
+            share = inputs["x"][:, :, :1, :1] * np.ones_like(inputs["x"])
+            return {"scores": np.concatenate([share, 1 - share], axis=1)}
+
+    seen = np.zeros((1, 1, 4, 4), np.float32)
+    seen[0, 0, 0, 3], seen[0, 0, 3, 0], seen[0, 0, 3, 3] = 0.2, 0.4, 0.6
+    network = Network(MANIFEST, Moody(), WINDOWS, 1, looks("hflip", "vflip", uncertainty=("tta",)))
+    scores, unsure = network.scores({"x": seen}, [(0, 0)])
+    assert np.allclose(scores[0, 0], 0.3)
+    # Both classes have the variance of 0, 0.2, 0.4 and 0.6.
+    assert np.allclose(unsure, np.sqrt(2 * 0.05), atol=1e-6)
+
+
+def test_features_are_those_of_the_window_as_it_is():
+    class Deep(Echo):
+        def run(self, inputs):
+            return {**super().run(inputs), "features": inputs["x"][:, :, ::2, ::2] * 3}
+
+    seen = windows()
+    asked = Looks(transforms_of(("d4",)), features=True)
+    _, features = Network(MANIFEST, Deep(), WINDOWS, 3, asked, members=(Echo(),)).scores(
+        {"x": seen}, [(0, k) for k in range(3)]
+    )
+    assert np.array_equal(features, seen[:, :, ::2, ::2] * 3)
