@@ -108,3 +108,8 @@ def test_what_is_counted_in_parts_adds_up_to_the_whole(case, cut):
         for name in ("auroc", "average_precision", "error", "error_rate", "kappa", "iou"):
             if hasattr(whole, name):
                 assert np.allclose(getattr(whole, name), getattr(parts, name), equal_nan=True), kind
+
+
+def test_pixels_that_are_all_alike_are_as_wrong_at_any_share():
+    curve = ErrorCurve.of(np.zeros(4), np.array([True, False, False, False]))
+    assert [curve.error_at(share) for share in (0.1, 0.5, 1)] == pytest.approx([0.25] * 3)
