@@ -19,6 +19,8 @@ from geowatch.version import __version__
 if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.clean import CleanConfig as CleanConfig
     from geowatch.stages.clean import clean as clean
+    from geowatch.stages.compiling import CompileConfig as CompileConfig
+    from geowatch.stages.compiling import compile_model as compile_model
     from geowatch.stages.doctor import Report as Report
     from geowatch.stages.doctor import doctor as doctor
     from geowatch.stages.evaluate import EvaluateConfig as EvaluateConfig
@@ -35,6 +37,8 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.model import verify_model as verify_model
     from geowatch.stages.predict import PredictConfig as PredictConfig
     from geowatch.stages.predict import predict as predict
+    from geowatch.stages.quantising import QuantiseConfig as QuantiseConfig
+    from geowatch.stages.quantising import quantise_model as quantise_model
     from geowatch.stages.run import RunConfig as RunConfig
     from geowatch.stages.run import run as run
     from geowatch.stages.status import Status as Status
@@ -60,6 +64,8 @@ _MODULES = {
 _MODEL = ("ImportConfig", "PackageConfig", "import_model", "package_model", "show_model", "verify_model")
 _MODULE_OF = {name: name for name in _MODULES} | {name: module for module, name in _MODULES.items()}
 _MODULE_OF |= dict.fromkeys(("EvaluateConfig", "evaluate_pixels"), "evaluate")
+_MODULE_OF |= dict.fromkeys(("CompileConfig", "compile_model"), "compiling")
+_MODULE_OF |= dict.fromkeys(("QuantiseConfig", "quantise_model"), "quantising")
 _MODULE_OF |= dict.fromkeys(_MODEL, "model") | {"ImageryConfig": "imagery", "lineage": "lineage"}
 
 __all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604  # every one is a string

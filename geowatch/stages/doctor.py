@@ -12,8 +12,10 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -22,6 +24,8 @@ from pathlib import Path
 from typing import Literal
 
 import psutil
+
+from geowatch.package.cache import CompiledCache
 
 __all__ = ["Report", "Row", "doctor"]
 
@@ -38,7 +42,7 @@ class Row:
     """One thing that was looked at."""
 
     section: str
-    """python, device, backend, gdal or extra."""
+    """python, device, backend, cache, gdal or extra."""
     name: str
     """What it is called."""
     state: State
@@ -77,17 +81,21 @@ def _lines(rows: Iterable[Row], width: int) -> Iterator[str]:
             yield f"    {'':<{width}}  {row.remedy}"
 
 
-def doctor() -> Report:
-    """Look at this machine."""
-    probes = (_TORCH, _ONNXRUNTIME, _GDAL, _OSGEO)
+def doctor(cache: str | None = None) -> Report:
+    """Look at this machine, and at the folder of compiled networks."""
+    probes = (_TORCH, _ONNXRUNTIME, _OPENVINO, _TENSORRT, _GDAL, _OSGEO)
     with ThreadPoolExecutor(len(probes)) as pool:
-        torch, onnxruntime, gdal, osgeo = pool.map(_ask, probes)
+        torch, onnxruntime, openvino, tensorrt, gdal, osgeo = pool.map(_ask, probes)
     return Report(
         (
             *_python(),
             *_devices(torch),
-            _backend("eager", torch, "torch"),
             _backend("onnxruntime", onnxruntime, "onnxruntime"),
+            _optional("openvino", openvino, "openvino"),
+            _backend("eager", torch, "torch"),
+            *(_compiler(name, torch) for name in ("inductor", "aotinductor")),
+            _optional("tensorrt", tensorrt, "torch_tensorrt"),
+            *_cache(cache),
             *_gdal(gdal),
             _osgeo(osgeo),
             *_extras(),
@@ -106,6 +114,17 @@ print(json.dumps({"version": torch.__version__, "isa": torch.backends.cpu.get_cp
 _ONNXRUNTIME = """
 import json, onnxruntime as ort
 print(json.dumps({"version": ort.__version__, "detail": ", ".join(ort.get_available_providers())}))
+"""
+_OPENVINO = """
+import json, sys
+sys.modules["openvino.tools.ovc"] = None  # its import reports to its makers
+import openvino
+able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+print(json.dumps({"version": openvino.get_version().partition("-")[0], "detail": ", ".join(sorted(able))}))
+"""
+_TENSORRT = """
+import json, torch_tensorrt, tensorrt
+print(json.dumps({"version": torch_tensorrt.__version__, "detail": f"TensorRT {tensorrt.__version__}"}))
 """
 _GDAL = """
 import json, rasterio
@@ -208,6 +227,35 @@ def _backend(name: str, answer: Answer, package: str) -> Row:
     if isinstance(answer, str):
         return Row("backend", name, "broken", answer, f"pip install --force-reinstall {package}")
     return Row("backend", name, "ok", f"{package} {answer['version']} {answer.get('detail', '')}".strip())
+
+
+def _optional(name: str, answer: Answer, module: str) -> Row:
+    """Say whether the library of an extra runs; one that is not installed is no fault."""
+    if isinstance(answer, str) and importlib.util.find_spec(module) is None:
+        return Row("backend", name, "missing", f"{module} is not installed", f"pip install '{DISTRIBUTION}[{name}]'")
+    if isinstance(answer, str):
+        return Row("backend", name, "broken", answer)
+    return Row("backend", name, "ok", f"{module} {answer['version']} {answer.get('detail', '')}".strip())
+
+
+def _compiler(name: str, torch: Answer) -> Row:
+    """Say whether torch's compiler can work: it calls the machine's own."""
+    if isinstance(torch, str):
+        return Row("backend", name, "broken", "torch cannot be imported")
+    if shutil.which("g++") is None:
+        return Row("backend", name, "missing", "it calls g++, which is not here", "apt-get install g++")
+    return Row("backend", name, "ok", f"torch {torch['version']}, g++")
+
+
+def _cache(folder: str | None) -> list[Row]:
+    """Say what compiled networks are there, by backend."""
+    if folder is None:
+        return []
+    entries = list(CompiledCache(Path(folder)).entries())
+    total = sum(entry.bytes for entry in entries)
+    where = f"{folder}: {len(entries)} compiled networks, {total / 1e6:.0f} MB"
+    kinds = Counter(f"{entry.key['backend']} {entry.key['precision']}" for entry in entries)
+    return [Row("cache", "folder", "ok", where), *(Row("cache", k, "ok", str(n)) for k, n in sorted(kinds.items()))]
 
 
 def _gdal(answer: Answer) -> list[Row]:

@@ -13,13 +13,13 @@ REPORT = Report((Row("extra", "view", "missing", "without xarray", "pip install 
 
 
 def test_a_missing_extra_is_no_failure(monkeypatch):
-    monkeypatch.setattr("geowatch.stages.doctor.doctor", lambda: REPORT)
+    monkeypatch.setattr("geowatch.stages.doctor.doctor", lambda cache: REPORT)
     result = CliRunner().invoke(cli, ["doctor"])
     assert result.exit_code == 0
     assert "pip install 'gw-geowatch[view]'" in result.output
 
 
 def test_json_is_json(monkeypatch):
-    monkeypatch.setattr("geowatch.stages.doctor.doctor", lambda: REPORT)
+    monkeypatch.setattr("geowatch.stages.doctor.doctor", lambda cache: REPORT)
     result = CliRunner().invoke(cli, ["doctor", "--json"])
     assert json.loads(result.output)["rows"][0]["name"] == "view"

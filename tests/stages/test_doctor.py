@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import metadata
 
 import pytest
 
+from geowatch.package.backends import BACKENDS
+from geowatch.package.cache import ArtifactKey, CompiledCache
 from geowatch.stages import doctor as module
 from geowatch.stages.doctor import doctor
 
@@ -24,12 +27,32 @@ def test_core_packages_devices_backends_and_drivers_are_named(report):
     assert rows_of(report, "python")["torch"].detail == metadata.version("torch")
     assert "cores" in rows_of(report, "device")["cpu"].detail
     assert "GB" in rows_of(report, "device")["memory"].detail
-    assert {name: row.state for name, row in rows_of(report, "backend").items()} == {
-        "eager": "ok",
-        "onnxruntime": "ok",
-    }
+    backends = rows_of(report, "backend")
+    assert set(backends) == set(BACKENDS)
+    assert backends["eager"].state == backends["onnxruntime"].state == "ok"
     gdal = rows_of(report, "gdal")
     assert gdal["COG"].state == gdal["VRT"].state == gdal["JP2OpenJPEG"].state == "ok"
+
+
+def test_a_backend_that_is_not_installed_is_no_fault_and_has_a_remedy(monkeypatch):
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    row = module._optional("openvino", "ModuleNotFoundError: No module named 'openvino'", "openvino")
+    assert (row.state, row.remedy) == ("missing", "pip install 'gw-geowatch[openvino]'")
+
+
+def test_torchs_compilers_need_one_of_the_machine(monkeypatch):
+    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    assert module._compiler("inductor", {"version": "2.6"}).state == "missing"
+
+
+def test_the_cache_is_shown_by_backend(tmp_path):
+    key = ArtifactKey(package="p", backend="openvino", versions=(), precision="bf16", device="cpu-avx2")
+    for batch in (1, 4):
+        CompiledCache(tmp_path).artifact(replace(key, batch=batch), lambda f: (f / "blob").write_bytes(b"0" * 10**6))
+    rows = {row.name: row.detail for row in module._cache(str(tmp_path))}
+    assert rows == {"folder": f"{tmp_path}: 2 compiled networks, 2 MB", "openvino bf16": "2"}
+    assert module._cache(None) == []
+    assert module._cache(str(tmp_path / "nowhere"))[0].detail.endswith("0 compiled networks, 0 MB")
 
 
 def test_every_extra_of_a_user_has_a_row_and_a_missing_one_its_remedy(report):
@@ -64,7 +87,7 @@ def test_the_json_holds_the_same_rows(report):
     ],
 )
 def test_a_library_that_breaks_is_a_line_and_not_the_end(monkeypatch, program, said):
-    for probe in ("_TORCH", "_ONNXRUNTIME", "_GDAL", "_OSGEO"):
+    for probe in ("_TORCH", "_ONNXRUNTIME", "_OPENVINO", "_TENSORRT", "_GDAL", "_OSGEO"):
         monkeypatch.setattr(module, probe, program)
     report = doctor()
     assert rows_of(report, "backend")["eager"].state == "broken"
