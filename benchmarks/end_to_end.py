@@ -55,7 +55,7 @@ def _measure(session: Session, part: Part, side: int) -> None:
     decode = {"floor": "decode", "raster": str(job.raster), "threads": cores()}
     runs["decode"] = partial(_floor, decode)
     runs |= peers(session, side)
-    session.interleave(part, runs, session.scale.rounds)
+    session.interleave(part, runs, session.scale.rounds, slower_peers(session))
     part.finish()
 
 
@@ -152,6 +152,18 @@ def peers(session: Session, side: int) -> dict[str, Callable[[], Run]]:
         found[peer.name] = partial(_peer, session, side, best)
     part.finish()
     return found
+
+
+def slower_peers(session: Session) -> dict[str, int]:
+    """Return the rounds of all peers but the fastest: they take long, and no ratio is taken to them."""
+    facts = session.results.part("peers").facts
+    best = {
+        peer.name: min(float(run["steady_s"]) for run in facts[f"settings of {peer.name}"])
+        for peer in PEERS
+        if f"settings of {peer.name}" in facts
+    }
+    fastest = min(best, key=lambda name: best[name], default="")
+    return {name: session.scale.short_rounds for name in best if name != fastest}
 
 
 def _search(session: Session, part: Part, peer: Peer) -> dict[str, Any]:

@@ -23,6 +23,8 @@ class Way:
     """The setup's name."""
     about: Mapping[str, Any]
     """Backend, window, batch and number of windows."""
+    seconds: tuple[float, ...]
+    """Steady seconds of each round."""
     steady: Spread
     """Seconds of the work, start-up left out."""
     whole: Spread
@@ -51,6 +53,8 @@ class PeerRun:
     """Its name."""
     settings: Mapping[str, Any]
     """The settings that were its fastest."""
+    seconds: tuple[float, ...]
+    """Steady seconds of each round."""
     steady: Spread
     """Seconds to read, infer and write."""
     parts: Mapping[str, float]
@@ -82,8 +86,8 @@ class EndToEnd:
         return max(self.peers, key=lambda peer: peer.mpx_s, default=None)
 
     def over_fastest(self, way: Way) -> float | None:
-        """Pixels a second of a setup over those of the fastest peer."""
-        return way.mpx_s / self.fastest.mpx_s if self.fastest else None
+        """Pixels a second of a setup over those of the fastest peer, round by round."""
+        return paired(self.fastest.seconds, way.seconds).median if self.fastest else None
 
 
 def end_to_ends(document: Document) -> list[EndToEnd]:
@@ -112,6 +116,7 @@ def _way(name: str, about: Document, cases: Document, side: int) -> Way:
     return Way(
         name=name,
         about=about,
+        seconds=tuple(steady),
         steady=Spread.of(steady),
         whole=spread_of(cases[name], "whole_s"),
         peak_mb=spread_of(cases[name], "peak_mb").high,
@@ -130,6 +135,7 @@ def _peer(name: str, settings: Document, runs: list[dict[str, Any]], side: int) 
     return PeerRun(
         name=name,
         settings=settings,
+        seconds=tuple(run["steady_s"] for run in runs),
         steady=steady,
         parts={stage: spread_of(runs, f"{stage}_s").median for stage in ("read", "infer", "write")},
         peak_mb=spread_of(runs, "peak_mb").high,

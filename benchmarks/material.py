@@ -39,17 +39,6 @@ class Material:
             _write(path, side_px, _texture())
         return path
 
-    def noise(self, side_px: int) -> Path:
-        """Return the synthetic raster of `bench_predict`, same layout."""
-        from benchmarks.bench_predict import make_raster
-
-        path = self.folder / f"noise-{side_px}.tif"
-        if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            make_raster(path.with_suffix(".tmp"), side_px)
-            path.with_suffix(".tmp").replace(path)
-        return path
-
     def package(self) -> Path:
         """Return the benchmark's network: a small U-Net, 0.8 GFLOP a window of 256 px."""
         path = self.folder / "unet"

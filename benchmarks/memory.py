@@ -18,7 +18,7 @@ def measure(session: Session) -> None:
     setup = Setup("memory", threads=1, backend="onnxruntime")
     for side in session.scale.memory_px:
         session.say(f" memory at {side} x {side} pixels")
-        raster = warmed(session.material.noise(side))
+        raster = warmed(session.material.raster(side))
         job = Job(raster, session.material.small_package(), WORK / "runs", cache=WORK / "cache")
         session.interleave(part, {str(side): partial(predict, setup, job)}, 1)
     part.finish()

@@ -58,7 +58,7 @@ METHOD = """\
 - The network is a small U-Net (width 8, depth 2; 4 bands, 3 classes; 0.80 GFLOP a window of 256 px). **It was
   trained for seconds** on a rule of brightness: it shows speed and nothing else.
 - Rasters: 4 bands of uint16, deflate, blocks of 512 px, with the texture of the demo's Landsat scene, mirrored until it
-  fills them; read once beforehand, so that no run pays for the disk. Memory is measured on smooth noise.
+  fills them; read once beforehand, so that no run pays for the disk.
 - gw's cache of compiled networks is filled before the first round; the backend is the one that gw chose by itself.
 - Every number of this page comes from [results.json](results.json); the session took {minutes:.0f} minutes.
 """

@@ -110,11 +110,20 @@ class Results:
         return {name: part for name, part in found.items() if part["state"] == self.state}
 
 
-def interleave(part: Part, cases: Mapping[str, Callable[[], Run]], rounds: int, say: Callable[[str], None]) -> None:
-    """Run the cases in turns, A B C, A B C, so that all of them see the same machine; what is kept is not run again."""
+def interleave(
+    part: Part,
+    cases: Mapping[str, Callable[[], Run]],
+    rounds: int,
+    say: Callable[[str], None],
+    fewer: Mapping[str, int] | None = None,
+) -> None:
+    """Run the cases in turns, A B C, A B C, so that all of them see the same machine.
+
+    What is kept is not run again. Cases named in ``fewer`` leave after so many rounds.
+    """
     for turn in range(rounds):
         for name, run in cases.items():
-            if len(part.cases.get(name, ())) > turn:
+            if len(part.cases.get(name, ())) > turn or turn >= (fewer or {}).get(name, rounds):
                 continue
             part.add(name, run())
             shown = ", ".join(f"{key} {value:.3g}" for key, value in part.cases[name][-1].items() if key.endswith("_s"))

@@ -57,9 +57,15 @@ class Session:
         raster = warmed(self.material.raster(side_px))
         return Job(raster, self.material.package(), WORK / "runs", cache=WORK / "cache")
 
-    def interleave(self, part: Part, cases: Mapping[str, Callable[[], Run]], rounds: int) -> None:
-        """Run cases in turns."""
-        interleave(part, cases, rounds, self.say)
+    def interleave(
+        self,
+        part: Part,
+        cases: Mapping[str, Callable[[], Run]],
+        rounds: int,
+        fewer: Mapping[str, int] | None = None,
+    ) -> None:
+        """Run cases in turns; those named in ``fewer`` leave after so many rounds."""
+        interleave(part, cases, rounds, self.say, fewer)
 
     def setup(self, setup: Setup, job: Job) -> Setup:
         """Settle a setup's backend, once a session for each precision, window and number of threads."""

@@ -23,6 +23,13 @@ def test_cases_run_in_turns(tmp_path):
     assert log == list("abcabc")
 
 
+def test_some_cases_leave_early(tmp_path):
+    log = []
+    cases = {n: counting(log, n) for n in "abc"}
+    interleave(Part(tmp_path / "p.json", "s"), cases, 3, QUIET, fewer={"b": 1})
+    assert log == list("abcacac")
+
+
 def test_a_stopped_session_goes_on_where_it_was(tmp_path):
     log = []
     with pytest.raises(RuntimeError):
