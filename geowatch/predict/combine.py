@@ -77,7 +77,8 @@ class Spread:
     @property
     def variance(self) -> NDArray[np.float32]:
         """Mean squared difference from the mean."""
-        return np.maximum(self.squares / np.float32(max(1, self.mean.count)), np.float32(0))
+        found: NDArray[np.float32] = self.squares / np.float32(max(1, self.mean.count))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,7 @@ def _votes(head: HeadSpec, probability: NDArray[np.float32]) -> NDArray[np.float
     Classes of a multi-label head are voted on one by one, from one half on.
     """
     if head.activation == "sigmoid" or probability.shape[1] == 1:
-        return (probability >= 0.5).astype(np.float32)
+        return (probability >= np.float32(0.5)).astype(np.float32)
     winner = probability.argmax(axis=1)[:, None]
-    return (winner == np.arange(probability.shape[1])[:, None, None]).astype(np.float32)
+    votes: NDArray[np.float32] = (winner == np.arange(probability.shape[1])[:, None, None]).astype(np.float32)
+    return votes

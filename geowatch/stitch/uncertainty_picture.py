@@ -60,7 +60,8 @@ def ramp(values: NDArray[np.float32], top: float) -> NDArray[np.uint8]:
     low = np.minimum(at.astype(np.int64), len(_RAMP) - 2)
     mixed = _RAMP[low] + (at - low)[..., np.newaxis] * (_RAMP[low + 1] - _RAMP[low])
     mixed[~seen] = _EMPTY
-    return np.rint(mixed).astype(np.uint8)
+    colors: NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)
+    return colors
 
 
 def _top(values: NDArray[np.float32]) -> float:
