@@ -76,10 +76,12 @@ def read_tiles(store: Store, plan: Plan, grid: str) -> TileTable:
     at = plan.grids.index(plan.grid(grid))
     key = tiles_key(plan, grid)
     try:
-        # Not `pq.read_table`, which imports pandas where it is installed: half a second of each start.
+        # Not `pq.read_table` and `to_numpy`, which import pandas where it is installed: half a second of each start.
         with pq.ParquetFile(pa.PythonFile(_Reader(store, key), mode="r")) as file:
             table = file.read(columns=["iy", "ix"])
-        found = TileTable(grid, *(table.column(name).to_numpy().astype(np.int32) for name in ("iy", "ix")))
+        found = TileTable(
+            grid, *(np.from_dlpack(table.column(name).combine_chunks()).astype(np.int32) for name in ("iy", "ix"))
+        )
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise DamagedError(f"'{key}' in {store.url} is damaged: {error}", hint="make it again with gw tile") from error
     if (len(found), found.digest) != (plan.tiles[at].count, plan.tiles[at].digest):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +165,19 @@ def test_a_warm_start_compiles_gates_and_reads_nothing_ahead(planned, tmp_path, 
     )
     second, _, _ = planned("second", jit="openvino", cache=cache)
     assert np.array_equal(placed(first)[1], placed(second)[1])
+
+
+def test_a_start_with_a_graph_backend_imports_no_torch_and_no_pandas(planned, tmp_path, scene, tiny_package):
+    folder, _, _ = planned(jit="onnxruntime")
+    (folder / "recipe.json").unlink()
+    script = (
+        "import sys\n"
+        "from geowatch.stages.predict import PredictConfig, predict\n"
+        f"predict(PredictConfig(run={str(folder)!r}, jit='onnxruntime', workers=1))\n"
+        "loaded = {'torch', 'pandas', 'distributed'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 def test_measuring_again_asks_the_cache(planned, tmp_path, monkeypatch):
