@@ -105,7 +105,7 @@ def test_a_module_of_your_own_becomes_a_graph_that_answers_as_it_does(networks, 
     package = package_net(NetSource(net=f"{where}:Plain", options={"width": 8}), SPEC, tmp_path / "p")
     manifest = package.manifest
     assert set(manifest.files) == {"model.onnx"}
-    assert available(package) == ("onnxruntime",)
+    assert "onnxruntime" in available(package)
     assert manifest.origin.kind == "module"
     assert manifest.inputs[0].name == "image"
     assert not manifest.window.fixed

@@ -37,6 +37,7 @@ OPTIONS: Mapping[str, Any] = MappingProxyType(
         "compile_threads": 1,
         "cpp_cache_precompile_headers": False,
         "aot_inductor.precompile_headers": False,
+        "cpp.vec_isa_ok": True,  # the processor says what it can; no trial programs are compiled to ask
     }
 )
 

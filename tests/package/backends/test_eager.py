@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
+import torch
+from onnx import helper
 
 from geowatch.errors import BackendError, GwError
-from geowatch.package import Package, open_backend
-from geowatch.package.backends import available
+from geowatch.package import HeadSpec, ImportSpec, Package, import_onnx, open_backend
+from geowatch.package.backends import BackendSpec, available, open_reference, refusal_of
 from geowatch.package.bundle import record_of, save_package
 from tests.package.backend_conformance import BackendConformance
-from tests.package.networks import random_windows
+from tests.package.networks import conv, conv_net, model, random_windows, two_dates_net, two_heads_net, value, weights
+
+TWO_HEADS = (
+    HeadSpec(name="land", output="land", classes=("a", "b", "c")),
+    HeadSpec(name="cloud", output="cloud", classes=("cloud",), activation="sigmoid"),
+)
 
 
 class TestOnRegistryNet(BackendConformance):
@@ -16,6 +26,90 @@ class TestOnRegistryNet(BackendConformance):
     @pytest.fixture
     def package(self, unet_package: Package) -> Package:
         return unet_package
+
+
+class TestOnImportedGraph(BackendConformance):
+    name = "eager"
+
+    @pytest.fixture
+    def package(self, tiny_package: Package) -> Package:
+        return tiny_package
+
+
+class TestOnRegistryNetInBf16(BackendConformance):
+    name = "eager"
+    precision = "bf16"
+
+    @pytest.fixture
+    def package(self, unet_package: Package) -> Package:
+        return unet_package
+
+
+def test_the_cloud_network_answers_as_onnxruntime_does(cloud_package):
+    x = {cloud_package.manifest.inputs[0].name: random_windows((1, 6, 256, 256))}
+    found = open_backend(cloud_package, "eager", threads=2).run(x)["scores"]
+    wanted = open_reference(cloud_package, threads=2).run(x)["scores"]
+    assert abs(found - wanted).max() < 1e-4
+
+
+def test_two_dates_and_several_heads_go_through_torch(onnx_file, tmp_path):
+    bands = {"bands": ("red", "nir"), "window": (16, 16)}
+    dates = import_onnx(onnx_file(two_dates_net()), ImportSpec(**bands, classes=("change",), dates=2), tmp_path / "d")
+    heads = import_onnx(
+        onnx_file(two_heads_net()),
+        ImportSpec(**bands, heads=TWO_HEADS),
+        tmp_path / "h",
+    )
+    for package in (dates, heads):
+        x = {i.name: random_windows((3, 2, 16, 16), seed=n) for n, i in enumerate(package.manifest.inputs)}
+        found, wanted = open_backend(package, "eager").run(x), open_reference(package, threads=1).run(x)
+        assert set(found) == set(wanted)
+        for head in wanted:
+            assert found[head] == pytest.approx(wanted[head], abs=1e-4)
+
+
+def test_labels_stay_whole_numbers(onnx_file, tmp_path):
+    spec = ImportSpec(bands=("red", "nir"), classes=("a", "b", "c"), window=(16, 16))
+    package = import_onnx(onnx_file(conv_net(last="ArgMax")), spec, tmp_path / "p")
+    x = {package.manifest.inputs[0].name: random_windows((2, 2, 16, 16))}
+    found, wanted = open_backend(package, "eager").run(x), open_reference(package, threads=1).run(x)
+    assert all(found[h].dtype == wanted[h].dtype and (found[h] == wanted[h]).all() for h in wanted)
+
+
+def test_an_operator_that_torch_does_not_have_is_named_when_the_package_is_opened(onnx_file, tmp_path):
+    nodes = [
+        conv("x", "c"),
+        helper.make_node("QuantizeLinear", ["c", "scale", "zero"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["y"]),
+    ]
+    stored = {"w": weights(3, 2), "scale": np.array(0.1, np.float32), "zero": np.array(0, np.int8)}
+    made = model(nodes, [value("x", (1, 2, 8, 8))], [value("y", None)], **stored)
+    spec = ImportSpec(bands=("red", "nir"), classes=("a", "b", "c"), window=(8, 8))
+    package = import_onnx(onnx_file(made), spec, tmp_path / "p")
+    with pytest.raises(BackendError, match="operator QuantizeLinear is not in the table"):
+        open_backend(package, "eager")
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "fact"),
+    [
+        ("cpu", "fp16", "fp16 runs on a CUDA device alone"),
+        ("cpu", "int8", "not in int8"),
+        ("tpu", "fp32", "does not run on tpu"),
+        ("cuda:7", "fp32", "without CUDA|cuda:7 is not there"),
+    ],
+)
+def test_a_device_or_precision_that_is_not_there_is_named(unet_package, device, precision, fact):
+    spec = BackendSpec("eager", device=device, precision=precision)
+    assert re.search(fact, str(refusal_of(unet_package, spec)))
+
+
+def test_output_stays_on_the_device_only_where_there_is_one(unet_package):
+    backend = open_backend(unet_package, "eager")
+    assert backend.torch_device is None
+    found = backend.run_on_device({"x": random_windows((3, 3, 64, 64))})["scores"]
+    assert isinstance(found, torch.Tensor)
+    assert found.shape == (3, 3, 64, 64)
 
 
 def test_both_kinds_of_package_run_by_torch(unet_package, tiny_package):
