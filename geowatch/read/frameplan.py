@@ -25,6 +25,8 @@ __all__ = ["RESAMPLE_BLOCK_PX", "RESAMPLINGS", "FramePlan", "Resampling", "Sampl
 #: Resampled pixels are computed in whole blocks of this side, counted from lattice index 0. Part of the
 #: format.
 RESAMPLE_BLOCK_PX = 512
+#: (rows, columns) of a stored block of a mask, for estimates: plans do not say it.
+_MASK_BLOCK = (512, 512)
 
 Resampling = Literal["nearest", "bilinear", "cubic", "average", "lanczos"]
 RESAMPLINGS: tuple[Resampling, ...] = ("nearest", "bilinear", "cubic", "average", "lanczos")
@@ -95,10 +97,11 @@ class FramePlan:
     def pass_bytes(self, width_px: int) -> int:
         """Return how many bytes of cache a reader needs to decode each stored block once, and compute each block once.
 
-        That holds for reads that follow each other down the frame, each ``width_px`` wide: of every layer two rows of
-        blocks are kept, the one that a read ends in and the one that the next read begins.
+        That holds for reads that follow each other down the frame, each ``width_px`` wide: of every layer those rows
+        of blocks are kept that a read ends in and that the next read begins in.
         """
-        return 2 * sum(_row_bytes(s, b, width_px) for scene in self.scenes for s, b in _layers(scene))
+        layers = [each for scene in self.scenes for each in _layers(scene)]
+        return sum(_stored_bytes(*each, width_px) + _computed_bytes(each[0], width_px) for each in layers)
 
 
 def _layers(plan: ScenePlan) -> Iterator[tuple[Sampling, BandSource | MaskSource]]:
@@ -106,12 +109,21 @@ def _layers(plan: ScenePlan) -> Iterator[tuple[Sampling, BandSource | MaskSource
     yield from zip(plan.masks, plan.scene.masks, strict=True)
 
 
-def _row_bytes(sampling: Sampling, layer: BandSource | MaskSource, width_px: int) -> int:
-    """Return the bytes of a row of pieces under ``width_px`` lattice pixels, stored and, if need be, computed."""
+def _stored_bytes(sampling: Sampling, layer: BandSource | MaskSource, width_px: int) -> int:
+    """Return the bytes of the rows of stored pieces that matter to reads of that width at once."""
+    band = layer if isinstance(layer, BandSource) else None
     rows, cols = layer.grid.shape
-    source_px = math.ceil(width_px / min(1.0, *sampling.scale))
-    cut = Pieces.of((rows, cols), layer.block if isinstance(layer, BandSource) else (512, 512))
-    itemsize = np.dtype(layer.dtype).itemsize if isinstance(layer, BandSource) else 2
-    stored = cut.piece[0] * min(cols, source_px + 2 * cut.piece[1]) * itemsize
-    computed = 0 if sampling.offset is not None or sampling.straight else 4 * sampling.block_px * width_px
-    return stored + computed
+    high, wide = Pieces.of((rows, cols), band.block if band else _MASK_BLOCK).piece
+    across = min(cols, math.ceil(width_px / sampling.scale[0]) + 2 * wide)
+    down = 2 * high
+    if sampling.offset is None:
+        # A block of the lattice begins anywhere in a piece, and in another CRS its rows run aslant.
+        down = (math.ceil(sampling.block_px / sampling.scale[1] / high) + 2) * high
+    return min(rows, down) * across * (np.dtype(band.dtype).itemsize if band else 2)
+
+
+def _computed_bytes(sampling: Sampling, width_px: int) -> int:
+    """Return the bytes of two rows of computed blocks, for layers that are kept computed."""
+    if sampling.offset is not None or sampling.straight:
+        return 0
+    return 2 * 4 * sampling.block_px * (width_px + 2 * sampling.block_px)

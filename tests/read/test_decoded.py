@@ -11,6 +11,7 @@ import rasterio
 
 from geowatch.errors import CorruptImageError
 from geowatch.grid.lattice import Lattice, PixelBox
+from geowatch.read import source
 from geowatch.read.catalog import SceneOptions, find_scenes
 from geowatch.read.frames import make_frames
 from geowatch.read.plan import FramePlan, plan_frame
@@ -67,13 +68,19 @@ def test_a_pass_over_bands_in_files_of_their_own_decodes_each_block_once(tmp_pat
 
 
 @pytest.mark.parametrize("lattice", [Lattice.at("EPSG:32618", 10.0, (5.0, 5.0)), Lattice.at("EPSG:32617", 10.0)])
-def test_a_pass_of_resampled_strips_decodes_each_block_once(tmp_path, write_image, noise, lattice):
-    path = write_image(tmp_path / "x.tif", noise((3, 1100, 1300)), **STORED["blocks of 512"])
+def test_a_pass_of_resampled_strips_decodes_and_computes_each_block_once(
+    tmp_path, write_image, noise, lattice, monkeypatch
+):
+    path = write_image(tmp_path / "x.tif", noise((3, 1700, 1300)), **STORED["blocks of 512"])
     plan = plan_of(path, lattice=lattice, bands=BANDS)
+    computed: list[PixelBox] = []
+    warp_block = source.warp_block
+    monkeypatch.setattr(source, "warp_block", lambda *args: computed.append(args[2]) or warp_block(*args))
     with FrameReader(plan, cache_bytes=plan.pass_bytes(plan.extent.width)) as reader:
         for strip in strips(plan.extent, 192):
             reader.read(strip)
         assert reader.blocks_decoded == blocks_of(path)
+    assert len(computed) == len(BANDS) * len(set(computed))
 
 
 def test_bands_that_are_not_asked_for_are_not_kept(tmp_path, write_image, noise):
