@@ -168,9 +168,10 @@ def is_shard(key: str) -> bool:
 
 
 def _class_axis(head: HeadLayout, heads: tuple[HeadLayout, ...]) -> str:
-    # One head has the axis `class`; further heads with other classes need axes of their own.
-    same = all(h.classes == head.classes for h in heads)
-    return "class" if same else f"class_{head.name}"
+    # One head has the axis `class`; further heads with other classes, and what is no score, need axes of their own.
+    scores = [h for h in heads if h.kind == "scores"]
+    shared = head in scores and all(h.classes == head.classes for h in scores)
+    return "class" if shared else f"class_{head.name}"
 
 
 def _coordinate(

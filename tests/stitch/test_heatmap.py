@@ -71,3 +71,18 @@ def test_shards_are_told_from_metadata():
     assert is_shard("heatmap.zarr/cover/c/0/0/12/7")
     assert not is_shard("heatmap.zarr/x/c/0")
     assert not is_shard("heatmap.zarr/cover/zarr.json")
+
+
+def test_uncertainty_and_features_leave_the_class_axis_to_the_scores(tmp_path):
+    heads = (
+        HeadLayout("scores", ("bare", "tree"), Quantiser("uint8")),
+        HeadLayout("uncertainty", ("entropy",), Quantiser("uint8"), kind="uncertainty"),
+        HeadLayout("features", ("0", "1", "2"), Quantiser("float16"), kind="features", reduction=8),
+    )
+    layout(*heads).publish(LocalStore(tmp_path))
+    opened = xr.open_zarr(tmp_path / "heatmap.zarr", consolidated=False)
+    assert opened.scores.dims == ("time", "class", "y", "x")
+    assert opened.uncertainty.dims == ("time", "class_uncertainty", "y", "x")
+    assert opened.features.dims == ("time", "class_features", "y_8", "x_8")
+    affine = GRID.lattice.affine_of(GRID.array_box)
+    assert opened.features.x_8.values[0] == affine.c + 4 * affine.a
