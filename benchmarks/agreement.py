@@ -31,10 +31,11 @@ def measure(session: Session) -> None:
     part = session.results.part("agreement")
     if part.done:
         return
-    job = session.job(_SIDE_PX)
+    side = min(_SIDE_PX, session.scale.main_px)
+    job = session.job(side)
     folder = WORK / "kept" / "agreement"
     ways = setups(session)
-    part.note(side_px=_SIDE_PX, against=ways[0].name)
+    part.note(side_px=side, against=ways[0].name)
     made: dict[str, Path] = {}
     for way in ways:
         kept = folder / str(len(made))
@@ -48,7 +49,7 @@ def measure(session: Session) -> None:
         best = session.results.part("peers").facts
         for peer in PEERS:
             made[peer.name] = folder / f"{peer.key}.tif"
-            predict_peer(session, _SIDE_PX, best[peer.name], made[peer.name])
+            predict_peer(session, side, best[peer.name], made[peer.name])
     first = next(iter(made.values()))
     for name, path in made.items():
         found = module("agreement", {"ours": str(first), "theirs": str(path)}).last_line

@@ -99,14 +99,24 @@ def predict(setup: Setup, job: Job, *, keep: Path | None = None) -> dict[str, An
     common = ["--run", str(run), "--images", str(job.raster), "--model", str(job.package)]
     env = {**job.env, **({"GW_CACHE": str(job.cache)} if job.cache else {})}
     gw("tile", *common, *lattice, *size, env=env)
-    ran = gw("predict", *common, *lattice, *setup.options(), env=env)
+    ran = gw("predict", *common, *lattice, *setup.options(), "--log-json", env=env)
     found = {"whole_s": ran.wall_s, "cpu_s": ran.cpu_s, "peak_mb": ran.peak_mb, **told_by(run)}
+    found["windows_a_second"] = pace(ran.output)
     if keep is not None:
         shutil.rmtree(keep, ignore_errors=True)
         keep.parent.mkdir(parents=True, exist_ok=True)
         run.replace(keep)
     shutil.rmtree(run, ignore_errors=True)
     return found
+
+
+def pace(log: str) -> float | None:
+    """Return windows a second from the first to the last word of progress: what it is once everything works."""
+    events = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "progress"')]
+    seen = [(event["time"], event["windows"]) for event in events if event.get("windows")]
+    if len(seen) < 3 or seen[-1][0] == seen[0][0]:
+        return None
+    return float((seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0]))
 
 
 def told_by(run: Path) -> dict[str, Any]:

@@ -41,6 +41,6 @@ FULL = Scale(
 )  # fmt: skip
 
 QUICK = Scale(
-    name="quick", sides_px=(1024, 2048), memory_px=(1024, 2048), window_sides_px=(256, 512),
+    name="quick", sides_px=(1024,), memory_px=(1024, 2048), window_sides_px=(256, 512),
     rounds=2, short_rounds=1, plan_tiles=100_000, peer_settings=((4, True),),
 )  # fmt: skip
