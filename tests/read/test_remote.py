@@ -108,6 +108,19 @@ def test_a_pass_of_strips_fetches_no_byte_of_a_block_twice(server, folder):
     assert len(asked) <= 3 + 1024 // 256  # two rows of blocks make a piece, and are fetched as one range
 
 
+def test_a_long_row_of_blocks_comes_in_one_request(tmp_path, write_image, noise):
+    plain = write_image(tmp_path / "plain.tif", noise((4, 512, 2048)))
+    copy(plain, tmp_path / "wide.tif", driver="COG", COMPRESS="DEFLATE", BLOCKSIZE=512, OVERVIEWS="NONE")
+    with serve(tmp_path) as server:
+        plan = plan_of(f"{server.url}/wide.tif", BANDS, bands=BANDS)
+        with FrameReader(plan, cache_bytes=plan.pass_bytes(2048), remote=QUICK) as reader:
+            reader.read(PixelBox(*plan.extent.to_list()[:2], plan.extent.y0 + 1, plan.extent.x0 + 1))
+            server.take()
+            reader.read(plan.extent)
+        (asked,) = server.take()
+    assert 4 << 20 < asked.body_bytes < (tmp_path / "wide.tif").stat().st_size
+
+
 @pytest.mark.parametrize("name", ["cog.tif", "plain.tif"])
 def test_bytes_are_those_of_the_local_file(server, folder, name):
     there, here = (read(plan_of(place)) for place in (f"{server.url}/{name}", folder / name))
