@@ -146,7 +146,7 @@ s3_endpoint = option("--s3-endpoint", metavar="URL", help="S3 service other than
 s3_region = option("--s3-region", metavar="NAME", help="Region of the buckets, where the service does not tell it.")
 anonymous = flag("--anonymous", help="Read buckets without credentials: open data.")
 requester_pays = flag("--requester-pays", help="Pay for what is read from buckets whose owner does not.")
-timeout = option("--timeout", type=float, metavar="SECONDS", help="Longest wait for a server.  [default: 30]")
+timeout = option("--timeout", type=float, metavar="SECONDS", help="Longest wait for a server.  [default: 30.0]")
 remote = combine(s3_endpoint, s3_region, anonymous, requester_pays, timeout)
 """How imagery that is elsewhere is reached."""
 
@@ -180,7 +180,7 @@ precision = option(
     type=click.Choice(PRECISIONS),
     help="Number type of the network. Left out: fp32, or with --jit alone any that passes the gate.",
 )
-device = option("--device", metavar="DEVICE", help="Device of the network: cpu, cuda or cuda:1.  [default: cpu]")
+device = option("--device", metavar="DEVICE", help="Device of the network: cpu, cuda or cuda:1. Left out: cpu.")
 cache = option("--cache", metavar="DIR", help="Folder of compiled networks. Left out: GW_CACHE, else ~/.cache/gw.")
 window = option("--window", type=COUNT, metavar="PX", help="Side of the network's windows in pixels.")
 overlap = option("--overlap", type=OVERLAP, help="Overlap of windows: pixels from 1, or a share below 1 (0.25, 25%).")

@@ -66,8 +66,8 @@ class CompileConfig:
     """Side of a window in pixels; None takes the package's own."""
     batch: int = DEFAULT_BATCH
     """Windows in a run."""
-    threads: int | None = None
-    """Threads of each network; None takes all cores."""
+    threads: int = 1
+    """Threads of each network; what compiles for a number of threads serves that number alone."""
     imagery: ImageryConfig = field(default_factory=ImageryConfig)
     """Imagery that the gate looks at; without any it looks at noise, and its verdict is not kept."""
 
@@ -129,8 +129,7 @@ def _check(given: Sequence[str], known: Sequence[str], option: str) -> None:
 
 
 def _spec(config: CompileConfig, name: BackendName, precision: Precision, size: tuple[int, int]) -> BackendSpec:
-    threads = config.threads or cores()
-    return BackendSpec(name, threads, precision, config.device, window_px=size, batch=config.batch)
+    return BackendSpec(name, config.threads, precision, config.device, window_px=size, batch=config.batch)
 
 
 def _proving(config: CompileConfig, package: Package, size: tuple[int, int], events: Events) -> Proving:

@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 @options.cache
 @options.window
 @options.option("--batch", type=options.COUNT, metavar="WINDOWS", help="Windows in one call.  [default: 4]")
-@options.option("--threads", type=options.COUNT, help="Threads of each network. Left out: all cores.")
+@options.option("--threads", type=options.COUNT, help="Threads of each network, as predict will have.  [default: 1]")
 @options.imagery
+@options.reading
 @options.common
 @click.pass_context
 def command(ctx: click.Context, /, **given: object) -> None:

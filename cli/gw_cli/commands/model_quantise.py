@@ -17,6 +17,7 @@ from gw_cli.session import Session
 @click.argument("package", type=click.Path())
 @options.output
 @options.imagery
+@options.reading
 @options.option("--windows", type=options.COUNT, help="Windows of the imagery to look at.  [default: 24]")
 @options.common
 @click.pass_context
