@@ -2,7 +2,7 @@
 
 Decode: a scene of 4 bands of uint16 (deflate, blocks of 512 px) is read in strips of 192 rows x 4288 columns, as
 predict reads it, and by rasterio alone in whole rows of blocks into a buffer that is used again; both in turns, medians
-over the runs (5 unless told), processor time of the thread. The ratio is what reading adds: float32, scale, validity,
+over the runs (5 unless told), processor time. The ratio is what reading adds: float32, scale, validity,
 strips that are cut across blocks. A JPEG 2000 scene likewise.
 
 Resampling: the same scene in strips on other lattices. The second pass works out no block's place again.
@@ -73,11 +73,11 @@ def bare(path: Path, height: int, width: int) -> None:
             file.read(window=Window(0, y, width, count), out=buffer[:, :count])
 
 
-def thread_seconds(work: Callable[[], object]) -> float:
-    """Return the processor time that this thread spends on ``work``."""
-    started = time.thread_time()
+def processor_seconds(work: Callable[[], object]) -> float:
+    """Return the processor time that this process spends on ``work``."""
+    started = time.process_time()
     work()
-    return time.thread_time() - started
+    return time.process_time() - started
 
 
 def decode(name: str, path: Path, plan: FramePlan, runs: int) -> None:
@@ -85,7 +85,7 @@ def decode(name: str, path: Path, plan: FramePlan, runs: int) -> None:
     extent = plan.extent
     box = PixelBox(extent.y0, extent.x0, extent.y1, min(extent.x1, extent.x0 + WIDTH_PX))
     pairs = [
-        (thread_seconds(lambda: bare(path, box.height, box.width)), thread_seconds(lambda: ours(plan, box)))
+        (processor_seconds(lambda: bare(path, box.height, box.width)), processor_seconds(lambda: ours(plan, box)))
         for _ in range(runs)
     ]
     least, most = (statistics.median(pair[i] for pair in pairs) / box.area_px * 1e9 for i in (0, 1))
