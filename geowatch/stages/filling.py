@@ -34,9 +34,7 @@ class Filling:
             self._rows[tile.iy].append(tile)
         self._open: CoreRow | None = None
 
-    def put(
-        self, box: PixelBox, scores: tuple[NDArray[Any], ...], keep: NDArray[np.bool_]
-    ) -> Iterator[list[Core]]:
+    def put(self, box: PixelBox, scores: tuple[NDArray[Any], ...], keep: NDArray[np.bool_]) -> Iterator[list[Core]]:
         """Take finished rows ``box``; yield the cores that they complete. See `CoreRow.put`."""
         size = self._grid.tile_px
         for iy in range(box.y0 // size, (box.y1 - 1) // size + 1):

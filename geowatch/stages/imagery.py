@@ -129,9 +129,7 @@ def choose_scenes(config: ImageryConfig, region: Region | None, events: Events) 
     return choose(config, region, events)[0]
 
 
-def choose(
-    config: ImageryConfig, region: Region | None, events: Events
-) -> tuple[tuple[Scene, ...], Mapping[str, str]]:
+def choose(config: ImageryConfig, region: Region | None, events: Events) -> tuple[tuple[Scene, ...], Mapping[str, str]]:
     """Return the scenes that ``config`` and the region's time range select, and the queries of their addresses.
 
     Raises:
