@@ -211,12 +211,12 @@ tta = option(
 tta_vote = option(
     "--tta-vote",
     type=click.Choice(["soft", "hard"]),
-    help="Join the answers by their mean, or by how many name a class.  [default: soft]",
+    help="Join the answers by their mean, or by how many name a class. Left out: soft.",
 )
 tta_space = option(
     "--tta-space",
     type=click.Choice(["probability", "logit"]),
-    help="What the mean is taken of.  [default: probability]",
+    help="What the mean is taken of. Left out: probability.",
 )
 member = option(
     "--member", multiple=True, metavar="PACKAGE", help="Package that answers as well (an ensemble); may be repeated."
@@ -226,8 +226,8 @@ uncertainty = option(
     type=NAMES,
     help="Store how unsure the answer is, from entropy, tta, ensemble or mc-dropout; several are several planes.",
 )
-passes = option("--passes", type=COUNT, help="Passes with dropout for mc-dropout.  [default: 8]")
-seed = option("--seed", type=int, help="Seed of the dropout's noise.  [default: 0]")
+passes = option("--passes", type=COUNT, help="Passes with dropout for mc-dropout. Left out: 8.")
+seed = option("--seed", type=int, help="Seed of the dropout's noise. Left out: 0.")
 features = option(
     "--features", metavar="LAYER", help="Store the activations of a layer; gw model show --layers lists them."
 )
