@@ -79,12 +79,12 @@ def blend(request: dict[str, Any]) -> dict[str, Any]:
     band = np.zeros((classes, height + down, (columns - 1) * right + width), np.float32)
     found = {}
     for name, add in {"numpy": _add_numpy, **_compiled(request["threads"])}.items():
-        add(band, scores[:columns], weights, right)
+        add(band, scores[:columns], weights, (0, right))
         started = time.perf_counter()
         for row in range(request["rows"]):
             for first in range(0, columns, len(scores)):
                 some = scores[: min(len(scores), columns - first)]
-                add(band[:, :, first * right :], some, weights, right)
+                add(band, some, weights, (first * right, right))
             at = row % 2 * down  # finished rows are cleared, wherever a ring of rows begins
             band[:, at : at + down] = 0
         found[f"{name}_s"] = time.perf_counter() - started
@@ -92,11 +92,12 @@ def blend(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_numpy(
-    band: NDArray[np.float32], scores: NDArray[np.float32], weights: NDArray[np.float32], right: int
+    band: NDArray[np.float32], scores: NDArray[np.float32], weights: NDArray[np.float32], place: tuple[int, int]
 ) -> None:
     height, width = weights.shape
     for k, window in enumerate(scores):
-        band[:, :height, k * right : k * right + width] += window * weights
+        x = place[0] + k * place[1]
+        band[:, :height, x : x + width] += window * weights
 
 
 def _compiled(threads: int) -> dict[str, Callable[..., None]]:
@@ -108,13 +109,13 @@ def _compiled(threads: int) -> dict[str, Callable[..., None]]:
     numba.set_num_threads(threads)
 
     @numba.njit(parallel=threads > 1, fastmath=True)
-    def add(band: Any, scores: Any, weights: Any, right: int) -> None:  # noqa: ANN401  # numba finds the types
+    def add(band: Any, scores: Any, weights: Any, place: Any) -> None:  # noqa: ANN401  # numba finds the types
         count, classes, height, width = scores.shape
         for y in numba.prange(height):
             for n in range(count):
                 for k in range(classes):
                     for x in range(width):
-                        band[k, y, n * right + x] += scores[n, k, y, x] * weights[y, x]
+                        band[k, y, place[0] + n * place[1] + x] += scores[n, k, y, x] * weights[y, x]
 
     return {"compiled": add}
 
