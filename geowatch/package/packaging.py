@@ -25,9 +25,11 @@ from geowatch.package.importing import publish_network
 from geowatch.package.manifest import WEIGHTS_FILE, InputSpec, NetSpec, Origin, by_tensor
 from geowatch.package.spec import ImportSpec, complaint, describe_inputs, identifier
 from geowatch.package.tensors import feeds
-from geowatch.package.trial import DEFAULT_WINDOW_PX, trial_windows
+from geowatch.package.trial import DEFAULT_WINDOW_PX, MULTIPLES, trial_windows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
     from onnx import ModelProto
     from torch import nn
@@ -141,12 +143,34 @@ def _exported(net: nn.Module, inputs: tuple[InputSpec, ...], size: tuple[int, in
             model = parse_graph(export_onnx(net, tensors, names, free_axes=free), "the exported graph")
             strip_notes(model)
             model = flatten(model, "the exported graph")
-            _check_answers(net, model, inputs, (2 if axes == "" else 3, size))
+            for shape in _shapes_to_check(net, inputs, size, axes):
+                _check_answers(net, model, inputs, shape)
         except PackageError as error:
             reason = error
         else:
             return model
     raise reason or PackageError("torch exported nothing")
+
+
+def _shapes_to_check(
+    net: nn.Module, inputs: tuple[InputSpec, ...], size: tuple[int, int], axes: str
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield (windows, size) that a graph with free ``axes`` must take: several windows, one, and a larger size."""
+    from geowatch.nets.export import answers
+
+    yield 2 if axes == "" else 3, size
+    if axes:
+        yield 1, size
+    if "H" not in axes:
+        return
+    for step in MULTIPLES:
+        larger = (size[0] + step, size[1] + 2 * step)
+        try:
+            answers(net, list(feeds(inputs, trial_windows(inputs, 2, larger)).values()))
+        except PackageError:
+            continue  # the network itself does not take that size
+        yield 2, larger
+        return
 
 
 def _check_answers(

@@ -207,3 +207,26 @@ def test_a_window_that_the_network_cannot_take_is_refused(tmp_path):
 
     with pytest.raises(PackageError, match="fails on inputs"):
         package_net(NetSource(net="unet"), replace(SPEC, window=(30, 30)), tmp_path / "p")
+
+
+@pytest.mark.parametrize("net", ["unet", "my_networks:Plain"])
+def test_the_graph_answers_as_the_network_for_any_number_of_windows_and_any_size(networks, tmp_path, net):
+    options = {"width": 4, "depth": 2} if net == "unet" else {}
+    package = package_net(NetSource(net=net, options=options), SPEC, tmp_path / "p")
+    graph, ours = (open_backend(package, name) for name in ("onnxruntime", "eager"))
+    for n, height, width in ((1, 32, 32), (5, 32, 32), (2, 64, 48)):
+        x = {package.manifest.inputs[0].name: random_windows((n, 2, height, width))}
+        found, wanted = graph.run(x)["scores"], ours.run(x)["scores"]
+        assert found.shape == (n, 3, height, width)
+        assert found == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_network_that_counts_its_pixels_keeps_its_answers_at_other_sizes(networks, tmp_path):
+    """A graph that held the width at which it was exported would answer wrongly at another one."""
+    forward = "\n    def forward(self, x):\n        return self.body(x) * float(x.shape[-1])\n"
+    networks.write_text(f"{NETWORKS}\nclass Counts(Plain):{forward}")
+    package = package_net(NetSource(net=f"{networks}:Counts"), SPEC, tmp_path / "p")
+    assert not package.manifest.window.fixed
+    backend = open_backend(package, "onnxruntime")
+    small, large = (backend.run({"x": np.ones((1, 2, n, n), np.float32)})["scores"] for n in (32, 64))
+    assert large[0, :, 20, 20] == pytest.approx(2 * small[0, :, 20, 20], rel=1e-4)
