@@ -44,10 +44,10 @@ demo: $(VENV)/.gw-demo ## map the clouds of a real scene, from nothing
 
 test: check-format lint types layers tests ## run every check: format, style, types, layers, tests, docs
 
-check-test-kills: $(VENV)/.gw-dev ## kill 300 processes at random moments, and compare what resumes
+test-kills: $(VENV)/.gw-dev ## kill 300 processes at random moments, and compare what resumes
 	@GW_RANDOM_KILLS=300 $(BIN)/pytest -q tests/end_to_end/test_kills.py
 
-format: $(VENV)/.gw-dev ## is the code formatted?
+check-format: $(VENV)/.gw-dev ## is the code formatted?
 	@echo "make: format"
 	@$(BIN)/ruff format --quiet --check .
 
