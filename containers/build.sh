@@ -25,7 +25,7 @@ fetch_wheels() {
         only+=(--platform "${tag}_$arch")
     done
     "$python" -m pip download -qq "${only[@]}" --find-links "$work/wheels" --constraint constraints.txt \
-        --dest "$work/wheels" "gw-geowatch[view] @ file://$(echo "$PWD/$work"/wheels/gw_geowatch-*.whl)"
+        --dest "$work/wheels" "gw-geowatch[view,openvino] @ file://$(echo "$PWD/$work"/wheels/gw_geowatch-*.whl)"
     "$python" -m pip download -qq --no-deps --dest "$work/wheels" 'ukis-csmask==1.0.0'
 }
 
