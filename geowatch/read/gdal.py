@@ -106,17 +106,14 @@ class Opening:
     """Threads that decode the blocks of one read."""
     head: Head | None = None
     """What the server says of a remote file; without it a local file is meant."""
-    attempt: int = 0
-    """How often it was opened before; another number is another file to GDAL, which remembers failures."""
 
 
 def _gdal_name(uri: str, remote: Remote, opening: Opening) -> str:
     if uri.startswith("s3://"):
         return f"/vsis3/{uri.removeprefix('s3://')}"
-    # GDAL keeps what it knows of an address for the life of the process. What follows "#" is never sent, and makes
-    # a file that changed, and a file that failed, another one to it.
-    tag = "" if opening.head is None or opening.head.fingerprint.etag is None else opening.head.fingerprint.etag
-    return f"/vsicurl/{remote.full(uri)}#{''.join(c for c in tag if c.isalnum())}-{opening.attempt}"
+    # GDAL keeps what it knows of an address for the life of the process, failures too. What follows "#" is never sent,
+    # and makes a file that is looked at anew another one to it.
+    return f"/vsicurl/{remote.full(uri)}#{opening.head.token if opening.head else ''}"
 
 
 def remote_settings(name: str, remote: Remote) -> dict[str, object]:

@@ -6,7 +6,7 @@ and its bands. A partial array is never returned.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -76,7 +76,6 @@ class Handles:
         self._access = access or Access()
         self._open: OrderedDict[tuple[str, int | None], DatasetReader] = OrderedDict()
         self._heads: dict[str, Head] = {}
-        self._attempts: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -113,18 +112,20 @@ class Handles:
             CorruptImageError: the file breaks; the message names it and the bands.
             ImageryError: a remote file is gone, closed to you, or another one than was planned.
         """
-        for attempt in range(_OPENED_AGAIN + 1):
+        for left in reversed(range(_OPENED_AGAIN + 1)):
+            # A remote file: is it there, open, and the same? If not, this says so.
+            self._head(stored.uri)
             try:
                 self._read(stored, window, out)
                 break
             except (*GDAL_FAILURES, MemoryError) as error:
                 if not is_remote(stored.uri):
-                    raise _breaks(stored, window, str(error)) from error
-                # Is it there, open, and the same? If not, this says so. If so, the connection may have been cut.
+                    raise self._named_failure(stored, window, error) from error
+                # If so, a connection may have been cut.
                 self._forget(stored.uri)
-                self._head(stored.uri)
-                if attempt == _OPENED_AGAIN:
-                    raise _breaks(stored, window, message_of(error, self._access.remote)) from None
+                if left == 0:
+                    self._head(stored.uri)
+                    raise self._named_failure(stored, window, error) from None
         self.counts.bytes_read += out.nbytes
         self.counts.requests += 1
 
@@ -135,16 +136,33 @@ class Handles:
         with gdal_env(str(dataset.name), self._access.remote, self._access.threads):
             read(list(stored.indexes), window=rect, out=out)
 
+    def _named_failure(self, stored: Stored, window: SourceWindow, error: Exception) -> CorruptImageError:
+        hint = "the file is truncated or damaged; fetch it again, or leave the scene out"
+        if is_remote(stored.uri):
+            hint = f"it was tried {_OPENED_AGAIN + 1} times, and its server says that it is unchanged: {hint}"
+        why = message_of(error, self._access.remote)
+        return CorruptImageError(f"{_named(stored)} breaks at rows {window.y0} to {window.y1}: {why}", hint=hint)
+
     def _dataset(self, uri: str, overview: int | None) -> DatasetReader:
         key = uri, overview
         found = self._open.get(key)
         if found is None:
-            opening = Opening(overview, self._access.threads, self._head(uri), self._attempts[uri])
-            found = self._open[key] = open_image(uri, opening, self._access.remote)
+            found = self._open[key] = self._opened(uri, overview)
             if len(self._open) > MAX_OPEN:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(key)
         return found
+
+    def _opened(self, uri: str, overview: int | None) -> DatasetReader:
+        for left in reversed(range(_OPENED_AGAIN + 1)):
+            opening = Opening(overview, self._access.threads, self._head(uri))
+            try:
+                return open_image(uri, opening, self._access.remote)
+            except CorruptImageError:
+                if left == 0 or not is_remote(uri):
+                    raise
+                self._forget(uri)
+        raise AssertionError  # the loop returns or raises
 
     def _head(self, uri: str) -> Head | None:
         """Return what the server says of a remote file; asked once, and compared with what was planned."""
@@ -157,18 +175,10 @@ class Handles:
         return self._heads[uri]
 
     def _forget(self, uri: str) -> None:
-        """Close a remote file, and make GDAL and this reader forget what they know of it."""
+        """Close a remote file and forget what is known of it; looked at anew, it is another one to GDAL."""
         for key in [key for key in self._open if key[0] == uri]:
             self._open.pop(key).close()
         self._heads.pop(uri, None)
-        self._attempts[uri] += 1
-
-
-def _breaks(stored: Stored, window: SourceWindow, why: str) -> CorruptImageError:
-    hint = "the file is truncated or damaged; fetch it again, or leave the scene out"
-    if is_remote(stored.uri):
-        hint = f"it was tried {_OPENED_AGAIN + 1} times, and its server says that it is unchanged: {hint}"
-    return CorruptImageError(f"{_named(stored)} breaks at rows {window.y0} to {window.y1}: {why}", hint=hint)
 
 
 def _named(stored: Stored) -> str:

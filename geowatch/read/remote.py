@@ -9,6 +9,7 @@ memory only (`Remote.queries`): no plan, record or message holds it.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -134,6 +135,8 @@ class Head:
     """Size and tag."""
     first: bytes
     """Its first bytes."""
+    token: str
+    """Tells this look at the file from all others."""
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not yet an error
@@ -187,7 +190,7 @@ def look(address: str, remote: Remote) -> Head:
             f"'{uri}' cannot be read in parts: its server answers {answer.status} to a request for a range",
             hint="download it, or put it on a server that serves ranges",
         )
-    return Head(_fingerprint(uri, answer), answer.body)
+    return Head(_fingerprint(uri, answer), answer.body, secrets.token_hex(8))
 
 
 def check_same(pinned: Fingerprint | None, now: Fingerprint) -> None:

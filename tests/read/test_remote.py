@@ -260,6 +260,19 @@ def test_messages_of_broken_signed_files_hold_no_secret(tmp_path, write_image, n
     assert not any("TOPSECRET" in str(e) for e in chain if e is not None and e is not chain[2])
 
 
+def test_messages_of_signed_files_that_cannot_be_opened_hold_no_secret(tmp_path):
+    (tmp_path / "x_red.tif").write_bytes(b"II*\x00" + bytes(2000))
+    with serve(tmp_path) as server, pytest.raises(CorruptImageError, match=r"x_red\.tif' cannot be opened") as caught:
+        find_scenes([f"{server.url}/x_red.tif?sig=TOPSECRET"], SceneOptions(remote=QUICK))
+    assert "TOPSECRET" not in str(caught.value) + repr(caught.value.__cause__)
+
+
+def test_a_failure_while_opening_is_not_remembered(server, folder):
+    plan = plan_of(f"{server.url}/cog.tif")
+    server.failures = [200, 404]  # what is it: good; how long is it: gone for a moment
+    assert read(plan).values.tobytes() == read(plan_of(folder / "cog.tif")).values.tobytes()
+
+
 def test_passwords_in_addresses_are_refused_and_not_repeated():
     with pytest.raises(ImageryError, match=r"https://host/x\.tif' was given with a password") as caught:
         find_scenes(["https://me:hush@host/x.tif"])
