@@ -16,7 +16,6 @@ from geowatch.package.backends.torch_common import (
     Program,
     Shapes,
     TorchBackend,
-    examples,
     identity_of,
     place_of,
     prepared_net,
@@ -63,8 +62,7 @@ class AotInductorBackend(TorchBackend):
         self._package = package
         self._cache = cache
         self._programs: dict[Shapes, Program] = {}
-        size = spec.window_px or package.manifest.window.size
-        self._answers(examples(package.manifest, self._identity.fixed_batch or batch, size, place))
+        self._warm_up(spec)
 
     def _program(self, shapes: Shapes) -> Program:
         if shapes not in self._programs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from geowatch.errors import BackendError
@@ -46,9 +45,8 @@ class EagerBackend(TorchBackend):
         batch = spec.batch if place.on_cuda else CPU_BATCH
         super().__init__(package.manifest, identity_of("eager", package, spec, batch=batch), place)
         self._net: nn.Module | None = prepared_net(package, place)
-        if place.on_cuda and not (package.manifest.batch or spec.fixed_batch):
-            fitted = self._fitted(batch, spec.window_px or package.manifest.window.size)
-            self._identity = replace(self._identity, fixed_batch=fitted)
+        if place.on_cuda:
+            self._warm_up(spec)
 
     def _program(self, shapes: Shapes) -> Program:
         del shapes  # it takes any

@@ -14,7 +14,6 @@ from geowatch.package.backends.torch_common import (
     Program,
     Shapes,
     TorchBackend,
-    examples,
     identity_of,
     place_of,
     prepared_net,
@@ -49,8 +48,7 @@ class InductorBackend(TorchBackend):
         super().__init__(package.manifest, identity_of("inductor", package, spec, batch=batch), place)
         self._net = prepared_net(package, place)
         self._programs: dict[Shapes, Program] = {}
-        size = spec.window_px or package.manifest.window.size
-        self._answers(examples(package.manifest, self._identity.fixed_batch or batch, size, place))
+        self._warm_up(spec)
 
     def _program(self, shapes: Shapes) -> Program:
         if shapes not in self._programs:

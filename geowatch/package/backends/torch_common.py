@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -232,13 +232,8 @@ class TorchBackend:
 
     def _fixed(self, inputs: Mapping[str, NDArray[np.float32]], n: int, batch: int) -> list[dict[str, Tensor]]:
         cuts = (np.minimum(np.arange(at, at + batch), n - 1) for at in range(0, n, batch))
-        try:
+        with self._holding(batch):
             return [self._run({name: x if n == batch else x[cut] for name, x in inputs.items()}) for cut in cuts]
-        except _out_of_memory() as error:
-            raise BackendError(
-                f"{batch} windows at once do not fit into the memory of {self._place.device}",
-                hint="the recipe holds that number: use a device with more memory, or begin a run with less --batch",
-            ) from error
 
     def _run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
         if not self._open:
@@ -269,13 +264,36 @@ class TorchBackend:
         tensors = (torch.zeros(shape, dtype=getattr(torch, kind)) for shape, kind in zip(shapes, kinds, strict=True))
         return tuple(_channels_last(x.to(self._place.device)) for x in tensors)
 
-    def _fitted(self, batch: int, size: tuple[int, int]) -> int:
-        """Return the largest of ``batch``, its half ... 1 that fits the device, by running it on zeros."""
+    def _warm_up(self, spec: BackendSpec) -> None:
+        """Run windows of zeros once, and keep to the batch that fits: its half, its quarter ... where memory is short.
+
+        A batch that the package or a recipe states is not changed. Raises BackendError where it does not fit.
+        """
+        size = spec.window_px or self._manifest.window.size
 
         def run(n: int) -> object:
             return self._answers(examples(self._manifest, n, size, self._place))
 
-        return fitting_batch(run, batch, _out_of_memory())
+        batch = self._identity.fixed_batch or 1
+        if self._manifest.batch or spec.fixed_batch:
+            with self._holding(batch):
+                run(batch)
+            return
+        batch = fitting_batch(run, batch, _out_of_memory())
+        with self._holding(batch):
+            run(batch)
+        self._identity = replace(self._identity, fixed_batch=batch)
+
+    @contextlib.contextmanager
+    def _holding(self, batch: int) -> Iterator[None]:
+        """Say in words that ``batch`` windows do not fit."""
+        try:
+            yield
+        except _out_of_memory() as error:
+            raise BackendError(
+                f"{batch} windows at once do not fit into the memory of {self._place.device}",
+                hint="the recipe holds that number: use a device with more memory, or begin a run with less --batch",
+            ) from error
 
     def close(self) -> None:
         """Free what it holds; it cannot run any more."""

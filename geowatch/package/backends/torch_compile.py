@@ -54,6 +54,7 @@ def compiler_refusal(device: str) -> str | None:
 @contextlib.contextmanager
 def compiling(what: str) -> Iterator[None]:
     """Compile inside: one network at a time, in a folder that goes. Raises BackendError naming the reason."""
+    import torch
     from torch._inductor import config
     from torch._inductor.runtime.cache_dir_utils import temporary_cache_dir
 
@@ -67,6 +68,8 @@ def compiling(what: str) -> Iterator[None]:
         warnings.simplefilter("ignore")  # they speak to whoever writes networks
         try:
             yield
+        except torch.OutOfMemoryError:
+            raise  # fewer windows may fit
         except (RuntimeError, ValueError, TypeError, NotImplementedError, AssertionError, OSError) as error:
             raise BackendError(
                 f"{what} could not compile the network: {line_of(error)}", hint="use another backend with --jit NAME"

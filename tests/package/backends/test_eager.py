@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -159,3 +160,25 @@ def test_weights_that_are_no_safetensors_are_refused(unet_package, tmp_path):
     package = save_package(tmp_path / "bad", manifest, files)
     with pytest.raises(GwError, match="no safetensors file"):
         open_backend(package, "eager", threads=1)
+
+
+@pytest.mark.parametrize(("fits", "kept"), [(16, 8), (5, 4), (1, 1)])
+def test_the_batch_that_fits_a_gpu_is_kept_for_the_recipe(unet_package, fits, kept):
+    """With a stand-in for a GPU that is full beyond ``fits`` windows."""
+    backend = open_backend(unet_package, "eager")
+    net = backend._program(())
+
+    def small(*tensors):
+        if len(tensors[0]) > fits:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return net(*tensors)
+
+    backend._program = lambda _: small
+    backend._identity = replace(backend.identity, fixed_batch=8)
+    backend._warm_up(BackendSpec("eager", batch=8))
+    assert backend.identity.fixed_batch == kept
+    assert backend.run({"x": random_windows((3, 3, 64, 64))})["scores"].shape == (3, 3, 64, 64)
+    if fits < 8:
+        backend._identity = replace(backend.identity, fixed_batch=8)
+        with pytest.raises(BackendError, match="8 windows at once do not fit"):
+            backend._warm_up(BackendSpec("eager", batch=8, fixed_batch=8))
