@@ -29,8 +29,10 @@ __all__ = [
     "read_rates",
 ]
 
-#: Decoded source blocks that a worker keeps.
-READ_CACHE_BYTES = 80 << 20
+#: Stored blocks that GDAL keeps, as many of a remote file, and the most that the reader of one date keeps of its own.
+GDAL_CACHE_BYTES, DATE_CACHE_BYTES = 64 << 20, 128 << 20
+#: Rows of pixels in the stored blocks that a strip ends in and the next begins in.
+_BLOCK_ROWS_PX = 2 * 512
 #: Interpreter and libraries of a worker with a network runtime, before any work.
 PROCESS_BYTES = 350 << 20
 #: Sweeps without a memory limit are at most this large, in pixels (rows, columns): height costs no memory.
@@ -45,6 +47,8 @@ class Workload:
     """Where the network looks."""
     bands: int | None = None
     """Bands that are read for a pixel, over all dates that the network sees at once."""
+    dates: int = 1
+    """Dates that the network sees at once."""
     read_itemsize: int = 2
     """Bytes of a stored value of the imagery."""
     classes: int | None = None
@@ -166,8 +170,8 @@ def memory_per_worker(load: Workload, tile_px: int, sweep_cols: int) -> MemoryEs
     With W the pixels of a sweep's windows from west to east, h and s the height and stride of a window, B
     bands and K classes: ``4 K W h`` for the band of rows in which scores add up; ``4 B W (h + 3 s)`` for the
     rows of input under a row of windows, those ready for the next, and those being read and prepared; ``2 K``
-    rows of cores in their stored form, one of them being written; two encoded cores; and batches of windows,
-    one in the network, one before or behind it, and one being added up.
+    rows of cores in their stored form, one of them being written; two encoded cores; batches of windows, one in
+    the network, one before or behind it, and one being added up; and the stored blocks that reads share.
     """
     if load.windows is None or load.bands is None or load.classes is None:
         return None
@@ -182,10 +186,15 @@ def memory_per_worker(load: Workload, tile_px: int, sweep_cols: int) -> MemoryEs
             ("encoded cores", 2 * tile_px * tile_px * stored),
             ("batches", 4 * load.batch * height * width * (3 * load.bands + 4 * load.classes)),
             ("network", load.network_bytes),
-            ("read cache", READ_CACHE_BYTES),
+            ("read cache", GDAL_CACHE_BYTES + _own_cache(load.bands * load.read_itemsize, load.dates, wide)),
             ("process", PROCESS_BYTES),
         )
     )
+
+
+def _own_cache(pixel_bytes: int, dates: int, wide: int) -> int:
+    """Return what the readers of all dates keep, of pixels with ``pixel_bytes`` over all dates."""
+    return min(dates * DATE_CACHE_BYTES, _BLOCK_ROWS_PX * wide * pixel_bytes)
 
 
 def cut_to_memory(load: Workload, tile_px: int, memory_bytes: int | None) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from geowatch.errors import PlanMismatchError
-from geowatch.grid.estimate import Workload, cut_to_memory
+from geowatch.grid.estimate import DATE_CACHE_BYTES, Workload, cut_to_memory
 from geowatch.grid.windows import WindowLattice
 from geowatch.lineage import Made, Source
 from geowatch.package import load_package
@@ -52,12 +52,10 @@ if TYPE_CHECKING:
     from geowatch.stages.predict_config import PredictConfig
     from geowatch.store import Store
 
-__all__ = ["READ_CACHE_BYTES", "Job", "Session", "open_session", "run_job"]
+__all__ = ["Job", "Session", "open_session", "run_job"]
 
 #: Windows at once, where nobody says how many.
 DEFAULT_BATCH = 4
-#: Bytes of decoded blocks that one reader may keep.
-READ_CACHE_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +121,7 @@ class Session:
         load = Workload(
             windows=WindowLattice(self.recipe.window_px, self.recipe.stride_px),
             bands=sum(len(spec.bands) for spec in self.package.manifest.inputs),
+            dates=self.package.manifest.dates,
             classes=sum(-(-len(head.classes) // head.reduction**2) for head in heads),
             write_itemsize=max(Quantiser(head.stored).dtype.itemsize for head in heads),  # type: ignore[arg-type]
             batch=self.config.batch or DEFAULT_BATCH,
@@ -328,7 +327,7 @@ def _readers(part: Part, job: Job, opened: _Opened) -> Iterator[FrameReader]:
     wide = (max(columns) - min(columns) + 1) * opened.plan.tile_px + 2 * opened.network.windows.size[1]
     remote = replace(part.remote, queries=dict(job.queries))
     for plan in part.frames:
-        yield FrameReader(plan, cache_bytes=min(READ_CACHE_BYTES, plan.pass_bytes(wide)), remote=remote)
+        yield FrameReader(plan, cache_bytes=min(DATE_CACHE_BYTES, plan.pass_bytes(wide)), remote=remote)
 
 
 class _Deltas:

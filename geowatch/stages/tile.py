@@ -224,6 +224,7 @@ def _load(config: TileConfig, asked: Asked, given: _Given) -> Workload:
     return replace(
         load,
         bands=sum(len(each.bands) for each in manifest.inputs),
+        dates=dates,
         classes=sum(len(head.classes) for head in manifest.heads),
         write_itemsize=max(4 if head.activation == "none" else 1 for head in manifest.heads),
         times=max(1, _frame_count(config, given.scenes) - dates + 1),
