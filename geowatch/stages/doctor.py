@@ -291,6 +291,9 @@ def _extras() -> list[Row]:
     return rows
 
 
+_DEVELOPERS = {"dev", "bench"}
+
+
 def _requirements() -> dict[str, list[str]]:
     """Give the distributions that each extra asks for; the developers' own are not of interest to users."""
     found: dict[str, list[str]] = {}
@@ -301,6 +304,6 @@ def _requirements() -> dict[str, list[str]]:
     for line in lines:
         extra = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
         name = re.match(r"[\w.-]+", line)
-        if extra and name and extra.group(1) != "dev":
+        if extra and name and extra.group(1) not in _DEVELOPERS:
             found.setdefault(extra.group(1), []).append(name.group())
     return found

@@ -73,12 +73,18 @@ def ended(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def calm_run(job: dict, name: str) -> float:
+    """Predict undisturbed in folder ``name``; return the seconds that it took."""
+    folder = Path(shutil.copytree(job["planned"], Path(job["folder"]) / name))
+    started = time.monotonic()
+    assert ended(attempt(job, folder, None)) == 0
+    return time.monotonic() - started
+
+
 def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text())
-    started = time.monotonic()
-    calm = Path(shutil.copytree(job["planned"], Path(job["folder"]) / "calm"))
-    assert ended(attempt(job, calm, None)) == 0
-    lasts = time.monotonic() - started
+    # The shortest of several: the first is slow, and a kill that comes too late kills nothing.
+    lasts = min(calm_run(job, name) for name in ("calm", "calm2", "calm3"))
     rng = random.Random(job["seed"])
     for number, moment in enumerate(job["moments"] + [None] * job["random"]):
         folder = Path(shutil.copytree(job["planned"], Path(job["folder"]) / f"run{number}"))
