@@ -50,6 +50,10 @@ BATCHES = (1, 8, 32)
 ENGINES = "engines.ep"
 OWNER = "package.txt"
 
+#: Operators whose inputs are weights, which another training changes.
+_WEIGHED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization",
+    "InstanceNormalization", "GroupNormalization", "PRelu", "Add", "Mul"})  # fmt: skip
+
 #: What the library raises where it cannot build or refit.
 _FAILURES = (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError, KeyError, AttributeError)
 
@@ -198,12 +202,13 @@ def structure_of(package: Package) -> str:
 
 
 def _bare_graph(content: bytes) -> bytes:
-    """Return a graph without the numbers of its weights; whole numbers are kept, since they are shapes."""
+    """Return a graph without the numbers of its weights; those that steer an operator, such as scales, are kept."""
     import onnx
 
     model = parse_graph(content, GRAPH_FILE)
+    weights = {name for node in model.graph.node if node.op_type in _WEIGHED for name in node.input}
     for tensor in model.graph.initializer:
-        if tensor.data_type == onnx.TensorProto.FLOAT and tensor.dims:
+        if tensor.name in weights and tensor.data_type == onnx.TensorProto.FLOAT and tensor.dims:
             tensor.ClearField("raw_data")
             tensor.ClearField("float_data")
     bare: bytes = model.SerializeToString(deterministic=True)

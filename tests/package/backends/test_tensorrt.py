@@ -315,6 +315,21 @@ def test_graphs_share_a_structure_when_their_weights_alone_differ(tiny_package, 
     assert imported("a2", 0) != imported("c", 0, classes=4)
 
 
+def test_numbers_that_steer_an_operator_are_part_of_the_structure():
+    from onnx import helper
+
+    from tests.package.networks import model, value
+
+    def enlarging(times):
+        nodes = [helper.make_node("Resize", ["x", "", "scales"], ["y"], mode="nearest")]
+        scales = np.array([1, 1, times, times], np.float32)
+        made = model(nodes, [value("x", ("n", 2, "h", "w"))], [value("y", None)], scales=scales)
+        return tensorrt._bare_graph(made.SerializeToString())
+
+    assert enlarging(2) == enlarging(2)
+    assert enlarging(2) != enlarging(4)
+
+
 def test_the_identity_names_every_version(library, cache, package, tmp_path):
     identity = open_backend(package, SPEC, cache=cache).identity
     assert identity.version == "tensorrt 11.0 torch_tensorrt 2.13.0"
