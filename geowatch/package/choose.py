@@ -22,12 +22,21 @@ if TYPE_CHECKING:
     from geowatch.package.gate import GateReport
     from geowatch.package.prove import Proving
 
-__all__ = ["BUDGET_S", "Asked", "Choice", "autotune", "candidates", "choose_backend"]
+__all__ = ["BUDGET_S", "Asked", "Choice", "autotune", "candidates", "choose_backend", "usual_batch"]
 
 #: Seconds that measuring may take beside opening and compiling.
 BUDGET_S = 15.0
 #: Windows in a run where nobody says how many.
 DEFAULT_BATCH = 4
+
+
+def usual_batch(window_px: tuple[int, int]) -> int:
+    """Return how many windows run at once where nobody says: fewer large ones, since memory follows their pixels.
+
+    >>> usual_batch((256, 256)), usual_batch((512, 512)), usual_batch((64, 64))
+    (4, 1, 4)
+    """
+    return min(DEFAULT_BATCH, max(1, DEFAULT_BATCH * 256**2 // (window_px[0] * window_px[1])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,7 @@ def choose_backend(proving: Proving, asked: Asked, cut: Cut) -> Choice:
             f"backend '{asked.name}' cannot run here: {refusal_of(proving.package, spec)}",
             hint="gw doctor shows what this machine has, gw model show what runs the package",
         )
+    specs = [replace(spec, batch=asked.batch or usual_batch(cut.size)) for spec in specs]
     quick = [spec for spec in specs if asked.name is not None or not is_slow(spec.name)]
     refused: dict[str, str] = {}
     for spec in (replace(spec, window_px=cut.size) for spec in quick):

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from geowatch.package.backends.lanes import SideBySide
 from geowatch.predict.on_device import RunsOnDevice
 
 if TYPE_CHECKING:
@@ -90,8 +91,10 @@ class InTurn:
         self._turn = Lock()
 
     @classmethod
-    def of(cls, backend: Backend) -> InTurn:
-        """Return ``backend`` for several threads; what it can do on a device, it still can."""
+    def of(cls, backend: Backend) -> Backend:
+        """Return ``backend`` for several threads; what it can do on a device, or side by side, it still can."""
+        if isinstance(backend, SideBySide):
+            return backend
         return _OnDeviceInTurn(backend, backend) if isinstance(backend, RunsOnDevice) else cls(backend)
 
     @property

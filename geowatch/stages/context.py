@@ -19,6 +19,7 @@ from geowatch.lineage import Made, Source
 from geowatch.package import load_package
 from geowatch.package.backends import Backend, BackendSpec, open_backend
 from geowatch.package.cache import CompiledCache
+from geowatch.package.choose import usual_batch
 from geowatch.predict.pipeline import InTurn
 from geowatch.predict.recipe import Recipe, pin_recipe, read_recipe
 from geowatch.predict.scoring import Looks, Network
@@ -53,9 +54,6 @@ if TYPE_CHECKING:
     from geowatch.store import Store
 
 __all__ = ["Job", "Session", "open_session", "run_job"]
-
-#: Windows at once, where nobody says how many.
-DEFAULT_BATCH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +109,11 @@ class Session:
         return parts_of(self.plan, self.bound, self.package.manifest.dates)
 
     @property
+    def batch(self) -> int:
+        """Most windows that run at once."""
+        return self.config.batch or usual_batch(self.recipe.window_px)
+
+    @property
     def sweep_columns(self) -> int:
         """Tiles side by side that one worker may hold within the memory that it was given.
 
@@ -124,7 +127,7 @@ class Session:
             dates=self.package.manifest.dates,
             classes=sum(-(-len(head.classes) // head.reduction**2) for head in heads),
             write_itemsize=max(Quantiser(head.stored).dtype.itemsize for head in heads),  # type: ignore[arg-type]
-            batch=self.config.batch or DEFAULT_BATCH,
+            batch=self.batch,
             network_bytes=sum(
                 record.bytes for package in (self.package, *self.members) for record in package.manifest.files.values()
             ),
@@ -141,7 +144,7 @@ class Session:
         members = tuple(str(member.path) for member in self.members)
         return Job(
             self.config.run, str(self.package.path), self.recipe.digest, part.grid.id, part.time, tiles,
-            members, self.config.batch or DEFAULT_BATCH, threads_of(self.config, 1, self.recipe.backend.threads),
+            members, self.batch, threads_of(self.config, 1, self.recipe.backend.threads),
             self.config.device or self.recipe.backend.device.partition("-")[0], self.config.cache,
             self.config.fsync, self.config.in_memory, tuple(self.bound.remote.queries.items()),
         )  # fmt: skip
@@ -189,7 +192,7 @@ def open_session(config: PredictConfig, events: Events) -> Session:
     parts = parts_of(plan, bound, package.manifest.dates)
     members = find_members(store, config.looks, package)
     settled = settle_recipe(config, store, (package, *members), bound, parts, events)
-    config = replace(config, batch=config.batch or settled.batch or DEFAULT_BATCH)
+    config = replace(config, batch=config.batch or settled.batch or usual_batch(settled.recipe.window_px))
     return Session(store, plan, package, members, bound, settled.recipe, settled.reason, config)
 
 

@@ -12,6 +12,7 @@ import pytest
 from geowatch.errors import BackendError
 from geowatch.package import Backend, Package, open_backend
 from geowatch.package.backends import BackendName, BackendSpec, Precision, open_reference
+from geowatch.package.backends.lanes import SideBySide
 from geowatch.package.cache import CompiledCache
 from geowatch.package.gate import compare_outputs
 from tests.package.networks import random_windows
@@ -120,6 +121,21 @@ class BackendConformance:
         else:
             assert (backend.identity.threads, two.identity.threads) == (1, 2)
         two.close()
+
+    def test_callers_at_once_get_the_bytes_of_callers_in_turn(self, package, backend, windows, spec):
+        shared = open_backend(package, replace(spec, threads=2, fixed_batch=backend.identity.fixed_batch))
+        if not isinstance(shared, SideBySide):
+            shared.close()
+            pytest.skip("it is for one caller at a time, and predict sees to that")
+        assert shared.lanes == 2
+        parts = [{name: x[i : i + 2] for name, x in windows.items()} for i in range(4)]
+        with ThreadPoolExecutor(4) as callers:
+            together = list(callers.map(shared.run, parts * 3))
+        for part, raw in zip(parts * 3, together, strict=True):
+            assert {head: x.tobytes() for head, x in raw.items()} == {
+                head: x.tobytes() for head, x in backend.run(part).items()
+            }
+        shared.close()
 
     def test_a_fixed_batch_changes_no_shape_and_no_caller(self, package, spec, cache, backend, windows):
         fixed = open_backend(package, spec, fixed_batch=2, cache=cache)

@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 import numpy as np
 
 from geowatch.errors import BackendError
-from geowatch.package.tensors import check_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from numpy.typing import NDArray
 
     from geowatch.package.bundle import Package
     from geowatch.package.cache import CompiledCache
-    from geowatch.package.manifest import Manifest
 
 __all__ = [
     "Backend",
@@ -32,7 +30,6 @@ __all__ = [
     "BackendSpec",
     "Precision",
     "cpu_class",
-    "run_batches",
 ]
 
 BackendName = Literal["onnxruntime", "openvino", "inductor", "aotinductor", "eager", "tensorrt"]
@@ -125,24 +122,6 @@ class BackendKind(Protocol):
 
     def refusal(self, package: Package, spec: BackendSpec) -> str | None:
         """Why it cannot run ``package`` here as ``spec`` says; None where it can. A static method, and quick."""
-
-
-def run_batches(
-    manifest: Manifest,
-    inputs: Mapping[str, NDArray[np.float32]],
-    batch: int | None,
-    run: Callable[[Mapping[str, NDArray[np.float32]]], dict[str, NDArray[Any]]],
-) -> dict[str, NDArray[Any]]:
-    """Run ``inputs`` in batches of exactly ``batch`` windows, the last filled up by repeating a window."""
-    n = check_inputs(manifest, inputs)
-    if batch is None or n == batch:
-        return run(inputs)
-    parts = [run({k: _filled(v[i : i + batch], batch) for k, v in inputs.items()}) for i in range(0, n, batch)]
-    return {name: np.concatenate([part[name] for part in parts])[:n] for name in parts[0]}
-
-
-def _filled(x: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
-    return x if len(x) == batch else np.concatenate([x, np.repeat(x[-1:], batch - len(x), axis=0)])
 
 
 @cache

@@ -10,10 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from geowatch.errors import BackendError
-from geowatch.package.backends.base import BackendIdentity, BackendSpec, Precision, cpu_class, run_batches
+from geowatch.package.backends.base import BackendIdentity, BackendSpec, Precision, cpu_class
+from geowatch.package.backends.lanes import Lanes, cut_windows
 from geowatch.package.cache import ArtifactKey
 from geowatch.package.manifest import graph_file
-from geowatch.package.tensors import feeds
+from geowatch.package.tensors import check_inputs, feeds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +108,8 @@ class OnnxRuntimeBackend:
         import onnxruntime as ort
 
         self._manifest: Manifest = package.manifest
+        self._threads = spec.threads
+        self._lanes = Lanes(range(spec.threads))
         self._identity = BackendIdentity(
             name="onnxruntime" if optimise else "reference",
             version=ort.__version__,
@@ -118,10 +121,10 @@ class OnnxRuntimeBackend:
         self._session: GraphSession | None
         if cache is None or not optimise:
             graph = package.read(graph_file(spec.precision))
-            self._session = GraphSession(graph, threads=spec.threads, optimise=optimise)
+            self._session = GraphSession(graph, threads=1, optimise=optimise)
         else:
             optimised = cache.artifact(self._key(package), partial(_optimise, package, spec)) / OPTIMISED
-            self._session = GraphSession(optimised, threads=spec.threads, optimise=False)
+            self._session = GraphSession(optimised, threads=1, optimise=False)
 
     def _key(self, package: Package) -> ArtifactKey:
         return ArtifactKey(
@@ -139,9 +142,18 @@ class OnnxRuntimeBackend:
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
         """Return raw outputs by head; see `Backend.run`."""
-        return run_batches(self._manifest, inputs, self._identity.fixed_batch, self._run)
+        n = check_inputs(self._manifest, inputs)
+        fixed = self._identity.fixed_batch
+        parts = cut_windows(inputs, fixed or -(-n // self.lanes), fill=fixed is not None)
+        found = self._lanes.run(parts, self._run)
+        return found if len(found[self._manifest.heads[0].name]) == n else {k: x[:n] for k, x in found.items()}
 
-    def _run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+    @property
+    def lanes(self) -> int:
+        """Windows that are computed side by side, each on a thread of its own."""
+        return self._threads
+
+    def _run(self, _lane: int, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
         if self._session is None:
             raise BackendError("the backend is closed")
         heads = self._manifest.heads
@@ -152,6 +164,7 @@ class OnnxRuntimeBackend:
     def close(self) -> None:
         """Free the session."""
         self._session = None
+        self._lanes.close()
 
 
 def _optimise(package: Package, spec: BackendSpec, folder: Path) -> None:

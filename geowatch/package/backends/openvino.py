@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from geowatch.errors import BackendError
-from geowatch.package.backends.base import BackendIdentity, BackendSpec, Precision, cpu_class, run_batches
+from geowatch.package.backends.base import BackendIdentity, BackendSpec, Precision, cpu_class
+from geowatch.package.backends.lanes import Lanes, cut_windows
 from geowatch.package.cache import ArtifactKey
 from geowatch.package.manifest import graph_file
-from geowatch.package.tensors import feeds
+from geowatch.package.tensors import check_inputs, feeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,21 +86,26 @@ class OpenVinoBackend:
         return self._identity
 
     @property
+    def lanes(self) -> int:
+        """Networks that run side by side, each on a thread of its own."""
+        return self._spec.threads
+
+    @property
     def _batch(self) -> int:
-        return self._identity.fixed_batch or self._spec.batch
+        """Windows that one run of one network holds."""
+        return self._identity.fixed_batch or max(1, self._spec.batch // self.lanes)
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
-        """Return raw outputs by head; see `Backend.run`."""
+        """Return raw outputs by head; see `Backend.run`. Several threads may call it at once."""
         if not self._open:
             raise BackendError("the backend is closed")
-        return run_batches(self._package.manifest, inputs, self._batch, self._run)
-
-    def _run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
         manifest = self._package.manifest
-        tensors = feeds(manifest.inputs, inputs)
-        with self._lock:  # a network has one request, which runs on all of its threads
-            found = self._network(tensors).run(tensors)
-        return {h.name: found[h.output] for h in manifest.heads}
+        n = check_inputs(manifest, inputs)
+        parts = [feeds(manifest.inputs, part) for part in cut_windows(inputs, self._batch, fill=True)]
+        with self._lock:
+            network = self._network(parts[0])
+        found = network.lanes.run(parts, network.run)
+        return {h.name: found[h.output][:n] for h in manifest.heads}
 
     def _network(self, tensors: Mapping[str, NDArray[Any]]) -> _Compiled:
         """Return the network compiled for tensors of these shapes, but for the number of windows."""
@@ -123,7 +129,7 @@ class OpenVinoBackend:
             mapped = _mapped(folder / BLOB)
             compiled = self._core.import_model(_openvino().Tensor(mapped, shared_memory=True), "CPU", options)
         self._check_precision(compiled)
-        return _Compiled(compiled, outputs, mapped)
+        return _Compiled(compiled, outputs, mapped, self.lanes)
 
     def _compile(self, shapes: Shapes, options: dict[str, object]) -> ov.CompiledModel:
         model = self._core.read_model(self._package.read(graph_file(self._spec.precision)))
@@ -150,8 +156,7 @@ class OpenVinoBackend:
     def _options(self) -> dict[str, object]:
         return {
             "INFERENCE_PRECISION_HINT": HINTS[self._spec.precision],
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
+            "NUM_STREAMS": self.lanes,
             "INFERENCE_NUM_THREADS": self._spec.threads,
             # Several workers share a machine: threads that are bound to cores would all sit on the first ones.
             "ENABLE_CPU_PINNING": False,
@@ -177,28 +182,32 @@ class OpenVinoBackend:
     def close(self) -> None:
         """Free the network."""
         self._open = False
+        for network in self._networks.values():
+            network.lanes.close()
         self._networks.clear()
 
 
 class _Compiled:
-    """A compiled network and its one request: tensors in, tensors out, by name."""
+    """A compiled network and its requests, one a lane: tensors in, tensors out, by name."""
 
-    def __init__(self, compiled: ov.CompiledModel, outputs: tuple[str, ...], mapped: NDArray[np.uint8] | None) -> None:
+    def __init__(
+        self, compiled: ov.CompiledModel, outputs: tuple[str, ...], mapped: NDArray[np.uint8] | None, lanes: int
+    ) -> None:
         self._ov = _openvino()
-        self._request = compiled.create_infer_request()
+        self.lanes = Lanes([compiled.create_infer_request() for _ in range(lanes)])
         self._outputs = {name: compiled.output(name) for name in outputs}
         # The weights stay where they were mapped, so that memory has to outlive the network: it goes last.
         self._mapped = mapped
 
-    def run(self, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def run(self, request: ov.InferRequest, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run without copying: the network reads the caller's arrays and writes fresh ones, which are returned."""
         ports = {name: np.empty(port.shape, port.element_type.to_dtype()) for name, port in self._outputs.items()}
         # It takes no memory that cannot be written, and keeps none alive.
         taken = {name: x if x.flags.writeable else x.copy() for name, x in tensors.items()}
         try:
             for name, x in (taken | ports).items():
-                self._request.set_tensor(name, self._ov.Tensor(x, shared_memory=True))
-            self._request.infer()
+                request.set_tensor(name, self._ov.Tensor(x, shared_memory=True))
+            request.infer()
         except RuntimeError as error:
             shapes = {name: x.shape for name, x in tensors.items()}
             raise BackendError(f"the network failed on {shapes}: {_line(error)}") from error
