@@ -92,8 +92,8 @@ class OpenVinoBackend:
 
     @property
     def _batch(self) -> int:
-        """Windows that one run of one network holds."""
-        return self._identity.fixed_batch or max(1, self._spec.batch // self.lanes)
+        """Windows that one run of one network holds: one was as fast as any, and asks for one compiled form alone."""
+        return self._identity.fixed_batch or 1
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
         """Return raw outputs by head; see `Backend.run`. Several threads may call it at once."""

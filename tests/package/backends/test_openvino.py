@@ -78,9 +78,11 @@ def test_other_sizes_are_compiled_when_they_come(unet_package, tmp_path):
 
 def test_the_window_asked_for_is_ready_when_it_is_opened(unet_package, tmp_path):
     cache = CompiledCache(tmp_path)
-    open_backend(unet_package, BackendSpec("openvino", window_px=(32, 96), batch=2), cache=cache)
-    (entry,) = cache.entries()
-    assert "(2, 3, 32, 96)" in entry.key["form"]
+    for batch, threads in ((2, 1), (1, 1), (4, 2)):
+        asked = BackendSpec("openvino", window_px=(32, 96), batch=batch, threads=threads)
+        open_backend(unet_package, asked, cache=cache).close()
+    (entry,) = cache.entries()  # one form for every batch and number of threads
+    assert "(1, 3, 32, 96)" in entry.key["form"]
 
 
 def test_heads_of_several_outputs_are_told_apart(tmp_path, onnx_file):
