@@ -87,7 +87,7 @@ $(VENV)/.gw-bench: $(VENV)/.gw-dev
 	@$(PIP) install -qq --constraint constraints.txt --editable '.[bench,dev,openvino,view]'
 	@touch $@
 
-bench: $(VENV)/.gw-bench $(PEERS)/.made ## measure all, and write docs/benchmarks (some 25 minutes on a quiet machine)
+bench: $(VENV)/.gw-bench $(PEERS)/.made ## measure all, and write docs/benchmarks (some 40 minutes on a quiet machine)
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python benchmarks/bench_read.py
 

@@ -1,6 +1,6 @@
 """Measure all, and write docs/benchmarks.
 
-    python -m benchmarks                full set: some 25 minutes on a quiet machine of two cores
+    python -m benchmarks                full set: some 40 minutes on a quiet machine of two cores
     python -m benchmarks --quick        small rasters, to see that everything runs; writes nothing to docs
     python -m benchmarks --only memory  one part
     python -m benchmarks --page         only the page, from results that are there

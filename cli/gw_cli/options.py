@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -49,8 +50,13 @@ class Bare:
     """Whether a word that follows is its value, and no argument of the command."""
 
 
+def _may_be_a_name(word: str) -> bool:
+    """Whether a word is a backend, or was meant for one: regions are files."""
+    return word in BACKENDS or (word.isalnum() and not Path(word).exists())
+
+
 BARE = {
-    "--jit": Bare("auto", BACKENDS.__contains__),
+    "--jit": Bare("auto", _may_be_a_name),
     "--require-coverage": Bare("100%", is_share),
 }
 

@@ -123,7 +123,8 @@ def settle_backend(
     own = _cut(windows, parts)
     if config.jit in {AUTO, EVERY}:
         choice = autotune(proving, asked, [own, *_larger(config, package, own, windows, parts)])
-        events.note("backends measured on this machine:\n" + "\n".join(choice.table)) if choice.timed else None
+        if choice.timed:
+            events.note("backends measured on this machine:\n" + "\n".join(choice.table))
     else:
         choice = choose_backend(proving, asked, own)
         for name, why in choice.refused.items():

@@ -192,7 +192,7 @@ def open_session(config: PredictConfig, events: Events) -> Session:
     parts = parts_of(plan, bound, package.manifest.dates)
     members = find_members(store, config.looks, package)
     settled = settle_recipe(config, store, (package, *members), bound, parts, events)
-    config = replace(config, batch=config.batch or settled.batch or usual_batch(settled.recipe.window_px))
+    config = replace(config, batch=config.batch or settled.batch)
     return Session(store, plan, package, members, bound, settled.recipe, settled.reason, config)
 
 

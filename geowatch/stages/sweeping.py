@@ -248,7 +248,7 @@ class _Adding:
             band.move_on()
 
 
-def _band(sweeper: Sweeper, head: HeadLayout, columns: tuple[int, int]) -> Band | DeviceBand:
+def _band(sweeper: Sweeper, head: HeadLayout, columns: tuple[int, int]) -> Band:
     windows = sweeper.network.windows.coarser(head.reduction)
     weights = unit_weights(sweeper.blend, windows)
     across = columns[0] // head.reduction, columns[1] // head.reduction

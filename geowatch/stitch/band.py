@@ -17,6 +17,7 @@ from geowatch.grid.blend import Blend, blend_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -63,7 +64,8 @@ class Band:
             kx: Columns of the windows on the window lattice, ascending.
             scores: Their scores, shape (N, K, h, w); the array is used up.
         """
-        np.multiply(scores, self._weights, out=scores)
+        # Two steps, here and on a device: a fused multiply-add rounds once and would give other bytes.
+        scores *= self._weights
         height, width = self._windows.size
         upper = height - self._top
         for column, score in zip(kx, scores, strict=True):
@@ -75,17 +77,20 @@ class Band:
             if self._top:
                 self._sum[:, : self._top, first:last] += score[:, upper:, first - x : last - x]
 
-    def finished(self) -> tuple[NDArray[np.float32], ...]:
+    def finished(self) -> tuple[NDArray[Any], ...]:
         """Return the rows that are finished, from the top down, in one or two pieces of shape (K, rows, columns).
 
         Together they are as high as the stride. They are views, good until `move_on`.
         """
+        return self._pieces()
+
+    def _pieces(self) -> tuple[NDArray[np.float32], ...]:
         end = self._top + self._windows.stride[0]
         pieces = self._sum[:, self._top : end], self._sum[:, : max(0, end - self._windows.size[0])]
         return tuple(piece for piece in pieces if piece.shape[1])
 
     def move_on(self) -> None:
         """Give up the finished rows and go on to the next row of windows."""
-        for piece in self.finished():
+        for piece in self._pieces():
             piece[...] = 0.0
         self._top = (self._top + self._windows.stride[0]) % self._windows.size[0]

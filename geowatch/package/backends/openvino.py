@@ -92,7 +92,7 @@ class OpenVinoBackend:
 
     @property
     def _batch(self) -> int:
-        """Windows that one run of one network holds: one was as fast as any, and asks for one compiled form alone."""
+        """Windows in one run of one network: one was within 6% of the best, and needs one compiled form alone."""
         return self._identity.fixed_batch or 1
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
