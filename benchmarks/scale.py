@@ -35,7 +35,7 @@ class Scale:
 
 
 FULL = Scale(
-    name="full", sides_px=(4096, 8192), memory_px=(4096, 8192, 16384, 32768), window_sides_px=(256, 512, 1024, 2048),
+    name="full", sides_px=(4096, 8192), memory_px=(4096, 8192, 16384, 32768), window_sides_px=(256, 512, 1024),
     rounds=5, short_rounds=3, plan_tiles=10_000_000,
     peer_settings=((1, True), (4, True), (16, True), (4, False)),
 )  # fmt: skip

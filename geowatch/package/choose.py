@@ -208,7 +208,7 @@ def _is_cached(proving: Proving, spec: BackendSpec) -> bool:
     """Whether a compiled form for this backend and precision is in the cache."""
     if proving.cache is None:
         return False
-    wanted = {"package": proving.package.digest, "backend": spec.name, "precision": spec.precision}
+    wanted = {"package": proving.form(spec).digest, "backend": spec.name, "precision": spec.precision}
     return any(all(entry.key.get(k) == v for k, v in wanted.items()) for entry in proving.cache.entries())
 
 
@@ -216,7 +216,7 @@ def _known_choice(proving: Proving, asked: Asked, specs: Sequence[BackendSpec], 
     """Return what an earlier run chose among the same candidates and cuts."""
     if proving.cache is None or not specs:
         return None
-    note = proving.cache.verdict(_choice_key(proving.package, asked, specs))
+    note = proving.cache.verdict(_choice_key(proving, asked, specs))
     if note is None:
         return None
     cut = next((cut for cut in cuts if list(cut.size) == note["window_px"]), None)
@@ -233,14 +233,15 @@ def _keep_choice(proving: Proving, asked: Asked, specs: Sequence[BackendSpec], c
         note: dict[str, Any] = {
             "identity": asdict(choice.identity), "window_px": list(choice.cut.size), "batch": choice.spec.batch
         }  # fmt: skip
-        proving.cache.put_verdict(_choice_key(proving.package, asked, specs), note)
+        proving.cache.put_verdict(_choice_key(proving, asked, specs), note)
 
 
-def _choice_key(package: Package, asked: Asked, specs: Sequence[BackendSpec]) -> ArtifactKey:
+def _choice_key(proving: Proving, asked: Asked, specs: Sequence[BackendSpec]) -> ArtifactKey:
     """Return what a choice depends on: the candidates with their libraries, and what was asked."""
-    keys = [verdict_key(package, spec, asked.threads) for spec in specs]
+    keys = [verdict_key(proving.package, spec, asked.threads) for spec in specs]
     versions = {pair for key in keys for pair in key.versions}
+    form = "fused" if proving.fused else "plain"
     return replace(
         keys[0], backend="autotune", versions=tuple(sorted(versions)), precision=asked.precision or "any",
-        batch=asked.batch, form=f"choice 1 {', '.join(title(spec) for spec in specs)}",
+        batch=asked.batch, form=f"choice 1 {form} {', '.join(title(spec) for spec in specs)}",
     )  # fmt: skip

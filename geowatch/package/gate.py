@@ -16,7 +16,7 @@ from geowatch.errors import BackendError
 from geowatch.package.activate import activate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -88,9 +88,17 @@ def compare_outputs(
     reference: Mapping[str, NDArray[Any]],
     *,
     precision: str = "fp32",
+    given: Sequence[HeadSpec] | None = None,
 ) -> GateReport:
-    """Compare raw outputs by head with the reference's, as probabilities and as decisions."""
-    figures = [_compare(h, outputs[h.name], reference[h.name], manifest.gate.percentile) for h in manifest.heads]
+    """Compare raw outputs by head with the reference's, as probabilities and as decisions.
+
+    ``given`` says what ``outputs`` are, where they went through more than the reference's (`package.fused`).
+    """
+    probabilities = [activate(h, outputs[h.name]) for h in given or manifest.heads]
+    figures = [
+        _compare(h, p, activate(h, reference[h.name]), manifest.gate.percentile)
+        for h, p in zip(manifest.heads, probabilities, strict=True)
+    ]
     difference = max(f[0] for f in figures)
     agreement = min(f[2] for f in figures)
     full = precision == "fp32"
@@ -101,9 +109,8 @@ def compare_outputs(
 
 
 def _compare(
-    head: HeadSpec, raw: NDArray[Any], reference: NDArray[Any], percentile: float
+    head: HeadSpec, p: NDArray[np.float32], q: NDArray[np.float32], percentile: float
 ) -> tuple[float, float, float, int]:
-    p, q = activate(head, raw), activate(head, reference)
     gap = np.abs(p - q)
     gap[~np.isfinite(gap)] = np.inf  # a value that is no number is as wrong as can be
     chosen, wanted = decisions(head, p), decisions(head, q)
@@ -119,10 +126,16 @@ def decisions(head: HeadSpec, p: NDArray[np.float32]) -> NDArray[Any]:
     return strongest
 
 
-def pass_gate(manifest: Manifest, backend: Backend, evidence: Evidence) -> GateReport:
-    """Compare a backend with the evidence. Raises BackendError with the figures where they differ too much."""
+def pass_gate(
+    manifest: Manifest, backend: Backend, evidence: Evidence, *, given: Sequence[HeadSpec] | None = None
+) -> GateReport:
+    """Compare a backend with the evidence; ``given`` as in `compare_outputs`.
+
+    Raises BackendError with the figures where they differ too much.
+    """
     precision = backend.identity.precision
-    report = compare_outputs(manifest, backend.run(evidence.windows), evidence.outputs, precision=precision)
+    outputs = backend.run(evidence.windows)
+    report = compare_outputs(manifest, outputs, evidence.outputs, precision=precision, given=given)
     if not report.passed:
         raise BackendError(
             f"{_who(backend.identity)} differs from the reference of {manifest.name}: {report}",

@@ -19,6 +19,7 @@ from geowatch.package.activate import activate
 from geowatch.package.backends import LIBRARIES, BackendIdentity, open_backend
 from geowatch.package.backends.base import cpu_class
 from geowatch.package.cache import ArtifactKey
+from geowatch.package.fused import FUSING, fuse
 from geowatch.package.gate import Evidence, GateReport, decisions, pass_gate
 from geowatch.version import __version__
 
@@ -59,6 +60,12 @@ class Proving:
     """Where compiled forms and verdicts are kept."""
     real: bool = True
     """Whether the evidence is real imagery; verdicts on anything else are not kept."""
+    fused: bool = False
+    """Whether backends that gain by it get the network with its activation."""
+
+    def form(self, spec: BackendSpec) -> Package:
+        """Return the package that a backend is opened from."""
+        return fuse(self.package) if self.fused and spec.name in FUSING else self.package
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +88,10 @@ def prove(proving: Proving, spec: BackendSpec, backend: Backend | None = None) -
     known = known_verdict(proving, spec)
     if known is not None:
         return known
-    opened = backend or open_backend(proving.package, spec, cache=proving.cache)
+    opened = backend or open_backend(proving.form(spec), spec, cache=proving.cache)
     try:
         evidence = proving.evidence(spec.window_px or proving.package.manifest.window.size)
-        report = pass_gate(proving.package.manifest, opened, evidence)
+        report = pass_gate(proving.package.manifest, opened, evidence, given=proving.form(spec).manifest.heads)
         identity = replace(opened.identity, fixed_batch=fixed_batch_of(opened, evidence.windows))
     finally:
         if backend is None:
@@ -100,7 +107,7 @@ def known_verdict(proving: Proving, spec: BackendSpec) -> Verdict | None:
     if proving.cache is None:
         return None
     for threads in (None, spec.threads):
-        note = proving.cache.verdict(verdict_key(proving.package, spec, threads))
+        note = proving.cache.verdict(verdict_key(proving.form(spec), spec, threads))
         if note is not None:
             return Verdict(BackendIdentity(**note["identity"]), GateReport(**note["gate"]), note["seconds"])
     return None
@@ -116,7 +123,7 @@ def remember_seconds(proving: Proving, spec: BackendSpec, seconds_per_window: fl
 
 def _remember(proving: Proving, spec: BackendSpec, verdict: Verdict) -> None:
     if proving.cache is not None:
-        key = verdict_key(proving.package, spec, verdict.identity.threads)
+        key = verdict_key(proving.form(spec), spec, verdict.identity.threads)
         proving.cache.put_verdict(key, asdict(verdict))
 
 
@@ -164,14 +171,14 @@ def check_window(proving: Proving, spec: BackendSpec, own: Size) -> None:
     inner = {
         name: np.ascontiguousarray(x[..., top : top + own[0], left : left + own[1]]) for name, x in windows.items()
     }
-    backend = open_backend(proving.package, spec, cache=proving.cache)
+    backend = open_backend(proving.form(spec), spec, cache=proving.cache)
     try:
         whole, alone = backend.run(windows), backend.run(inner)
     finally:
         backend.close()
-    for head in manifest.heads:
-        seen = decisions(head, activate(head, whole[head.name]))[..., top : top + own[0], left : left + own[1]]
-        same = _middle(seen) == _middle(decisions(head, activate(head, alone[head.name])))
+    for head, given in zip(manifest.heads, proving.form(spec).manifest.heads, strict=True):
+        seen = decisions(head, activate(given, whole[head.name]))[..., top : top + own[0], left : left + own[1]]
+        same = _middle(seen) == _middle(decisions(head, activate(given, alone[head.name])))
         if same.mean() < MIDDLE_AGREEMENT:
             raise BackendError(
                 f"windows of {large[0]} px answer otherwise than of {own[0]} px: in their middle "

@@ -110,7 +110,7 @@ class Race:
         try:
             # What is quick to compile is not kept: of all settings one will be used.
             cache = self._proving.cache if is_slow(spec.name) else None
-            backend = open_backend(self._proving.package, spec, cache=cache)
+            backend = open_backend(self._proving.form(spec), spec, cache=cache)
             stack.callback(backend.close)
             runner = _Runner(backend, spec, cut, _repeated(self._windows, cut.size, spec.batch))
             runner.first_s = self._time(runner.run)

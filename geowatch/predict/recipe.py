@@ -102,7 +102,9 @@ class HeadPin(_Document):
 class Recipe(_Document):
     """Everything that decides a pixel's value, beside the pixels."""
 
-    later = frozenset({"augment", "vote", "average", "uncertainty", "members", "passes", "seed", "noise", "features"})
+    later = frozenset(
+        {"augment", "vote", "average", "uncertainty", "members", "passes", "seed", "noise", "features", "fused"}
+    )
 
     schema_version: Literal["1"] = "1"
     algorithm: str = ALGORITHM
@@ -141,6 +143,8 @@ class Recipe(_Document):
     """Library that runs them, its version and class of device."""
     features: str | None = None
     """Layer of the network that is stored as features."""
+    fused: bool = False
+    """Whether the network that runs gives probabilities itself: its activation is compiled with it."""
 
     @property
     def digest(self) -> str:

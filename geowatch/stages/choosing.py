@@ -55,6 +55,8 @@ class Chosen:
     """Why, in one line for people."""
     batch: int | None = None
     """Windows in a run that did best, where that was measured."""
+    fused: bool = False
+    """Whether the network's activation is compiled with it."""
 
 
 def cores() -> int:
@@ -99,7 +101,8 @@ def obeyed(config: PredictConfig, pinned: Recipe) -> Chosen:
             f"the run was begun with another backend: {'; '.join(lines)}",
             hint="leave these options out to go on with it, or start another run with --run",
         )
-    return Chosen(pin, WindowLattice(pinned.window_px, pinned.stride_px), "as the run's recipe says")
+    windows = WindowLattice(pinned.window_px, pinned.stride_px)
+    return Chosen(pin, windows, "as the run's recipe says", fused=pinned.fused)
 
 
 def settle_backend(
@@ -131,7 +134,8 @@ def settle_backend(
             events.note(f"{name} was passed over: {why}")
     _prove_members(config, members, parts, choice, events)
     lattice = WindowLattice(choice.cut.size, choice.cut.stride)
-    return Chosen(BackendPin(**asdict(choice.identity)), lattice, choice.reason, choice.spec.batch)
+    fused = proving.form(choice.spec) is not package
+    return Chosen(BackendPin(**asdict(choice.identity)), lattice, choice.reason, choice.spec.batch, fused)
 
 
 def _asked(config: PredictConfig) -> Asked:
@@ -171,7 +175,8 @@ def _proving(
             events.note(f"the gate saw one class only in {found.count} windows, where agreement says little")
         return found
 
-    return Proving(package, evidence, cache_of(config))
+    # Whoever averages logits or looks for dropout needs what comes before the activation.
+    return Proving(package, evidence, cache_of(config), fused=config.looks == type(config.looks)())
 
 
 def _prove_members(

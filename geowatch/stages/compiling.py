@@ -7,7 +7,7 @@ verdict and the measured speed. A predict with the same backend, window, batch a
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,6 +103,10 @@ def compile_model(config: CompileConfig, events: Events | None = None) -> tuple[
         raise ConfigError(f"the network takes no windows of {size[0]} px", hint="gw model show says what it takes")
     proving = _proving(config, package, size, events or Silent())
     found = tuple(_compiled(proving, spec) for spec in _specs(config, package, size))
+    for each in found:
+        # Augmentation, uncertainty and the like want the network without its activation.
+        if not each.refused and proving.form(each.spec) is not package:
+            _compiled(replace(proving, fused=False), each.spec)
     if all(each.refused for each in found):
         reasons = "; ".join(f"{each.spec.name} {each.spec.precision}: {each.refused}" for each in found)
         raise BackendError(f"no backend runs {config.package}: {reasons or 'there is none'}")
@@ -150,13 +154,13 @@ def _proving(config: CompileConfig, package: Package, size: tuple[int, int], eve
         finally:
             reference.close()
 
-    return Proving(package, evidence, CompiledCache(Path(config.cache or "")), real)
+    return Proving(package, evidence, CompiledCache(Path(config.cache or "")), real, fused=True)
 
 
 def _compiled(proving: Proving, spec: BackendSpec) -> Compiled:
     start = time.perf_counter()
     try:
-        backend = open_backend(proving.package, spec, cache=proving.cache)
+        backend = open_backend(proving.form(spec), spec, cache=proving.cache)
     except BackendError as error:
         return Compiled(spec, refused=error.fact)
     open_s = time.perf_counter() - start

@@ -256,9 +256,10 @@ def _opened(run: str, packages: tuple[str, ...], digest: str, setting: _Setting)
 
 
 def _network(recipe: Recipe, package: Package, members: Sequence[Package], setting: _Setting) -> Network:
+    shown = shown_package(package, recipe)
     return Network(
-        manifest=package.manifest,
-        backend=_backend(shown_package(package, recipe), recipe, setting),
+        manifest=shown.manifest if recipe.fused else package.manifest,
+        backend=_backend(shown, recipe, setting),
         windows=WindowLattice(recipe.window_px, recipe.stride_px),
         batch=setting.batch,
         looks=Looks.of(recipe),
@@ -294,7 +295,7 @@ def run_job(job: Job, watch: Watch) -> Figures:
     try:
         return _run(job, watch)
     finally:
-        give_back_memory(cycles=True)
+        give_back_memory()
 
 
 def _run(job: Job, watch: Watch) -> Figures:

@@ -14,6 +14,7 @@ from geowatch.errors import ConfigError, PackageError, PlanMismatchError
 from geowatch.package import load_package
 from geowatch.package.backends import BackendSpec, refusal_of
 from geowatch.package.dropout import open_dropout
+from geowatch.package.fused import fuse
 from geowatch.package.layers import Layer, find_layer, with_layer
 from geowatch.predict.augment import check_transforms, transforms_of
 from geowatch.predict.recipe import Average, HeadPin, Kind, Vote
@@ -231,7 +232,9 @@ def _features_pin(package: Package, name: str, recipe: Recipe, tile_px: int) -> 
 
 
 def shown_package(package: Package, recipe: Recipe) -> Package:
-    """Return the package that the first network is opened from: it gives the recipe's features, where there are any."""
+    """Return the package that the first network is opened from: fused, or with the recipe's features, or as it is."""
+    if recipe.fused:
+        return fuse(package)
     pins = [pin for pin in recipe.heads if pin.kind == "features"]
     if recipe.features is None or not pins:
         return package

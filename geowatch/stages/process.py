@@ -9,7 +9,6 @@ and 595 at 16384. A limit of 64 MB instead of 8 gave 544 and 640, at the same sp
 from __future__ import annotations
 
 import ctypes
-import gc
 from functools import cache
 
 __all__ = ["give_back_memory", "steady_memory"]
@@ -28,13 +27,11 @@ def steady_memory() -> bool:
     return all(library.mallopt(name, value) == 1 for name, value in settings)
 
 
-def give_back_memory(*, cycles: bool = False) -> None:
+def give_back_memory() -> None:
     """Return what finished work left behind to the system.
 
-    ``cycles`` looks for objects that hold each other too. It takes a tenth of a second, and arrays do not need it.
+    Arrays are in no cycles; looking for those too (`gc.collect`) takes a tenth of a second and gains nothing.
     """
-    if cycles:
-        gc.collect()
     library = _library()
     if library is not None:
         library.malloc_trim(0)

@@ -108,6 +108,7 @@ def settle_recipe(
     recipe = Recipe(
         package=package.digest, imagery=bound.digest, window_px=windows.size,
         stride_px=windows.stride, blend=blend, dates=package.manifest.dates, heads=heads, backend=chosen.pin,
+        fused=chosen.fused,
     )  # fmt: skip
     tile_px = parts[0].grid.tile_px
     recipe = settle_looks(config.looks, recipe, pinned, package, members, tile_px)

@@ -63,7 +63,7 @@ def test_what_says_little_is_not_kept(tiny_package, tmp_path, windows, options):
 def test_a_refusal_is_not_kept(tiny_package, tmp_path, monkeypatch):
     proving = proving_of(tiny_package, CompiledCache(tmp_path))
 
-    def refuse(*args):
+    def refuse(*args, **_given):
         raise BackendError("differs")
 
     with monkeypatch.context() as patch:

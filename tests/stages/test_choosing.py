@@ -128,7 +128,7 @@ def test_a_backend_that_fails_the_gate_is_refused_and_pins_nothing(planned, monk
         planned(jit="onnxruntime")
 
 
-def refuse(*args):
+def refuse(*args, **_given):
     raise BackendError("backend differs: agreement 12%")
 
 
@@ -138,7 +138,7 @@ def test_the_default_falls_back_and_says_so(planned, monkeypatch):
 
     honest = prove.pass_gate
     monkeypatch.setattr(
-        prove, "pass_gate", lambda m, b, e: refuse() if b.identity.name == "onnxruntime" else honest(m, b, e)
+        prove, "pass_gate", lambda m, b, e, **g: refuse() if b.identity.name == "onnxruntime" else honest(m, b, e, **g)
     )
     folder, _, notes = planned()
     assert recipe_of(folder).backend.name == "openvino"

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Inputs = Mapping[str, NDArray[np.float32]]
-    Outputs = dict[str, NDArray[Any]]
+    Outputs = Mapping[str, NDArray[Any]]
 
-__all__ = ["Lanes", "SideBySide", "cut_windows"]
+__all__ = ["Lanes", "SideBySide", "cut_windows", "joined"]
 
 Lane = TypeVar("Lane")
+Part = TypeVar("Part")
+Found = TypeVar("Found")
 
 
 @runtime_checkable
@@ -46,20 +48,19 @@ class Lanes(Generic[Lane]):
             self._free.put(lane)
         self._pool = ThreadPoolExecutor(len(lanes), thread_name_prefix="gw-network") if len(lanes) > 1 else None
 
-    def run(self, parts: Sequence[Inputs], work: Callable[[Lane, Inputs], Outputs]) -> Outputs:
-        """Run each part on a free copy; return their outputs joined along the first axis, in order."""
+    def map(self, work: Callable[[Lane, Part], Found], parts: Sequence[Part]) -> list[Found]:
+        """Return what each part becomes on a free copy, in order."""
 
-        def one(part: Inputs) -> Outputs:
+        def one(part: Part) -> Found:
             lane = self._free.get()
             try:
                 return work(lane, part)
             finally:
                 self._free.put(lane)
 
-        if len(parts) == 1:
-            return one(parts[0])
-        found = list(map(one, parts) if self._pool is None else self._pool.map(one, parts))
-        return {name: np.concatenate([outputs[name] for outputs in found]) for name in found[0]}
+        if self._pool is None or len(parts) == 1:
+            return list(map(one, parts))
+        return list(self._pool.map(one, parts))
 
     def close(self) -> None:
         """End the threads."""
@@ -84,3 +85,10 @@ def cut_windows(inputs: Inputs, per: int, *, fill: bool) -> list[Inputs]:
         place = slice(start, stop) if whole else np.minimum(np.arange(start, stop), n - 1)
         parts.append({name: x[place] for name, x in inputs.items()})
     return parts
+
+
+def joined(found: Sequence[Outputs]) -> dict[str, NDArray[Any]]:
+    """Return the outputs of parts as one, window after window."""
+    if len(found) == 1:
+        return dict(found[0])
+    return {name: np.concatenate([outputs[name] for outputs in found]) for name in found[0]}

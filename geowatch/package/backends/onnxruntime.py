@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from geowatch.errors import BackendError
 from geowatch.package.backends.base import BackendIdentity, BackendSpec, Precision, cpu_class
-from geowatch.package.backends.lanes import Lanes, cut_windows
+from geowatch.package.backends.lanes import Lanes, cut_windows, joined
 from geowatch.package.cache import ArtifactKey
 from geowatch.package.manifest import graph_file
 from geowatch.package.tensors import check_inputs, feeds
@@ -145,7 +145,7 @@ class OnnxRuntimeBackend:
         n = check_inputs(self._manifest, inputs)
         fixed = self._identity.fixed_batch
         parts = cut_windows(inputs, fixed or -(-n // self.lanes), fill=fixed is not None)
-        found = self._lanes.run(parts, self._run)
+        found = joined(self._lanes.map(self._run, parts))
         return found if len(found[self._manifest.heads[0].name]) == n else {k: x[:n] for k, x in found.items()}
 
     @property

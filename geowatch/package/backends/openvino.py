@@ -24,7 +24,7 @@ from geowatch.package.manifest import graph_file
 from geowatch.package.tensors import check_inputs, feeds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from geowatch.package.cache import CompiledCache
 
     Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+    Tensors = Mapping[str, NDArray[Any]]
 
 __all__ = ["OpenVinoBackend"]
 
@@ -104,7 +105,7 @@ class OpenVinoBackend:
         parts = [feeds(manifest.inputs, part) for part in cut_windows(inputs, self._batch, fill=True)]
         with self._lock:
             network = self._network(parts[0])
-        found = network.lanes.run(parts, network.run)
+        found = network.run(parts)
         return {h.name: found[h.output][:n] for h in manifest.heads}
 
     def _network(self, tensors: Mapping[str, NDArray[Any]]) -> _Compiled:
@@ -199,19 +200,27 @@ class _Compiled:
         # The weights stay where they were mapped, so that memory has to outlive the network: it goes last.
         self._mapped = mapped
 
-    def run(self, request: ov.InferRequest, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Run without copying: the network reads the caller's arrays and writes fresh ones, which are returned."""
-        ports = {name: np.empty(port.shape, port.element_type.to_dtype()) for name, port in self._outputs.items()}
+    def run(self, parts: Sequence[Tensors]) -> dict[str, NDArray[Any]]:
+        """Run each part on a free lane. All write to one array an output: nothing is copied or put together."""
+        found = {
+            name: np.empty((len(parts), *port.shape), port.element_type.to_dtype())
+            for name, port in self._outputs.items()
+        }
+        places = [{name: x[i] for name, x in found.items()} for i in range(len(parts))]
+        self.lanes.map(self._run, list(zip(parts, places, strict=True)))
+        return {name: x.reshape(-1, *x.shape[2:]) for name, x in found.items()}
+
+    def _run(self, request: ov.InferRequest, part: tuple[Tensors, Tensors]) -> None:
+        tensors, places = part
         # It takes no memory that cannot be written, and keeps none alive.
         taken = {name: x if x.flags.writeable else x.copy() for name, x in tensors.items()}
         try:
-            for name, x in (taken | ports).items():
+            for name, x in {**taken, **places}.items():
                 request.set_tensor(name, self._ov.Tensor(x, shared_memory=True))
             request.infer()
         except RuntimeError as error:
             shapes = {name: x.shape for name, x in tensors.items()}
             raise BackendError(f"the network failed on {shapes}: {_line(error)}") from error
-        return ports
 
 
 def _mapped(path: Path) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geowatch.package.backends.lanes import Lanes, cut_windows
+from geowatch.package.backends.lanes import Lanes, cut_windows, joined
 
 
 @given(n=st.integers(1, 20), per=st.integers(1, 8), lanes=st.integers(1, 3), fill=st.booleans())
@@ -18,7 +18,7 @@ def test_windows_come_back_in_order_and_only_the_last_part_is_filled_up(n, per, 
     sizes = [len(part["x"]) for part in parts]
     assert all(size == per for size in (sizes if fill else sizes[:-1]))
     runs = Lanes(range(lanes))
-    found = runs.run(parts, lambda _lane, part: {"y": part["x"] * 2})
+    found = joined(runs.map(lambda _lane, part: {"y": part["x"] * 2}, parts))
     runs.close()
     assert np.array_equal(found["y"][:n], x * 2)
     assert (found["y"][n:] == (n - 1) * 2).all()
@@ -37,7 +37,7 @@ def test_two_lanes_work_at_a_time_and_no_lane_serves_two():
         return part
 
     runs = Lanes("ab")
-    runs.run(cut_windows({"x": np.arange(6)}, 1, fill=False), work)
+    runs.map(work, cut_windows({"x": np.arange(6)}, 1, fill=False))
     runs.close()
 
 
@@ -53,7 +53,7 @@ def test_callers_share_the_lanes():
 
     runs = Lanes(range(2))
     with ThreadPoolExecutor(4) as callers:
-        found = list(callers.map(lambda k: runs.run([{"x": np.full(3, k)}], work)["x"][0], range(20)))
+        found = list(callers.map(lambda k: runs.map(work, [{"x": np.full(3, k)}])[0]["x"][0], range(20)))
     assert found == list(range(20))
     assert max(most) == 2
 
@@ -66,5 +66,5 @@ def test_what_goes_wrong_in_a_lane_reaches_the_caller_and_frees_the_lane():
 
     runs = Lanes(range(1))
     with pytest.raises(ValueError, match="one"):
-        runs.run(cut_windows({"x": np.arange(3)}, 1, fill=False), work)
-    assert len(runs.run(cut_windows({"x": np.arange(2) + 5}, 1, fill=False), work)["x"]) == 2
+        runs.map(work, cut_windows({"x": np.arange(3)}, 1, fill=False))
+    assert len(runs.map(work, cut_windows({"x": np.arange(2) + 5}, 1, fill=False))) == 2
