@@ -32,7 +32,8 @@ from geowatch.store import LocalStore
 from geowatch.store.plans import read_plan, read_tiles, write_plan
 
 TILE_PX = 256
-RESOLUTION_M = 10.0
+#: Area of the country: a million tiles at 10 m. More tiles are finer ones, since the Earth is no larger.
+AREA_M2 = 1_000_000 * (TILE_PX * 10.0) ** 2
 
 
 def jagged(center: tuple[float, float], radius_deg: float, corners: int, rng: np.random.Generator) -> list[list[float]]:
@@ -47,10 +48,10 @@ def jagged(center: tuple[float, float], radius_deg: float, corners: int, rng: np
     return [*ring.tolist(), ring[0].tolist()]
 
 
-def country(tiles: int) -> Area:
-    """Return a country of about so many tiles: 20,000 corners of coast, 30 lakes."""
+def country() -> Area:
+    """Return a country with 20,000 corners of coast and 30 lakes."""
     rng = np.random.default_rng(7)
-    radius = (tiles * (TILE_PX * RESOLUTION_M) ** 2 / np.pi / 1.2 / 0.68) ** 0.5 / 111_000
+    radius = (AREA_M2 / np.pi / 1.2 / 0.68) ** 0.5 / 111_000
     lakes = [jagged((10 + x, 47 + y), radius / 60, 200, rng) for x, y in rng.uniform(-radius / 2, radius / 2, (30, 2))]
     area = polygon_of_rings([jagged((10, 47), radius, 20_000, rng), *lakes], [])
     if area is None:
@@ -69,8 +70,8 @@ def timed(name: str, tiles: int, spent: list[float]) -> Iterator[None]:
 
 def main(tiles: int) -> None:
     load = Workload(windows=WindowLattice.of((256, 256), 0.25), bands=6, classes=3, gflop_per_window=20.0)
-    document = {"type": "Feature", "properties": {}, "geometry": mapping(country(tiles))}
-    choice = LatticeChoice(crs="EPSG:3035", resolution=RESOLUTION_M)
+    document = {"type": "Feature", "properties": {}, "geometry": mapping(country())}
+    choice = LatticeChoice(crs="EPSG:3035", resolution=(AREA_M2 / tiles) ** 0.5 / TILE_PX)
     spent: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         store = LocalStore(Path(folder))

@@ -243,7 +243,7 @@ looks = combine(tta, tta_vote, tta_space, member, uncertainty, passes, seed, fea
 workers = option(
     "--workers",
     type=COUNT,
-    help="Worker processes; 1 works in this process, without Dask. Left out: one a core.",
+    help="Worker processes; 1 works in this process, without Dask. Left out: one for every 4 cores.",
 )
 threads = option(
     "--threads",

@@ -136,7 +136,8 @@ def verdict_key(package: Package, spec: BackendSpec, threads: int | None) -> Art
         precision=spec.precision,
         device=f"{spec.device} {cpu_class()}",
         window_px=spec.window_px or package.manifest.window.size,
-        batch=spec.batch,
+        # On a processor no compiled form depends on how many windows a caller gives at once.
+        batch=None if spec.device == "cpu" else spec.batch,
         threads=threads,
         form=f"verdict 1, batch {spec.fixed_batch or 'free'}",
     )

@@ -41,7 +41,7 @@ class PredictConfig:
     batch: int | None = None
     """Most windows that run at once, 4 unless measured; it changes no value."""
     workers: int | None = None
-    """Processes; 1 is a plain loop without Dask; None takes one a core when there is enough to do."""
+    """Processes; 1 is a plain loop without Dask; None takes one for every 4 cores when there is enough to do."""
     threads: int | None = None
     """Threads of one network; part of the recipe where values depend on them, else one worker's share of the cores."""
     scheduler: str | None = None

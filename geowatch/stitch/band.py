@@ -64,15 +64,16 @@ class Band:
             kx: Columns of the windows on the window lattice, ascending.
             scores: Their scores, shape (N, K, h, w); the array is used up.
         """
-        # Two steps, here and on a device: a fused multiply-add rounds once and would give other bytes.
-        scores *= self._weights
         height, width = self._windows.size
         upper = height - self._top
-        for column, score in zip(kx, scores, strict=True):
+        for number, column in enumerate(kx):
             x = column * self._windows.stride[1] - self._x0
             first, last = max(0, x), min(x + width, self._sum.shape[2])
             if first >= last:
                 continue
+            score = scores[number]
+            # Two steps, here and on a device: a fused multiply-add rounds once and would give other bytes.
+            score *= self._weights
             self._sum[:, self._top :, first:last] += score[:, :upper, first - x : last - x]
             if self._top:
                 self._sum[:, : self._top, first:last] += score[:, upper:, first - x : last - x]

@@ -6,7 +6,7 @@ depend on the tile that asks.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from geowatch.grid.lattice import PixelBox
+    from geowatch.grid.lattice import Lattice, PixelBox
     from geowatch.grid.plan import Grid
 
 __all__ = ["COVER_BLOCK_PX", "Cover"]
@@ -30,8 +30,9 @@ class Cover:
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        # A sweep asks for a block some strides in a row.
-        self._block = lru_cache(maxsize=64)(self._whole_block)
+        # A sweep asks for a block some strides in a row. Nothing in there refers to this object: in a cycle the
+        # blocks of all sweeps would stay until Python looks for cycles.
+        self._block = lru_cache(maxsize=64)(partial(_block, grid))
         if grid.cover is not None:
             shapely.prepare(grid.cover)
 
@@ -43,24 +44,26 @@ class Cover:
             out[part.within(box)] = self._block(block)[part.within(block)]
         return out
 
-    def _whole_block(self, block: PixelBox) -> NDArray[np.bool_]:
-        outline = self._grid.cover
-        frame = shapely.box(*self._grid.lattice.bounds(block))
-        if outline is None or outline.covers(frame):
-            return np.ones(block.shape, bool)
-        if not outline.intersects(frame):
-            return np.zeros(block.shape, bool)
-        return self._burn(outline, block)
 
-    def _burn(self, outline: BaseGeometry, block: PixelBox) -> NDArray[np.bool_]:
-        from rasterio.features import geometry_mask
+def _block(grid: Grid, block: PixelBox) -> NDArray[np.bool_]:
+    """Return which pixels of a whole block belong to the region, to be read only."""
+    outline = grid.cover
+    frame = shapely.box(*grid.lattice.bounds(block))
+    if outline is None or outline.covers(frame):
+        return np.broadcast_to(np.True_, block.shape)
+    if not outline.intersects(frame):
+        return np.broadcast_to(np.False_, block.shape)
+    return _burnt(grid.lattice, outline, block)
 
-        lattice = self._grid.lattice
-        # Clipping keeps a country's outline from being walked for every block.
-        near = shapely.clip_by_rect(outline, *lattice.bounds(block.pad(COVER_BLOCK_PX)))
-        if near.is_empty:
-            return np.zeros(block.shape, bool)
-        inside: NDArray[np.bool_] = geometry_mask(
-            [near], out_shape=block.shape, transform=lattice.affine_of(block), all_touched=False, invert=True
-        )
-        return inside
+
+def _burnt(lattice: Lattice, outline: BaseGeometry, block: PixelBox) -> NDArray[np.bool_]:
+    from rasterio.features import geometry_mask
+
+    # Clipping keeps a country's outline from being walked for every block.
+    near = shapely.clip_by_rect(outline, *lattice.bounds(block.pad(COVER_BLOCK_PX)))
+    if near.is_empty:
+        return np.broadcast_to(np.False_, block.shape)
+    inside: NDArray[np.bool_] = geometry_mask(
+        [near], out_shape=block.shape, transform=lattice.affine_of(block), all_touched=False, invert=True
+    )
+    return inside

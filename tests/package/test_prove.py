@@ -31,15 +31,23 @@ def test_a_backend_that_passed_is_not_looked_at_again(tiny_package, tmp_path):
     first = prove(proving_of(tiny_package, cache), SPEC)
     never = Proving(tiny_package, lambda size: pytest.fail("looked again"), cache)
     assert prove(never, SPEC) == first
-    assert prove(never, replace(SPEC, threads=2)) == first  # its bytes do not depend on threads
+    # Neither its bytes nor its compiled form depend on these.
+    assert prove(never, replace(SPEC, threads=2)) == first
+    assert prove(never, replace(SPEC, batch=2)) == first
 
 
 def test_another_setting_is_another_question(tiny_package, tmp_path):
     cache = CompiledCache(tmp_path)
     prove(proving_of(tiny_package, cache), SPEC)
     never = Proving(tiny_package, lambda size: (_ for _ in ()).throw(LookupError), cache)
-    for other in (replace(SPEC, window_px=(64, 64)), replace(SPEC, batch=2), replace(SPEC, name="openvino")):
+    for other in (replace(SPEC, window_px=(64, 64)), replace(SPEC, precision="int8"), replace(SPEC, name="openvino")):
         assert known_verdict(never, other) is None
+
+
+def test_on_an_accelerator_the_batch_is_part_of_the_question(tiny_package):
+    there = replace(SPEC, name="tensorrt", device="cuda")
+    keys = {verdict_key(tiny_package, replace(there, batch=n), None).digest for n in (1, 2)}
+    assert len(keys) == 2
 
 
 def test_another_version_of_the_library_is_another_question(tiny_package, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from geowatch.errors import BackendError, ConfigError, RecipeMismatchError
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages import choosing
 from geowatch.stages.choosing import threads_of
+from geowatch.stages.looks import LooksConfig
 from geowatch.stages.predict import predict
 from geowatch.stages.predict_config import PredictConfig
 from geowatch.store import open_store
@@ -77,6 +78,36 @@ def test_two_backends_give_the_same_map_but_for_the_last_bits(planned):
     pytest.importorskip("openvino")
     first, second = (placed(planned(name, jit=name)[0])[1] for name in ("onnxruntime", "openvino"))
     assert np.abs(first.astype(int) - second).max() <= 1
+
+
+LOGITS = LooksConfig(tta=("hflip",), tta_space="logit")
+UNSURE = LooksConfig(uncertainty=("entropy",))
+
+
+@pytest.mark.parametrize(
+    ("name", "looks", "fused"),
+    [
+        ("openvino", LooksConfig(), True),
+        ("openvino", LOGITS, False),
+        ("openvino", UNSURE, False),
+        ("onnxruntime", LooksConfig(), False),
+    ],
+)
+def test_an_activation_is_compiled_with_its_network_where_nothing_wants_what_comes_before(planned, name, looks, fused):
+    pytest.importorskip("openvino")
+    folder, _, _ = planned(jit=name, looks=looks)
+    recipe = recipe_of(folder)
+    assert recipe.fused == fused
+    assert recipe.heads[0].activation == "softmax"
+
+
+def test_fused_or_not_gives_the_same_map(planned):
+    pytest.importorskip("openvino")
+    maps = [placed(planned(name, jit=name)[0])[1] for name in ("openvino", "onnxruntime")]
+    plain = placed(planned("unsure", jit="openvino", looks=UNSURE)[0])[1]
+    assert len(np.unique(plain)) > 50
+    for other in maps:
+        assert np.abs(plain.astype(int) - other).max() <= 1
 
 
 def test_measuring_writes_a_table_before_the_recipe_is_pinned(planned):

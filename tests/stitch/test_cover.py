@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import shapely
 from hypothesis import given, settings
@@ -42,3 +45,16 @@ def test_who_asks_changes_no_pixel(data):
     assert np.array_equal(mask[inside.within(part)], whole[inside.within(GRID.bounds)])
     mask[inside.within(part)] = False
     assert not mask.any()
+
+
+def test_what_is_kept_goes_with_the_cover():
+    """Sweeps come one after the other: blocks that wait for a look for cycles would add up."""
+    cover = Cover(GRID)
+    cover.mask(GRID.bounds)
+    gone = weakref.ref(cover)
+    gc.disable()
+    try:
+        del cover
+        assert gone() is None
+    finally:
+        gc.enable()

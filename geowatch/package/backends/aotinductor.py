@@ -61,15 +61,9 @@ class AotInductorBackend(TorchBackend):
         super().__init__(package.manifest, identity_of("aotinductor", package, spec, batch=batch), place)
         self._package = package
         self._cache = cache
-        self._programs: dict[Shapes, Program] = {}
         self._warm_up(spec)
 
-    def _program(self, shapes: Shapes) -> Program:
-        if shapes not in self._programs:
-            self._programs[shapes] = self._loaded(shapes)
-        return self._programs[shapes]
-
-    def _loaded(self, shapes: Shapes) -> Program:
+    def _made(self, shapes: Shapes) -> Program:
         tensors = self._zeros(shapes)
         build = partial(self._compile, tensors)
         if self._cache is None:
@@ -91,11 +85,6 @@ class AotInductorBackend(TorchBackend):
             aoti_compile_and_package(
                 exported(net, tensors), package_path=str(folder / LIBRARY), inductor_configs=dict(OPTIONS)
             )
-
-    def close(self) -> None:
-        """Free the libraries."""
-        super().close()
-        self._programs.clear()
 
 
 def _library(path: Path, index: int | None) -> Program:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from geowatch.errors import BackendError
 from geowatch.package.backends.base import BackendSpec, Precision
 from geowatch.package.backends.torch_common import (
     CPU_BATCH,
-    Program,
     Shapes,
     TorchBackend,
     identity_of,
@@ -18,8 +16,6 @@ from geowatch.package.backends.torch_common import (
 )
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from geowatch.package.bundle import Package
     from geowatch.package.cache import CompiledCache
 
@@ -44,17 +40,11 @@ class EagerBackend(TorchBackend):
         place = place_of(spec)
         batch = spec.batch if place.on_cuda else CPU_BATCH
         super().__init__(package.manifest, identity_of("eager", package, spec, batch=batch), place)
-        self._net: nn.Module | None = prepared_net(package, place)
+        self._programs[self._form(())] = prepared_net(package, place)
         if place.on_cuda:
             self._warm_up(spec)
 
-    def _program(self, shapes: Shapes) -> Program:
-        del shapes  # it takes any
-        if self._net is None:
-            raise BackendError("the backend is closed")
-        return self._net
-
-    def close(self) -> None:
-        """Free the weights."""
-        super().close()
-        self._net = None
+    def _form(self, shapes: Shapes) -> Shapes:
+        """A network as it stands takes any shapes."""
+        del shapes
+        return ()

@@ -47,15 +47,9 @@ class InductorBackend(TorchBackend):
         batch = spec.batch if place.on_cuda else CPU_BATCH
         super().__init__(package.manifest, identity_of("inductor", package, spec, batch=batch), place)
         self._net = prepared_net(package, place)
-        self._programs: dict[Shapes, Program] = {}
         self._warm_up(spec)
 
-    def _program(self, shapes: Shapes) -> Program:
-        if shapes not in self._programs:
-            self._programs[shapes] = self._compiled(shapes)
-        return self._programs[shapes]
-
-    def _compiled(self, shapes: Shapes) -> Program:
+    def _made(self, shapes: Shapes) -> Program:
         import torch
 
         tensors = self._zeros(shapes)
@@ -64,8 +58,3 @@ class InductorBackend(TorchBackend):
             program: Program = torch.compile(module, dynamic=False)
             program(*tensors)  # compiles
         return program
-
-    def close(self) -> None:
-        """Free the weights."""
-        super().close()
-        self._programs.clear()

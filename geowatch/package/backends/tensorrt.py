@@ -89,18 +89,14 @@ class TensorRtBackend(TorchBackend):
         self._cache = cache
         self._batches = _batches(package.manifest.batch or spec.fixed_batch, spec.batch)
         self._most = self._batches[-1]
-        self._programs: dict[tuple[int, ...], Program] = {}
         size = spec.window_px or package.manifest.window.size
         self._answers(examples(package.manifest, self._batches[0], size, place))
 
-    def _program(self, shapes: Shapes) -> Program:
+    def _form(self, shapes: Shapes) -> Shapes:
         """Engines take any number of windows: one program for each size."""
-        size = shapes[0][1:]
-        if size not in self._programs:
-            self._programs[size] = self._loaded(shapes)
-        return self._programs[size]
+        return tuple(shape[1:] for shape in shapes)
 
-    def _loaded(self, shapes: Shapes) -> Program:
+    def _made(self, shapes: Shapes) -> Program:
         bounds = self._bounds(shapes)
         key = self._key(structure_of(self._package), shapes)
         folder = self._artifact(key, partial(self._build, bounds))
@@ -164,11 +160,6 @@ class TensorRtBackend(TorchBackend):
             batch=None,
             form="windows {}, {}, {}".format(*self._batches),
         )
-
-    def close(self) -> None:
-        """Free the engines."""
-        super().close()
-        self._programs.clear()
 
 
 def _batches(fixed: int | None, wanted: int) -> tuple[int, int, int]:

@@ -197,9 +197,21 @@ class TorchBackend:
         self._place = place
         self._open = True
         self._most: int | None = None
+        self._programs: dict[Shapes, Program] = {}
 
     def _program(self, shapes: Shapes) -> Program:
-        """Return the network in the form that takes tensors of ``shapes``."""
+        """Return the network in the form that takes tensors of ``shapes``; each form is made once."""
+        form = self._form(shapes)
+        if form not in self._programs:
+            self._programs[form] = self._made(shapes)
+        return self._programs[form]
+
+    def _form(self, shapes: Shapes) -> Shapes:
+        """Return what distinguishes the form for ``shapes`` from others."""
+        return shapes
+
+    def _made(self, shapes: Shapes) -> Program:
+        """Make the form that takes tensors of ``shapes``."""
         raise NotImplementedError
 
     @property
@@ -298,6 +310,7 @@ class TorchBackend:
     def close(self) -> None:
         """Free what it holds; it cannot run any more."""
         self._open = False
+        self._programs.clear()
 
 
 def _joined(parts: list[Tensor], n: int) -> Tensor:

@@ -1,0 +1,47 @@
+"""How the work of one call is divided among processes."""
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geowatch.grid.tiles import Tile
+from geowatch.stages.predict import _divided, _longest
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What `_divided` needs of a job."""
+
+    tiles: tuple[Tile, ...]
+
+
+def sweeps(*sizes):
+    return [Sweep(tuple(Tile("grid", iy, ix) for ix in range(size))) for iy, size in enumerate(sizes)]
+
+
+@given(sizes=st.lists(st.integers(1, 40), max_size=12), workers=st.integers(1, 6))
+def test_every_tile_is_computed_once_and_no_worker_waits_long(sizes, workers):
+    jobs = sweeps(*sizes)
+    parts = _divided(jobs, workers)
+    assert sorted(t for part in parts for t in part.tiles) == sorted(t for job in jobs for t in job.tiles)
+    assert len(parts) <= max(len(jobs), 4 * workers)
+    most = _longest([len(part.tiles) for part in parts], workers)
+    fair = sum(sizes) / workers
+    assert most <= max(1.15 * fair, fair + max((len(p.tiles) for p in parts), default=0))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "workers", "parts"),
+    [
+        ((8, 8), 2, [8, 8]),  # even already: windows on a further cut would be computed twice
+        ((8,), 2, [4, 4]),
+        ((8, 8, 8), 2, [4, 4, 8, 8]),
+        ((8,) * 9, 2, [8] * 9),
+        ((16,), 1, [16]),
+        ((1, 1), 4, [1, 1]),
+    ],
+)
+def test_work_is_cut_no_more_often_than_it_needs(sizes, workers, parts):
+    assert sorted(len(part.tiles) for part in _divided(sweeps(*sizes), workers)) == sorted(parts)
