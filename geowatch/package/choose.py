@@ -6,6 +6,7 @@ an error with the figures; where the choice is ours, the next one is taken, and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, get_args
@@ -28,6 +29,8 @@ __all__ = ["BUDGET_S", "Asked", "Choice", "autotune", "candidates", "choose_back
 BUDGET_S = 15.0
 #: Windows in a run where nobody says how many.
 DEFAULT_BATCH = 4
+#: What takes at most so much longer counts as equally fast: measuring is no more exact than that.
+NEARLY = 1.05
 
 
 def usual_batch(window_px: tuple[int, int]) -> int:
@@ -170,7 +173,7 @@ def autotune(proving: Proving, asked: Asked, cuts: Sequence[Cut], *, budget_s: f
     refused: dict[str, str] = {}
     best = _fastest(proving, first, cuts[0], refused)
     others = race.run(_settings(proving, asked, best, cuts))
-    timed = sorted([*(t for t in first if title(t.spec) not in refused), *others], key=lambda t: t.seconds)
+    timed = _ranked([*(t for t in first if title(t.spec) not in refused), *others])
     chosen = _fastest(proving, timed, cuts[0], refused)
     verdict = prove(proving, chosen.spec)
     rest = [t for t in timed if t is not chosen]
@@ -180,6 +183,17 @@ def autotune(proving: Proving, asked: Asked, cuts: Sequence[Cut], *, budget_s: f
     )  # fmt: skip
     _keep_choice(proving, asked, specs, choice)
     return choice
+
+
+def _ranked(timed: Sequence[Timed]) -> list[Timed]:
+    """Return the fastest first; of those that are about as fast, first the one that takes the least memory."""
+    limit = NEARLY * min((t.seconds for t in timed), default=0.0)
+    near = sorted((t for t in timed if t.seconds <= limit), key=lambda t: (_pixels_at_once(t), t.seconds))
+    return near + sorted((t for t in timed if t.seconds > limit), key=lambda t: t.seconds)
+
+
+def _pixels_at_once(timed: Timed) -> int:
+    return max(math.prod(timed.cut.size) * timed.spec.batch, DEFAULT_BATCH * 256**2)
 
 
 def _settings(proving: Proving, asked: Asked, best: Timed, cuts: Sequence[Cut]) -> list[tuple[BackendSpec, Cut]]:

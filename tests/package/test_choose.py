@@ -7,12 +7,12 @@ import pytest
 
 from geowatch.errors import BackendError
 from geowatch.package import choose, open_backend, prove, tune
-from geowatch.package.backends import open_reference
+from geowatch.package.backends import BackendSpec, open_reference
 from geowatch.package.cache import CompiledCache
-from geowatch.package.choose import Asked, autotune, candidates, choose_backend
+from geowatch.package.choose import Asked, _ranked, autotune, candidates, choose_backend
 from geowatch.package.gate import gather_evidence
 from geowatch.package.prove import Proving, fixed_batch_of
-from geowatch.package.tune import Cut
+from geowatch.package.tune import Cut, Timed
 from tests.package.networks import random_windows
 
 CUT = Cut((32, 32), (24, 24), 100)
@@ -170,6 +170,15 @@ def test_larger_windows_win_where_the_whole_of_the_imagery_takes_less_time(provi
     choice = autotune(proving, Asked(), [CUT, *larger])
     assert (choice.cut.size, choice.identity.name) == ((64, 64), "onnxruntime")
     assert "window    64 px" in choice.table[0]
+
+
+def test_of_what_is_about_as_fast_the_smallest_windows_at_once_are_taken():
+    def timed(side, batch, seconds):
+        return Timed(BackendSpec("openvino", batch=batch), Cut((side, side), (side, side), 1), seconds)
+
+    small, quick, large, slow = timed(512, 1, 1.03), timed(256, 4, 1.02), timed(1024, 4, 1.0), timed(256, 1, 1.2)
+    assert _ranked([slow, large, small, quick]) == [quick, small, large, slow]
+    assert _ranked([timed(256, 4, 1.1), large]) == [large, timed(256, 4, 1.1)]
 
 
 def test_larger_windows_that_answer_otherwise_are_not_taken(proving, stage, monkeypatch):
