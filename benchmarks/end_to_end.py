@@ -63,8 +63,9 @@ def _cases(session: Session, part: Part, setup: Setup, job: Job) -> dict[str, Ca
     """Return a setup's run and its floors; none where gw refuses it, which is noted."""
     kept = WORK / "kept" / f"{part.path.stem}-{setup.name.replace(', ', '-').replace(' ', '-')}"
     try:
-        settled = _with_batch(session, part, session.setup(setup, job), job)
-        facts = part.once(f"setup of {setup.name}", partial(_first, settled, job, kept))
+        settled = session.setup(setup, job)
+        best = _with_batch(session, part, settled, job)
+        facts = part.once(f"setup of {setup.name}", partial(_first, settled, job, kept, best.batch))
     except RuntimeError as error:
         part.note(**{f"refused {setup.name}": str(error)[-500:]})
         session.say(f"  {setup.name} is refused: {error}")
@@ -72,20 +73,20 @@ def _cases(session: Session, part: Part, setup: Setup, job: Job) -> dict[str, Ca
     side = part.facts["side_px"]
     return {
         setup.name: partial(predict, settled, job),
-        f"network of {setup.name}": partial(_floor, _network(facts, settled, job)),
+        f"network of {setup.name}": partial(_floor, _network(facts, best, job)),
         f"blend of {setup.name}": partial(_floor, _blend(facts, side)),
         "write": partial(_floor, _write(facts, kept)),
     }
 
 
-def _first(setup: Setup, job: Job, kept: Path) -> dict[str, Any]:
-    """Run a setup once, not counted, and keep its heatmap."""
+def _first(setup: Setup, job: Job, kept: Path, batch: int | None) -> dict[str, Any]:
+    """Run a setup once, not counted, and keep its heatmap; ``batch`` is that of the network alone."""
     told = predict(setup, job, keep=kept)
-    return {**{k: told[k] for k in ("windows", "window_px", "stride_px", "backend", "heads")}, "batch": setup.batch}
+    return {**{k: told[k] for k in ("windows", "window_px", "stride_px", "backend", "heads")}, "batch": batch}
 
 
 def _with_batch(session: Session, part: Part, setup: Setup, job: Job) -> Setup:
-    """Find the batch at which the network alone is fastest."""
+    """Find the batch at which the network alone is fastest. gw itself runs at its own."""
 
     def find() -> int:
         session.say(f"  {setup.name}: the best batch of the network")

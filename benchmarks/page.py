@@ -100,7 +100,8 @@ def _end_to_end(document: Document) -> Iterator[str]:
 
 def _way_row(size: EndToEnd, way: Way) -> tuple[str, ...]:
     pin = way.about["backend"]
-    about = f"{pin['name']} {pin['precision']}, {way.about['window_px'][0]} px, batch {way.about['batch']}"
+    window = f"{way.about['window_px'][0]} px, alone in batches of {way.about['batch']}"
+    about = f"{pin['name']} {pin['precision']}, {window}"
     return (
         f"{size.side_px}²", way.name, about, *(f"{way.floors[s]:.2f}" for s in ("network", "decode", "blend", "write")),
         _spread(way.steady), _spread(way.ratio), _spread(way.network_ratio), f"{way.outside.median:.3f}",

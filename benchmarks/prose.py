@@ -11,9 +11,9 @@ REPEAT = """\
 FLOORS = """\
 The floors are the network alone (same backend, threads and windows, its best batch), decoding the raster, adding up
 the windows and writing the heatmap, each alone with the best library known to us, on as many threads as the network.
-End to end is `gw predict` in one process: stitched on disk, with markers and lineage. *Steady* is the work without the
-start of the process; *whole* is everything from the start of `gw predict` to its end. Seconds are medians, with the
-smallest and largest in brackets; ratios are taken round by round.
+End to end is `gw predict` in one process, at the batch that it takes by itself: stitched on disk, with markers and
+lineage. *Steady* is the work without the start of the process; *whole* is everything from the start of `gw predict` to
+its end. Seconds are medians, with the smallest and largest in brackets; ratios are taken round by round.
 """
 
 PEERS = """\

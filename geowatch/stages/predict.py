@@ -160,6 +160,8 @@ def _workers(config: PredictConfig, session: Session, work: _Work) -> int:
     """Return how many processes: as asked, else one for each few cores where the work outlasts starting them."""
     if config.workers is not None:
         return max(1, config.workers)
+    if not session.recipe.backend.device.startswith("cpu"):
+        return 1  # processes would share the accelerator, and each hold the network there
     left = work.total - work.before
     down, right = session.recipe.stride_px
     windows = left * session.plan.tile_px**2 / (down * right)

@@ -1,13 +1,16 @@
 """How the work of one call is divided among processes."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from geowatch.grid.tiles import Tile
-from geowatch.stages.predict import _divided, _longest
+from geowatch.predict.recipe import BackendPin, Recipe
+from geowatch.stages.predict import _divided, _longest, _Work, _workers
+from geowatch.stages.predict_config import PredictConfig
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,30 @@ def test_every_tile_is_computed_once_and_no_worker_waits_long(sizes, workers):
 )
 def test_work_is_cut_no_more_often_than_it_needs(sizes, workers, parts):
     assert sorted(len(part.tiles) for part in _divided(sweeps(*sizes), workers)) == sorted(parts)
+
+
+def machine(device, threads, gflop):
+    """Return a session and work of 100 tiles as far as the number of processes depends on them."""
+    pin = BackendPin(name="some", version="1", precision="fp32", device=device, threads=threads)
+    recipe = Recipe(
+        package="p", imagery="i", window_px=(256, 256), stride_px=(192, 192), blend="hann", dates=1, heads=(),
+        backend=pin,
+    )  # fmt: skip
+    manifest = SimpleNamespace(gflop_per_window=gflop)
+    plan, package = SimpleNamespace(tile_px=1024), SimpleNamespace(manifest=manifest)
+    return SimpleNamespace(recipe=recipe, plan=plan, package=package, members=()), _Work([], total=100, before=0)
+
+
+@pytest.mark.parametrize(
+    ("device", "threads", "gflop", "processes"),
+    [
+        ("cpu-avx512", None, 10.0, 4),  # networks side by side, four a process
+        ("cpu-avx512", 1, 10.0, 16),  # one network of one thread a process
+        ("cpu-avx512", None, 1e-3, 1),  # done before processes would have started
+        ("cuda sm_90", None, 10.0, 1),  # one accelerator
+    ],
+)
+def test_processes_where_nobody_says_how_many(monkeypatch, device, threads, gflop, processes):
+    monkeypatch.setattr("geowatch.stages.predict.cores", lambda: 16)
+    assert _workers(PredictConfig(), *machine(device, threads, gflop)) == processes
+    assert _workers(PredictConfig(workers=3), *machine(device, threads, gflop)) == 3
