@@ -69,7 +69,7 @@ def _heatmaps(session: Session) -> dict[str, str]:
             model = ["--run", str(run), "--model", str(folder / "cloud-package"), *imagery]
             gw("tile", *model, "--tile-size", "512")
             gw("predict", *model, "--stored", "float32", "--jit", "onnxruntime", "--workers", "1")
-        found[name] = str(run)
+        found[name] = str(run.relative_to(ROOT))
     return found
 
 

@@ -29,7 +29,8 @@ def publish(session: Session) -> Path:
     folder = WORK / QUICK.name / "page" if quick else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     document = session.results.parts()
-    (folder / RESULTS).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+    # In the order of the session: the first setup is the plain one.
+    (folder / RESULTS).write_text(json.dumps(document, indent=1) + "\n")
     for name, text in files(document).items():
         (folder / name).write_text(text)
     return folder / "README.md"
