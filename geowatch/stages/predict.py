@@ -169,7 +169,8 @@ def _workers(config: PredictConfig, session: Session, work: _Work) -> int:
     seconds = windows * runs * (session.package.manifest.gflop_per_window or 1.0) / _GFLOP_PER_S
     if config.in_memory or seconds < _WORTH_A_CLUSTER_S:
         return 1
-    threads = session.recipe.backend.threads or config.threads or _LANES
+    # A running scheduler's workers have one thread each: `threads_of`.
+    threads = session.recipe.backend.threads or config.threads or (_LANES if config.scheduler is None else 1)
     return max(1, min(cores() // threads, left // 4))
 
 

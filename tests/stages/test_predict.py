@@ -75,3 +75,8 @@ def test_processes_where_nobody_says_how_many(monkeypatch, device, threads, gflo
     monkeypatch.setattr("geowatch.stages.predict.cores", lambda: 16)
     assert _workers(PredictConfig(), *machine(device, threads, gflop)) == processes
     assert _workers(PredictConfig(workers=3), *machine(device, threads, gflop)) == 3
+
+
+def test_work_for_a_running_scheduler_is_cut_for_workers_of_one_thread(monkeypatch):
+    monkeypatch.setattr("geowatch.stages.predict.cores", lambda: 16)
+    assert _workers(PredictConfig(scheduler="tcp://there:8786"), *machine("cpu-avx512", None, 10.0)) == 16
