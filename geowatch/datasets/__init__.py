@@ -1,0 +1,1 @@
+"""Datasets: image series and labels from kwcoco and its kin, in and out; statistics, splits, simulations."""
