@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.eolearn_series import EolearnSeries
 
 #: Files whose tests take long begin first, so that no process is left alone with one at the end.
 LONGEST = ("test_cloud_scene.py", "test_sentinel_scene.py", "test_kills.py", "test_exactness.py")
@@ -42,6 +46,14 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def eolearn_series(shared_data: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> EolearnSeries:
+    """Return the real series of 68 dates as GeoTIFFs with dates in their names, and as a kwcoco bundle."""
+    from tests.support.eolearn_series import write_eolearn
+
+    return write_eolearn(shared_data("eolearn"), tmp_path_factory.mktemp("eolearn"))
 
 
 @pytest.fixture(scope="session")
