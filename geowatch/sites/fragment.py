@@ -1,0 +1,229 @@
+"""Fragments: what tracking found in one tile, in a form that adds up with its neighbours'.
+
+A piece is a set of connected pixels of one plane (and kind) inside one tile. Nothing here is decided on a whole
+site: pieces that touch across a seam are one component, and every figure of a component is the sum (or the
+maximum) of its pieces' figures. All scores are integers in units of `SCORE_UNIT`, so that sums are exact whatever
+the cut. In: columns made by ``track``. Out: the same columns, read by ``consolidate``; between them Arrow bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from geowatch.errors import DamagedError
+from geowatch.grid.lattice import PixelBox
+from geowatch.grid.tiles import Tile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "AGGREGATED",
+    "BOTTOM",
+    "FRAGMENTS",
+    "FULL_SCORE",
+    "HALF_SHARE",
+    "LEFT",
+    "RIGHT",
+    "SCORE_UNIT",
+    "TOP",
+    "Fragment",
+    "fragment_key",
+]
+
+#: Folder of fragments in a run.
+FRAGMENTS = "fragments"
+#: Score that one unit stands for; a score of 1.0 is `FULL_SCORE` units.
+SCORE_UNIT = 1 / 32768
+FULL_SCORE = 32768
+#: Plane of pieces that were found in scores aggregated over time.
+AGGREGATED = -1
+#: Sides of a pixel, as ``edge_side`` has them.
+TOP, RIGHT, BOTTOM, LEFT = 0, 1, 2, 3
+#: ``edge_share`` of an edge that lies where pixels meet: half-way between two centres.
+HALF_SHARE = 32768
+
+_SCHEMA_VERSION = "1"
+_GROUPS = ("run_", "series_", "link_", "edge_")
+
+
+def fragment_key(digest: str, tile: Tile) -> str:
+    """Return the key of a tile's fragment: ``fragments/<12 digits>/<grid>/<iy>_<ix>.arrow``."""
+    return f"{FRAGMENTS}/{digest[:12]}/{tile.name}.arrow"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fragment:
+    """The pieces of one tile: columns of NumPy, one group a table.
+
+    Pieces are sorted by (plane, kind, y, x), runs by (piece, y, x0), series by (piece, plane), links by (a, b),
+    edges by (piece, y, x, side). All pixels are lattice pixels.
+    """
+
+    tile: Tile
+    """The tile."""
+    box: PixelBox
+    """Pixels that were searched: the tile's core within the region's bounds."""
+
+    plane: NDArray[np.int32]
+    """Of each piece: its place on the time axis; `AGGREGATED` for scores aggregated over time."""
+    kind: NDArray[np.int16]
+    """Of each piece: index of its class; 0 where classes are joined."""
+    y: NDArray[np.int32]
+    """Of each piece: row of its first pixel."""
+    x: NDArray[np.int32]
+    """Of each piece: column of its first pixel in row-major order."""
+    area_px: NDArray[np.int64]
+    """Of each piece: pixels."""
+    strong_px: NDArray[np.int64]
+    """Of each piece: pixels whose score reaches the high threshold."""
+    score_sum: NDArray[np.int64]
+    """Of each piece: sum of scores over its pixels, in score units."""
+    peak: NDArray[np.int32]
+    """Of each piece: largest score, in score units."""
+
+    run_piece: NDArray[np.int32]
+    """Of each run of pixels: its piece."""
+    run_y: NDArray[np.int32]
+    """Of each run: its row."""
+    run_x0: NDArray[np.int32]
+    """Of each run: first column."""
+    run_x1: NDArray[np.int32]
+    """Of each run: column after the last."""
+
+    series_piece: NDArray[np.int32]
+    """Of each observation: the piece that was looked at."""
+    series_plane: NDArray[np.int32]
+    """Of each observation: place on the time axis."""
+    series_px: NDArray[np.int64]
+    """Of each observation: pixels of the piece that have scores then."""
+    series_sums: NDArray[np.int64]
+    """Of each observation: sums of scores over them by class, shape (observations, K), in score units."""
+
+    link_a: NDArray[np.int32]
+    """Of each link: the earlier piece."""
+    link_b: NDArray[np.int32]
+    """Of each link: the later piece."""
+    link_px: NDArray[np.int64]
+    """Of each link: pixels that both have."""
+
+    edge_piece: NDArray[np.int32]
+    """Of each pixel edge on an outline: its piece. Edges are there only with sub-pixel outlines."""
+    edge_y: NDArray[np.int32]
+    """Of each edge: row of the pixel inside."""
+    edge_x: NDArray[np.int32]
+    """Of each edge: column of the pixel inside."""
+    edge_side: NDArray[np.uint8]
+    """Of each edge: `TOP`, `RIGHT`, `BOTTOM` or `LEFT`."""
+    edge_share: NDArray[np.uint16]
+    """Of each edge: where the threshold lies between the pixel's centre (0) and its neighbour's (65535)."""
+
+    def __post_init__(self) -> None:
+        for name, dtype in _columns().items():
+            values = getattr(self, name)
+            if values.dtype != dtype or values.ndim != (2 if name == "series_sums" else 1):
+                raise DamagedError(f"column {name} of {self.tile.name} is {values.dtype} of {values.ndim} axes")
+            if len(values) != len(getattr(self, _first(name))):
+                raise DamagedError(f"column {name} of {self.tile.name} has {len(values)} rows")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fragment) and self.to_bytes() == other.to_bytes()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def piece_count(self) -> int:
+        """Pieces."""
+        return len(self.plane)
+
+    @property
+    def classes(self) -> int:
+        """Classes K of the series."""
+        return int(self.series_sums.shape[1])
+
+    @property
+    def run_starts(self) -> NDArray[np.intp]:
+        """Where each piece's runs begin, and where the last one's end: (pieces + 1,)."""
+        return np.searchsorted(self.run_piece, np.arange(self.piece_count + 1))
+
+    @classmethod
+    def empty(cls, tile: Tile, box: PixelBox, classes: int) -> Fragment:
+        """Return a fragment without any piece."""
+        columns: dict[str, Any] = {name: np.zeros(0, dtype) for name, dtype in _columns().items()}
+        columns["series_sums"] = np.zeros((0, classes), np.int64)
+        return cls(tile=tile, box=box, **columns)
+
+    def to_bytes(self) -> bytes:
+        """Return Arrow IPC bytes (zstd), a function of the columns alone: one row, one list a column."""
+        arrays = [_listed(getattr(self, name)) for name in _columns()]
+        about = {
+            "schema_version": _SCHEMA_VERSION, "tile": self.tile.name, "box": json.dumps(self.box.to_list()),
+            "classes": str(self.classes), "score_unit": f"1/{FULL_SCORE}",
+        }  # fmt: skip
+        schema = pa.schema(
+            [pa.field(name, array.type, nullable=False) for name, array in zip(_columns(), arrays, strict=True)],
+            metadata=about,
+        )
+        sink = pa.BufferOutputStream()
+        options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 3), use_threads=False)
+        with pa.ipc.new_stream(sink, schema, options=options) as writer:
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+        return bytes(sink.getvalue())
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Fragment:
+        """Read a fragment. Raises DamagedError for what is none, or of another version."""
+        try:
+            with pa.ipc.open_stream(pa.py_buffer(content)) as reader:
+                about = {key.decode(): value.decode() for key, value in (reader.schema.metadata or {}).items()}
+                if about.get("schema_version") != _SCHEMA_VERSION:
+                    raise DamagedError(
+                        f"a fragment has version {about.get('schema_version')}, this gw reads {_SCHEMA_VERSION}",
+                        hint="make it again with gw track",
+                    )
+                batch = reader.read_next_batch()
+            columns = {name: _unlisted(batch.column(name), dtype) for name, dtype in _columns().items()}
+            columns["series_sums"] = columns["series_sums"].reshape(-1, int(about["classes"]))
+            tile, box = Tile.parse(about["tile"]), PixelBox(*json.loads(about["box"]))
+        except (pa.ArrowException, StopIteration, KeyError, ValueError, TypeError) as error:
+            raise DamagedError(
+                f"a fragment is damaged: {error}", hint="gw clean, then gw track, make it again"
+            ) from error
+        return cls(tile=tile, box=box, **columns)
+
+
+@cache
+def _columns() -> dict[str, np.dtype[Any]]:
+    """Return the columns in their order, with their types as the annotations have them."""
+    return {
+        each.name: np.dtype(str(each.type).partition("np.")[2].rstrip("]"))
+        for each in fields(Fragment)
+        if str(each.type).startswith("NDArray")
+    }
+
+
+@cache
+def _first(name: str) -> str:
+    """Return the column whose length a column must have: the first of its table."""
+    group = next((group for group in _GROUPS if name.startswith(group)), "")
+    return next(other for other in _columns() if other.startswith(group))
+
+
+def _listed(values: NDArray[Any]) -> pa.Array:
+    flat = np.ascontiguousarray(values).reshape(-1)
+    offsets = pa.array([0, len(flat)], pa.int64())
+    return pa.LargeListArray.from_arrays(offsets, pa.array(flat))
+
+
+def _unlisted(column: pa.Array, dtype: np.dtype[Any]) -> NDArray[Any]:
+    # Not `to_numpy`, which imports pandas where it is installed.
+    values = column.flatten()
+    if str(values.type) != str(dtype):
+        raise ValueError(f"{values.type} where {dtype} belongs")
+    return np.frombuffer(values.buffers()[1] or b"", dtype, len(values), values.offset * dtype.itemsize)

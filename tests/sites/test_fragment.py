@@ -1,0 +1,66 @@
+"""Fragments on disk: the same bytes for the same columns, and nothing that is damaged is taken for one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from geowatch.errors import DamagedError
+from geowatch.grid.lattice import PixelBox
+from geowatch.grid.tiles import Tile
+from geowatch.sites.fragment import Fragment, _columns, fragment_key
+
+TILE, BOX = Tile("utm18n", 3, -2), PixelBox(192, -128, 256, -64)
+
+
+def filled(rows: int) -> Fragment:
+    columns = {name: np.arange(rows).astype(dtype) for name, dtype in _columns().items()}
+    columns["series_sums"] = np.arange(rows * 3).reshape(rows, 3)
+    return Fragment(tile=TILE, box=BOX, **columns)
+
+
+def test_a_fragment_comes_back_as_it_was_written():
+    written = filled(5)
+    back = Fragment.from_bytes(written.to_bytes())
+    assert (back.tile, back.box, back.classes) == (TILE, BOX, 3)
+    for name, dtype in _columns().items():
+        assert getattr(back, name).dtype == dtype
+        assert np.array_equal(getattr(back, name), getattr(written, name)), name
+
+
+def test_an_empty_fragment_keeps_its_place_and_classes():
+    back = Fragment.from_bytes(Fragment.empty(TILE, BOX, 4).to_bytes())
+    assert (back.tile, back.box, back.classes, back.piece_count) == (TILE, BOX, 4, 0)
+
+
+def test_the_same_columns_are_the_same_bytes_whatever_memory_they_lie_in():
+    other = filled(5)
+    spread = np.zeros((5, 6), np.int64)
+    spread[:, ::2] = other.series_sums
+    columns = {name: getattr(other, name) for name in _columns()} | {"series_sums": spread[:, ::2]}
+    assert Fragment(tile=TILE, box=BOX, **columns).to_bytes() == filled(5).to_bytes()
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:200], lambda b: b"no", lambda b: b.replace(b"_version\x00", b"_versiom\x00")]
+)
+def test_what_is_no_fragment_is_refused(damage):
+    with pytest.raises(DamagedError):
+        Fragment.from_bytes(damage(filled(5).to_bytes()))
+
+
+def test_columns_of_one_table_have_one_length():
+    columns = {name: getattr(filled(3), name) for name in _columns()} | {"area_px": np.zeros(2, np.int64)}
+    with pytest.raises(DamagedError, match="area_px"):
+        Fragment(tile=TILE, box=BOX, **columns)
+
+
+def test_runs_of_a_piece_are_found_by_their_starts():
+    columns = {name: getattr(filled(3), name) for name in _columns()}
+    columns |= {name: np.zeros(4, columns[name].dtype) for name in columns if name.startswith("run_")}
+    columns["run_piece"] = np.array([0, 0, 2, 2], np.int32)
+    assert Fragment(tile=TILE, box=BOX, **columns).run_starts.tolist() == [0, 2, 2, 4]
+
+
+def test_the_key_names_tracking_grid_and_tile():
+    assert fragment_key("0123456789abcdef", TILE) == "fragments/0123456789ab/utm18n/3_-2.arrow"
