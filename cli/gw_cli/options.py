@@ -293,6 +293,35 @@ prices = combine(
 """What the estimate is made with."""
 geojson = flag("--geojson", help="Write plan/tiles.geojson as well.")
 
+series = combine(
+    option(
+        "--series-sampling",
+        type=click.Choice(["contiguous", "uniform", "hard-dilated", "soft-dilated", "multi-season"]),
+        help="Pick the network's dates out of a longer series in this way.",
+    ),
+    option("--series-span", type=COUNT, metavar="DAYS", help="Days of the series that one prediction looks at."),
+    option(
+        "--series-anchor",
+        type=float,
+        metavar="SHARE",
+        help="Where in the span the prediction stands: 0 its first day, 1 its last.  [default: 1.0]",
+    ),
+    option(
+        "--series-step",
+        type=COUNT,
+        metavar="DAYS",
+        help="Days from one prediction to the next, counted from 1970. Left out: one at each frame.",
+    ),
+    option(
+        "--series-keep",
+        type=click.Choice(["any", "all"]),
+        help="Score pixels that any of the dates saw, or that all did.  [default: any]",
+    ),
+    option("--series-sensors", type=NAMES, help="Sensors whose frames are picked. Left out: all."),
+    option("--series-quota", type=NAMES, metavar="SENSOR=COUNT,...", help="Most dates of a sensor."),
+)
+"""How a network's dates are picked out of a series."""
+
 output = option("-o", "--output", metavar="DIR", help="Folder of the package to make.")
 described = combine(
     bands,
@@ -301,6 +330,13 @@ described = combine(
     option("--dates", type=COUNT, help="Dates that the network sees at once.  [default: 1]"),
     option("--mean", type=FLOATS, help="Mean of each channel, subtracted after the steps."),
     option("--std", type=FLOATS, help="Standard deviation of each channel, divided by."),
+    option("--stats", metavar="FILE", help="JSON file of means and deviations by domain, from gw dataset stats."),
+    option(
+        "--unknown-domain",
+        type=click.Choice(["refuse", "default"]),
+        help="Imagery of a domain without statistics: refuse it, or use --mean and --std.  [default: refuse]",
+    ),
+    series,
     option("--scale", type=float, help="First step: multiply physical values by this.  [default: 1.0]"),
     option("--offset", type=float, help="Second step: add this.  [default: 0.0]"),
     option("--clip", type=PAIR, metavar="LOW,HIGH", help="Third step: limit to this range."),

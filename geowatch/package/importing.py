@@ -93,6 +93,7 @@ def publish_network(
             window=findings.window,
             resolution_m=spec.resolution_m,
             heads=findings.heads,
+            series=spec.series,
             batch=findings.batch,
             net=net[0] if net else None,
             gflop_per_window=_gflop(model, findings),

@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
+from geowatch.grid.timeline import Sampling
 from geowatch.package.steps import Step, step_channels
 
 __all__ = [
@@ -27,7 +36,9 @@ __all__ = [
     "InputSpec",
     "Manifest",
     "NetSpec",
+    "Normalisation",
     "Origin",
+    "SeriesSpec",
     "WindowSpec",
     "by_tensor",
     "graph_file",
@@ -55,9 +66,32 @@ Activation = Literal["softmax", "sigmoid", "binary", "none", "labels"]
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Fields that came after the first version: at their default they are not written, so that digests stay."""
+
+    @model_serializer(mode="wrap")
+    def _lean(self, write: SerializerFunctionWrapHandler, _info: SerializationInfo) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        fields = type(self).model_fields
+        return {
+            k: v for k, v in written.items()
+            if k not in self.later or getattr(self, k) != fields[k].get_default(call_default_factory=True)
+        }  # fmt: skip
+
+
+class Normalisation(_Document):
+    """What is subtracted and divided by, channel by channel, for imagery of one domain."""
+
+    mean: tuple[float, ...] = ()
+    """Mean of each channel after the steps; empty for none."""
+    std: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    """Standard deviation of each channel after the steps; empty for none."""
+
 
 class InputSpec(_Document):
     """What is fed from one date: bands, their preprocessing, and the graph's tensor that they go into."""
+
+    later = frozenset({"domains", "unknown_domain"})
 
     name: Identifier
     """Key of this input in `Backend.run`; unique in the package."""
@@ -81,6 +115,10 @@ class InputSpec(_Document):
     """Standard deviation of each channel after the steps, divided by; empty for none."""
     fill: float = 0.0
     """Value after normalisation where nothing valid was seen; 0 is the mean."""
+    domains: dict[Identifier, Normalisation] = Field(default_factory=dict)
+    """Normalisation by domain of the imagery, by default its sensor; it wins over ``mean`` and ``std``."""
+    unknown_domain: Literal["refuse", "default"] = "refuse"
+    """What becomes of imagery of another domain, where there are domains: an error, or ``mean`` and ``std`` above."""
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -92,7 +130,10 @@ class InputSpec(_Document):
         if len(set(self.bands)) < len(self.bands):
             raise ValueError(f"input {self.name!r} names a band twice: {', '.join(self.bands)}")
         channels = self.channels  # raises where the steps do not fit
-        for what, values in (("mean", self.mean), ("std", self.std)):
+        numbers = [("mean", self.mean), ("std", self.std)]
+        for domain, each in self.domains.items():
+            numbers += [(f"mean of {domain}", each.mean), (f"std of {domain}", each.std)]
+        for what, values in numbers:
             if values and len(values) != len(channels):
                 raise ValueError(f"{what} has {len(values)} values for the channels {', '.join(channels)}")
         return self
@@ -105,8 +146,8 @@ class HeadSpec(_Document):
     """Key of this head's raw output from `Backend.run`; unique in the package."""
     output: str = Field(min_length=1)
     """Output tensor of the graph."""
-    layout: Literal["NCHW", "NHWC", "NHW"] = "NCHW"
-    """Order of the tensor's axes; NHW has no class axis (labels, or one class)."""
+    layout: Literal["NCHW", "NHWC", "NHW", "NTCHW"] = "NCHW"
+    """Order of the tensor's axes; NHW has no class axis (labels, or one class); NTCHW scores each date by itself."""
     classes: tuple[Identifier, ...] = Field(min_length=1)
     """Classes in the order of the probabilities that `activate` returns."""
     activation: Activation = "softmax"
@@ -159,6 +200,36 @@ class WindowSpec(_Document):
         if self.fixed:
             return size == self.size
         return all(side > 0 and side % self.multiple_of == 0 for side in size)
+
+
+class SeriesSpec(_Document):
+    """How a network's dates are picked out of a series of images; see `geowatch.grid.timeline`.
+
+    Without it a network of T dates sees each T consecutive frames, and scores where all of them have imagery. With
+    it each plane of the heatmap has T slots, one for each ``InputSpec.date``; a slot without a frame, and a masked
+    pixel, hold the input's ``fill``.
+    """
+
+    sampling: Sampling = "uniform"
+    """Which observations of the span fill the slots."""
+    span_days: int | None = Field(default=None, ge=1)
+    """How many days a plane looks at; None for all there are, only with contiguous sampling."""
+    anchor: float = Field(default=1.0, ge=0, le=1)
+    """Where in the span the plane stands: 0 its first day, 1 its last (it sees the past alone)."""
+    step_days: int | None = Field(default=None, ge=1)
+    """Days from one plane to the next, counted from 1970-01-01; None for a plane at each frame."""
+    keep: Literal["any", "all"] = "any"
+    """Which pixels are scored: those that any slot saw, or those that every slot saw."""
+    sensors: tuple[Identifier, ...] = ()
+    """Sensors whose frames are picked; empty for all."""
+    quota: dict[Identifier, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    """Most slots that frames of a sensor may fill; sensors that are not named have no limit."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.span_days is None and self.sampling != "contiguous":
+            raise ValueError(f"sampling {self.sampling} needs a span of days")
+        return self
 
 
 class FileRecord(_Document):
@@ -214,6 +285,8 @@ class Origin(_Document):
 class Manifest(_Document):
     """Everything that is known of a network without opening its files."""
 
+    later = frozenset({"series"})
+
     schema_version: Literal["1"] = "1"
     """Version of this schema."""
     name: PlainName
@@ -234,6 +307,8 @@ class Manifest(_Document):
     """Size of a pixel in metres that it was trained for; None where unknown."""
     heads: tuple[HeadSpec, ...] = Field(min_length=1)
     """What it gives."""
+    series: SeriesSpec | None = None
+    """How its dates are picked out of a series; None for consecutive frames."""
     batch: int | None = Field(default=None, ge=1)
     """Number of windows that a run must hold, where the graph or its numerics demand one; None where free."""
     gate: GateSpec = GateSpec()

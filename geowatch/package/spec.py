@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
 from geowatch.errors import PackageError
+from geowatch.grid.timeline import Sampling
+from geowatch.package.domains import read_statistics
 from geowatch.package.graph import MAX_GRAPH_BYTES
-from geowatch.package.manifest import Activation, HeadSpec, InputSpec
-from geowatch.package.steps import Clip, Log1p, Offset, Scale, index_step
+from geowatch.package.manifest import Activation, HeadSpec, InputSpec, SeriesSpec
+from geowatch.package.steps import Clip, Log1p, Offset, Scale, index_step, step_channels
 
 if TYPE_CHECKING:
     from geowatch.package.graph import TensorInfo
@@ -77,8 +80,44 @@ class ImportSpec:
     """Inputs in full, instead of bands, mean and steps, where they differ."""
     heads: tuple[HeadSpec, ...] = ()
     """Heads in full, instead of classes, where there are several."""
+    stats: Path | None = None
+    """JSON file of means and standard deviations by domain, as ``gw dataset stats`` writes it."""
+    unknown_domain: Literal["refuse", "default"] = "refuse"
+    """What becomes of imagery of a domain without statistics: an error, or ``mean`` and ``std``."""
+    series_sampling: Sampling | None = None
+    """How the dates are picked out of a series: contiguous, uniform, hard-dilated, soft-dilated or multi-season."""
+    series_span_days: int | None = None
+    """Days of the series that one prediction looks at."""
+    series_anchor: float = 1.0
+    """Where in that span the prediction stands: 0 its first day, 1 its last."""
+    series_step_days: int | None = None
+    """Days from one prediction to the next; None for one at each frame."""
+    series_keep: Literal["any", "all"] = "any"
+    """Which pixels are scored: those that any date saw, or those that every date saw."""
+    series_sensors: tuple[str, ...] = ()
+    """Sensors whose frames are picked; empty for all."""
+    series_quota: tuple[str, ...] = ()
+    """Most dates of a sensor, each ``SENSOR=COUNT``."""
     max_bytes: int = MAX_GRAPH_BYTES
     """Largest file that is taken."""
+
+    @property
+    def series(self) -> SeriesSpec | None:
+        """How the dates are picked out of a series, where a sampling is named. Raises PackageError for no such way."""
+        if self.series_sampling is None:
+            return None
+        try:
+            return SeriesSpec(
+                sampling=self.series_sampling,
+                span_days=self.series_span_days,
+                anchor=self.series_anchor,
+                step_days=self.series_step_days,
+                keep=self.series_keep,
+                sensors=self.series_sensors,
+                quota=dict(_quota(each) for each in self.series_quota),
+            )
+        except ValidationError as error:
+            raise PackageError(f"the series does not fit: {complaint(error)}", hint="see --series-span") from error
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -94,6 +133,13 @@ class ImportSpec:
             steps.append(Log1p())
         steps.extend(index_step(name) for name in self.indices)
         return tuple(steps)
+
+
+def _quota(text: str) -> tuple[str, int]:
+    sensor, _, count = text.rpartition("=")
+    if not sensor or not count.isdigit():
+        raise PackageError(f"'{text}' is no quota", hint="write SENSOR=COUNT, such as landsat-8-l2=2")
+    return sensor, int(count)
 
 
 def describe_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[InputSpec, ...]:
@@ -136,6 +182,7 @@ def _plain_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[Inpu
 
 def _part(tensor: TensorInfo, spec: ImportSpec, date: int, joined: int) -> InputSpec:
     name = identifier(tensor.name, "input")
+    channels = step_channels(spec.bands, spec.steps)
     part = InputSpec(
         name=name if joined == 1 else f"{name}.{date}",
         tensor=tensor.name,
@@ -145,6 +192,8 @@ def _part(tensor: TensorInfo, spec: ImportSpec, date: int, joined: int) -> Input
         steps=spec.steps,
         mean=spec.mean,
         std=spec.std,
+        domains={} if spec.stats is None else read_statistics(spec.stats, channels),
+        unknown_domain=spec.unknown_domain,
     )
     layout = _layout(tensor, spec, len(part.channels), joined)
     return part.model_copy(update={"layout": layout})

@@ -12,7 +12,7 @@ from geowatch.package import HeadSpec, InputSpec, Manifest, WindowSpec
 from geowatch.package import manifest as manifest_module
 from geowatch.package import steps as steps_module
 from geowatch.package.colors import default_colors
-from geowatch.package.manifest import FileRecord
+from geowatch.package.manifest import FileRecord, SeriesSpec
 
 RECORD = FileRecord(sha256="0" * 64, bytes=1)
 
@@ -108,3 +108,29 @@ def test_known_classes_get_their_colours_and_others_differ():
     assert colors[0] == "#00000000"
     assert len(set(colors)) == 6
     assert default_colors(tuple(f"c{i}" for i in range(30)))[29]
+
+
+def test_packages_made_before_there_were_series_keep_their_digest():
+    old = Manifest(
+        name="m",
+        inputs=(InputSpec(name="x", tensor="x", bands=("red",), mean=(0.5,), std=(0.25,)),),
+        window=WindowSpec(size=(32, 32)),
+        heads=(HeadSpec(name="scores", output="y", classes=("a", "b")),),
+        files={"model.onnx": RECORD},
+    )
+    assert old.digest == "3bc556ed77920bf1c8b7255297475b68924ca2553f9bce7ced081a6fe6725d61"
+    assert b"series" not in old.document()
+    assert b"domain" not in old.document()
+
+
+def test_a_series_is_part_of_the_package_and_survives_the_disk():
+    series = SeriesSpec(sampling="soft-dilated", span_days=400, anchor=0.5, step_days=30, quota={"landsat-8-l2": 2})
+    package = manifest(series=series)
+    assert Manifest.model_validate_json(package.document()) == package
+    assert package.digest != manifest().digest
+
+
+def test_a_dilated_sampling_without_a_span_is_refused():
+    with pytest.raises(ValidationError, match="needs a span of days"):
+        SeriesSpec(sampling="uniform")
+    assert SeriesSpec(sampling="contiguous").span_days is None

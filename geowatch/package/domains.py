@@ -1,0 +1,94 @@
+"""Normalisation by domain: imagery of one sensor is brighter than another's, and each has its own mean.
+
+A domain is a name that imagery bears, by default its sensor. Statistics are kept by domain in a JSON document, as
+``gw dataset stats`` writes it; a package takes those of its channels, and a frame is normalised by its own domain's.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from geowatch.errors import ImageryError, PackageError
+from geowatch.package.manifest import InputSpec, Normalisation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["normalised_for", "read_statistics"]
+
+
+class _Statistics(BaseModel):
+    """What is known of one domain."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    channels: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_version: Literal["1"]
+    domains: dict[str, _Statistics]
+
+
+def read_statistics(path: Path, channels: Sequence[str]) -> dict[str, Normalisation]:
+    """Return the normalisation of ``channels`` by domain, for domains that have statistics of all of them.
+
+    Raises:
+        PackageError: where the file is no such document, or no domain has all channels.
+    """
+    try:
+        document = _Document.model_validate(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, ValidationError) as error:
+        raise PackageError(
+            f"{path} holds no statistics: {' '.join(str(error).split())[:160]}", hint="gw dataset stats writes them"
+        ) from error
+    found = {name: each for name, each in document.domains.items() if set(channels) <= set(each.channels)}
+    if not found:
+        known = "; ".join(f"{name}: {', '.join(each.channels)}" for name, each in document.domains.items())
+        raise PackageError(
+            f"{path} has no domain with the channels {', '.join(channels)}, but {known or 'none at all'}",
+            hint="make statistics of these channels with gw dataset stats",
+        )
+    return {name: _normalisation(name, each, channels) for name, each in sorted(found.items())}
+
+
+def _normalisation(name: str, each: _Statistics, channels: Sequence[str]) -> Normalisation:
+    if not len(each.channels) == len(each.mean) == len(each.std):
+        raise PackageError(
+            f"domain {name} has {len(each.channels)} channels, {len(each.mean)} means and {len(each.std)} deviations"
+        )
+    at = [each.channels.index(channel) for channel in channels]
+    try:
+        return Normalisation(mean=tuple(each.mean[k] for k in at), std=tuple(each.std[k] for k in at))
+    except ValidationError as error:
+        raise PackageError(
+            f"domain {name} has the deviations {', '.join(f'{each.std[k]:g}' for k in at)}: none may be 0",
+            hint="a channel that never changes tells nothing; leave it out",
+        ) from error
+
+
+def normalised_for(spec: InputSpec, domain: str) -> InputSpec:
+    """Return ``spec`` with the mean and standard deviation of ``domain``.
+
+    Raises:
+        ImageryError: for a domain that the package knows nothing of, unless it says that its own numbers serve.
+    """
+    if not spec.domains:
+        return spec
+    if domain in spec.domains:
+        own = spec.domains[domain]
+        return spec.model_copy(update={"mean": own.mean, "std": own.std, "domains": {}})
+    if spec.unknown_domain == "refuse":
+        raise ImageryError(
+            f"the network has no mean and deviation for imagery of '{domain}', but for {', '.join(spec.domains)}",
+            hint="say which to use with --domain, or give them by hand with --mean and --std",
+        )
+    return spec.model_copy(update={"domains": {}})
