@@ -1,0 +1,159 @@
+"""Sites counted: one line for each class and status, and one for each site, as CSV for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import shapely
+
+from geowatch.consolidate.output.batches import Batches, geometries, lonlat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import pyarrow as pa
+
+__all__ = ["Count", "counted", "summary_csv", "total", "write_sites_csv"]
+
+_HEAD = ("class", "status", "sites", "ongoing", "area_km2", "mean_area_m2", "mean_score", "first_start", "last_start",
+         "last_end")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Sites of one class and status."""
+
+    kind: str
+    """The class; empty where classes were joined."""
+    status: str
+    """Such as ``system_confirmed``."""
+    sites: int
+    """How many."""
+    ongoing: int
+    """Of those, how many have no end."""
+    area_m2: float
+    """Their areas' sum."""
+    score_sum: float
+    """Their scores' sum."""
+    first_start: date | None = None
+    """Earliest start."""
+    last_start: date | None = None
+    """Latest start."""
+    last_end: date | None = None
+    """Latest end."""
+
+    @property
+    def mean_score(self) -> float:
+        """Mean of the scores."""
+        return self.score_sum / max(1, self.sites)
+
+    def plus(self, other: Count) -> Count:
+        """Return both together, under this one's name."""
+        return Count(
+            self.kind,
+            self.status,
+            self.sites + other.sites,
+            self.ongoing + other.ongoing,
+            self.area_m2 + other.area_m2,
+            self.score_sum + other.score_sum,
+            _known(min, self.first_start, other.first_start),
+            _known(max, self.last_start, other.last_start),
+            _known(max, self.last_end, other.last_end),
+        )
+
+
+def counted(sites: Batches) -> tuple[Count, ...]:
+    """Return a count for each class and status, in their alphabetical order."""
+    found: dict[tuple[str, str], Count] = {}
+    for batch in sites:
+        for count in _of_batch(batch):
+            place = count.kind, count.status
+            found[place] = found[place].plus(count) if place in found else count
+    return tuple(found[place] for place in sorted(found))
+
+
+def total(counts: Iterable[Count]) -> Count:
+    """Return all of them as one line."""
+    out = Count("all", "all", 0, 0, 0.0, 0.0)
+    for count in counts:
+        out = out.plus(count)
+    return out
+
+
+def summary_csv(counts: tuple[Count, ...]) -> bytes:
+    """Return the table of classes and statuses, with a last line for all."""
+    return _csv([_HEAD, *(_line(count) for count in (*counts, total(counts)))])
+
+
+def write_sites_csv(sites: Batches, path: Path) -> None:
+    """Write a line for each site: all columns but the outline, and a point inside it in degrees."""
+    names = [name for name in sites.schema.names if name != "geometry"]
+    with path.open("wb") as file:
+        file.write(_csv([(*names, "lon", "lat")]))
+        for batch in sites:
+            places = _points(batch, sites.crs)
+            rows = batch.select(names).to_pylist()
+            file.write(_csv([*(_text(v) for v in row.values()), *at] for row, at in zip(rows, places, strict=True)))
+
+
+def _of_batch(batch: pa.RecordBatch) -> list[Count]:
+    import pyarrow as pa
+
+    table = pa.Table.from_batches([batch]).select(["class", "status", "start", "end", "area_m2", "score"])
+    grouped = table.group_by(["class", "status"], use_threads=False).aggregate(
+        [([], "count_all"), ("end", "count"), ("area_m2", "sum"), ("score", "sum"), ("start", "min"), ("start", "max"),
+         ("end", "max")]
+    )  # fmt: skip
+    return [_count(row) for row in grouped.to_pylist()]
+
+
+def _count(row: dict[str, Any]) -> Count:
+    return Count(
+        kind=row["class"] or "",
+        status=row["status"],
+        sites=row["count_all"],
+        ongoing=row["count_all"] - row["end_count"],
+        area_m2=row["area_m2_sum"],
+        score_sum=row["score_sum"],
+        first_start=row["start_min"],
+        last_start=row["start_max"],
+        last_end=row["end_max"],
+    )
+
+
+def _line(count: Count) -> list[object]:
+    mean_m2 = count.area_m2 / max(1, count.sites)
+    return [
+        count.kind, count.status, count.sites, count.ongoing, f"{count.area_m2 / 1e6:.6f}", f"{mean_m2:.1f}",
+        f"{count.mean_score:.4f}", *(_text(day) for day in (count.first_start, count.last_start, count.last_end)),
+    ]  # fmt: skip
+
+
+def _points(batch: pa.RecordBatch, crs: str | None) -> list[tuple[str, str]]:
+    if crs is None:
+        return [("", "")] * batch.num_rows
+    inside = shapely.get_coordinates(lonlat(shapely.point_on_surface(geometries(batch)), crs))
+    return [(f"{lon:.6f}", f"{lat:.6f}") for lon, lat in inside.tolist()]
+
+
+def _text(value: object) -> object:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "" if value is None else value
+
+
+def _known(choose: Any, one: date | None, other: date | None) -> date | None:  # noqa: ANN401  # min or max
+    days = [day for day in (one, other) if day is not None]
+    chosen: date | None = choose(days, default=None)
+    return chosen
+
+
+def _csv(rows: Iterable[Iterable[object]]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue().encode()

@@ -1,0 +1,67 @@
+"""An order of deliverables: what they are made from, where they go, and what was made so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from geowatch.errors import ConfigError
+from geowatch.stages.deliverables import file_digest, put_object
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from geowatch.consolidate.output.batches import Batches
+    from geowatch.grid.plan import Plan
+    from geowatch.stages.deliver_config import DeliverConfig
+    from geowatch.store import Store
+
+__all__ = ["Order"]
+
+
+@dataclass(slots=True)
+class Order:
+    """What the outputs are made from, and what was made so far."""
+
+    store: Store
+    """The run folder."""
+    plan: Plan
+    """Region and grids."""
+    sites: Batches
+    """Table of sites."""
+    observations: Batches
+    """Table of observations."""
+    wanted: DeliverConfig
+    """Which files, and how."""
+    digests: dict[str, str] = field(default_factory=dict)
+    """sha256 of each file that was made."""
+    notes: list[str] = field(default_factory=list)
+    """What was not made and why."""
+
+    @property
+    def region_id(self) -> str:
+        """Name of the region."""
+        return self.wanted.region_id or (self.plan.region.id if self.plan.region else "region")
+
+    def write(self, key: str, write: Callable[[Path], object]) -> None:
+        """Publish a file that ``write`` makes at the path that it is given."""
+        with self.store.stage(key) as path:
+            write(path)
+            digest = file_digest(path)
+        self.digests[key] = digest
+
+    def put(self, key: str, content: bytes) -> None:
+        """Publish a small file."""
+        self.digests[key] = put_object(self.store, key, content)
+
+    def leave_out(self, output: str, key: str, why: ConfigError) -> None:
+        """Say why an output is not made, and remove what an earlier call made of it.
+
+        Raises:
+            ConfigError: ``why``, where the output was asked for by name.
+        """
+        if self.wanted.asks(output):
+            raise why
+        self.store.delete(key)
+        self.notes.append(f"{key} was not made: {why.fact}")

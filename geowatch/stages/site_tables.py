@@ -1,0 +1,59 @@
+"""The consolidated tables where a run keeps them."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, BinaryIO
+
+from geowatch.consolidate.output.batches import Batches
+
+if TYPE_CHECKING:
+    from geowatch.store import Store
+
+__all__ = ["OBSERVATIONS", "SITES", "stored_batches"]
+
+#: Keys of the tables that deliverables are made of.
+SITES, OBSERVATIONS = "sites/sites.arrow", "sites/observations.arrow"
+
+
+def stored_batches(store: Store, key: str) -> Batches:
+    """Return an Arrow file of a store as batches; it is read as they are asked for.
+
+    Raises:
+        StoreError: where there is none.
+        DamagedError: for what is no Arrow file.
+    """
+    return Batches.of_file(lambda: _opened(store, key))
+
+
+def _opened(store: Store, key: str) -> BinaryIO:
+    return io.BufferedReader(_StoredFile(store, key), 1 << 20)
+
+
+class _StoredFile(io.RawIOBase):
+    """An object of a store as a file to read from."""
+
+    def __init__(self, store: Store, key: str) -> None:
+        self._store, self._key, self._at = store, key, 0
+        size = store.size(key)
+        self._size = len(store.get(key)) if size is None else size  # get says what is missing
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        content = self._store.get(self._key, self._at, len(buffer))
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)
