@@ -19,6 +19,7 @@ from geowatch.consolidate.output.vector import Layer, write_flatgeobuf, write_ge
 from geowatch.errors import ConfigError
 from geowatch.stages.deliver_config import OUTPUTS
 from geowatch.stages.site_order import Order
+from geowatch.stages.site_smart import write_smart
 
 if TYPE_CHECKING:
     from geowatch.consolidate.output.batches import Batches
@@ -101,5 +102,6 @@ def _summary(order: Order) -> None:
 
 
 _WRITERS: dict[str, Callable[[Order], None]] = {
-    "parquet": _parquet, "fgb": _flatgeobuf, "gpkg": _geopackage, "geojson": _geojson, "summary": _summary,
+    "parquet": _parquet, "fgb": _flatgeobuf, "gpkg": _geopackage, "geojson": _geojson, "smart": write_smart,
+    "summary": _summary,
 }  # fmt: skip

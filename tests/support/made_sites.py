@@ -1,4 +1,4 @@
-"""Consolidated tables that are made up: stand-ins for what ``gw consolidate`` leaves, for tests of what is made of them.
+"""Consolidated tables that are made up: stand-ins for those of ``gw consolidate``, for tests of what is made of them.
 
 Outlines run along the edges of 10 m pixels in UTM zone 18, phases follow a construction site's course, and scores are
 noisy. Nothing here was observed anywhere.
@@ -105,7 +105,7 @@ def _outline(rng, number):
         corner = np.round(np.array(at) / 10) * 10
         shape = shape - shapely.box(corner[0] - 20, corner[1] - 20, corner[0] + 10, corner[1] + 10)
     if number % 11 == 10:
-        west, south, east, north = shape.bounds
+        east, north = shape.bounds[2:]
         apart = shapely.box(east + 30, north + 30, east + 90, north + 70)
         shape = shapely.MultiPolygon([max(shapely.get_parts(shape), key=lambda p: p.area), apart])
     return shapely.normalize(shape)

@@ -51,7 +51,7 @@ class Batches:
         return named.decode() or None
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        return _even(self.opened(), self.schema)
+        return _even(self.opened())
 
     @classmethod
     def of_table(cls, table: pa.Table) -> Batches:
@@ -95,7 +95,7 @@ def _of_file(opened: Callable[[], BinaryIO]) -> Iterator[pa.RecordBatch]:
             yield from reader
 
 
-def _even(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _even(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Cut batches anew into `BATCH_ROWS` rows each."""
     import pyarrow as pa
 
