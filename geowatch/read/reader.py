@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from geowatch.read.handles import Access, Handles
 from geowatch.read.remote import Remote
 from geowatch.read.source import SceneReader
 
-__all__ = ["FrameReader", "Patch"]
+__all__ = ["BoxReader", "FrameReader", "Patch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,37 @@ class Patch:
     """Physical values (C, H, W), finite everywhere; 0 where invalid."""
     valid: NDArray[np.bool_]
     """(H, W): all bands are there and no mask hides the pixel."""
+
+
+class BoxReader(Protocol):
+    """Reads boxes of one frame: from its images (`FrameReader`) or from a cube (`cube.CubeReader`), the same bytes.
+
+    A context; leaving it closes all files.
+    """
+
+    @property
+    def plan(self) -> FramePlan:
+        """The frame."""
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of stored pixels that were decoded so far."""
+
+    @property
+    def requests(self) -> int:
+        """Reads that were asked of files so far."""
+
+    def read(self, box: PixelBox, out: Patch | None = None) -> Patch:
+        """Return the pixels of ``box``; see `FrameReader.read`."""
+
+    def close(self) -> None:
+        """Close all files."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 class FrameReader:

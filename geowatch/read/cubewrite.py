@@ -1,0 +1,190 @@
+"""Writing a cube: the metadata of a frame, and its blocks, each whole and once.
+
+A block is encoded in memory, its objects are published one by one, each in one step, and then its marker. Doing it
+twice, or two runs doing it at once, writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geowatch.read.cubecodec import compressors, encode
+from geowatch.read.cubefiles import COUNTS
+from geowatch.read.cubeformat import BLOCK_PX, CHUNK_PX, Block, CubeLayout, Plane
+from geowatch.read.cubekeys import VERSION
+from geowatch.read.cubemarkers import BlockMarker, write_marker
+from geowatch.read.reader import BoxReader, Patch
+from geowatch.store.base import Store
+from geowatch.store.markers import StoredObject
+from geowatch.store.shards import join_shard
+
+if TYPE_CHECKING:
+    import zarr
+
+__all__ = ["publish_frame", "write_block"]
+
+_NO_TIME = -(2**63)
+
+
+def write_block(store: Store, layout: CubeLayout, reader: BoxReader, block: Block) -> BlockMarker:
+    """Read a block, publish its objects, then its marker.
+
+    Args:
+        store: the cube folder.
+        layout: where the frame lies in it.
+        reader: reads `CubeLayout.stored_plan`.
+        block: one that the frame's extent touches.
+    """
+    part = block.box & layout.plan.extent
+    patch = reader.read(part)
+    place = part.within(block.box)
+    # Not in the main thread, where Blosc's bytes are a matter of chance; two at a time, as there are many.
+    with ThreadPoolExecutor(2, thread_name_prefix="gw-encode") as pool:
+        shards = pool.map(lambda plane: _encoded(plane, _stored(layout, plane, patch, place)), _arrays(layout))
+        objects = tuple(_published(store, layout, block, shard) for shard in zip(_arrays(layout), shards, strict=True))
+    listed = tuple(each for each in objects if each is not None)
+    marker = BlockMarker(
+        frame=layout.key, block=(block.iy, block.ix), valid_px=int(np.count_nonzero(patch.valid)), objects=listed
+    )
+    write_marker(store, layout, block, marker)
+    return marker
+
+
+def _arrays(layout: CubeLayout) -> tuple[Plane, ...]:
+    return (*layout.planes, layout.valid)
+
+
+def _stored(layout: CubeLayout, plane: Plane, patch: Patch, place: tuple[slice, slice]) -> NDArray[Any]:
+    """Return a block (H, W) of an array as it is stored: fill wherever there is no pixel."""
+    block = np.full((BLOCK_PX, BLOCK_PX), plane.fill, plane.dtype)
+    if plane == layout.valid:
+        block[place] = patch.valid
+        return block
+    values = patch.values[layout.planes.index(plane)]
+    np.copyto(block[place], values, casting="unsafe", where=patch.valid)
+    return block
+
+
+def _encoded(plane: Plane, block: NDArray[Any]) -> bytes | None:
+    return join_shard(COUNTS, _chunks(plane, block))
+
+
+def _chunks(plane: Plane, block: NDArray[Any]) -> Iterator[tuple[tuple[int, ...], bytes]]:
+    for iy in range(COUNTS[1]):
+        for ix in range(COUNTS[2]):
+            rows, cols = (slice(i * CHUNK_PX, (i + 1) * CHUNK_PX) for i in (iy, ix))
+            chunk = block[rows, cols]
+            if not (np.isnan(chunk) if plane.dtype.kind == "f" else chunk == plane.fill).all():
+                yield (0, iy, ix), encode(chunk)
+
+
+def _published(
+    store: Store, layout: CubeLayout, block: Block, shard: tuple[Plane, bytes | None]
+) -> StoredObject | None:
+    plane, content = shard
+    key = layout.shard_key(plane, block)
+    if content is None:
+        store.delete(key)  # what was damaged may still lie there
+        return None
+    store.put(key, content)
+    return StoredObject.of(key, content)
+
+
+def publish_frame(store: Store, layout: CubeLayout) -> None:
+    """Publish a frame's metadata and coordinates, unless they are there; the group's own entry comes last."""
+    if store.size(f"{layout.group}/zarr.json") is not None:
+        return
+    entries = _metadata(layout)
+    for key in sorted(entries, key=lambda k: (k.count("/"), k), reverse=True):
+        store.put_if_absent(f"{layout.group}/{key}", entries[key])
+
+
+def _metadata(layout: CubeLayout) -> dict[str, bytes]:
+    import zarr
+    from zarr.errors import ZarrUserWarning
+    from zarr.storage import MemoryStore
+
+    memory = MemoryStore()
+    plan = layout.plan
+    about = {
+        "Conventions": "CF-1.11", "title": "gw aligned frame", "gw_version": VERSION, "gw_frame": layout.key,
+        "frame": plan.frame_id, "sensor": plan.sensor, "bands": dict(zip(_names(layout), plan.bands, strict=True)),
+        "scenes": [scene.scene.id for scene in plan.scenes], "resampling": plan.resampling,
+        "composite": plan.composite,
+    }  # fmt: skip
+    group = zarr.create_group(memory, zarr_format=3, attributes=about)
+    for plane in _arrays(layout):
+        _add_plane(group, layout, plane)
+    _add_coordinates(group, layout)
+    with warnings.catch_warnings():
+        # Zarr warns that other libraries may not know consolidated metadata; they read the arrays' own.
+        warnings.simplefilter("ignore", ZarrUserWarning)
+        zarr.consolidate_metadata(memory)
+    return asyncio.run(_contents(memory))
+
+
+def _names(layout: CubeLayout) -> tuple[str, ...]:
+    return tuple(plane.name for plane in layout.planes)
+
+
+def _add_plane(group: zarr.Group, layout: CubeLayout, plane: Plane) -> None:
+    attributes: dict[str, Any] = {"grid_mapping": "spatial_ref", "coordinates": "spatial_ref"}
+    if plane.numbers is not None:
+        attributes |= {"scale_factor": plane.factors[0], "add_offset": plane.factors[1]}
+        if plane.numbers.nodata is not None:
+            attributes["_FillValue"] = plane.fill
+    group.create_array(
+        plane.name,
+        shape=(1, *layout.box.shape),
+        shards=(1, BLOCK_PX, BLOCK_PX),
+        chunks=(1, CHUNK_PX, CHUNK_PX),
+        dtype=plane.dtype,
+        fill_value=plane.fill,
+        compressors=compressors(plane.dtype),
+        dimension_names=["time", "y", "x"],
+        attributes=attributes,
+    )
+
+
+def _add_coordinates(group: zarr.Group, layout: CubeLayout) -> None:
+    time = layout.plan.scenes[0].scene.time
+    seconds = _NO_TIME if time is None else int(time.astimezone(UTC).timestamp())
+    units = {"units": "seconds since 1970-01-01", "calendar": "standard", "_FillValue": _NO_TIME}
+    _coordinate(group, "time", np.array([seconds], np.int64), units)
+    lattice = layout.plan.lattice
+    affine = lattice.affine_of(layout.box)
+    rows, columns = layout.box.shape
+    _coordinate(group, "y", affine.f + (np.arange(rows) + 0.5) * affine.e, {"axis": "Y"})
+    _coordinate(group, "x", affine.c + (np.arange(columns) + 0.5) * affine.a, {"axis": "X"})
+    attributes: dict[str, Any] = {"GeoTransform": " ".join(repr(v) for v in affine.to_gdal())}
+    if lattice.crs is not None:
+        from pyproj import CRS
+
+        wkt = CRS.from_user_input(lattice.crs).to_wkt()
+        attributes |= {"crs_wkt": wkt, "spatial_ref": wkt}
+    group.create_array("spatial_ref", shape=(), dtype="int64", attributes=attributes)
+
+
+def _coordinate(group: zarr.Group, name: str, values: NDArray[Any], attributes: dict[str, Any]) -> None:
+    array = group.create_array(
+        name, shape=values.shape, chunks=values.shape, dtype=values.dtype, dimension_names=[name], attributes=attributes
+    )
+    array[:] = values
+
+
+async def _contents(memory: object) -> dict[str, bytes]:
+    from zarr.core.buffer import default_buffer_prototype
+
+    found: dict[str, bytes] = {}
+    async for key in memory.list():  # type: ignore[attr-defined]
+        buffer = await memory.get(key, default_buffer_prototype())  # type: ignore[attr-defined]
+        found[key] = buffer.to_bytes()
+    return found
