@@ -28,9 +28,12 @@ from geowatch.grid.runs import (
 STRUCTURE = {4: ndimage.generate_binary_structure(2, 1), 8: np.ones((3, 3))}
 masks = arrays(bool, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12))
 connectivities = st.sampled_from([4, 8])
+#: No deadline: the machine may be busy.
+calm = settings(deadline=None)
 origins = st.tuples(st.integers(-1000, 1000), st.integers(-1000, 1000))
 
 
+@calm
 @given(masks, origins)
 def test_a_mask_comes_back_from_its_runs(mask, origin):
     y, x = origin
@@ -41,6 +44,7 @@ def test_a_mask_comes_back_from_its_runs(mask, origin):
     assert int(runs.lengths.sum()) == mask.sum()
 
 
+@calm
 @given(masks, origins, connectivities)
 def test_pieces_are_those_of_a_labelled_raster_in_order_of_their_first_pixel(mask, origin, connectivity):
     runs = runs_of(mask, *origin)
@@ -53,6 +57,7 @@ def test_pieces_are_those_of_a_labelled_raster_in_order_of_their_first_pixel(mas
     assert np.array_equal(numbered(expected[mask]), image[mask] - 1)
 
 
+@calm
 @given(masks, st.data())
 def test_runs_of_two_planes_share_the_pixels_that_both_have(mask, data):
     other = data.draw(arrays(bool, mask.shape))
@@ -62,7 +67,7 @@ def test_runs_of_two_planes_share_the_pixels_that_both_have(mask, data):
     assert len(set(zip(i.tolist(), j.tolist(), strict=True))) == len(i)
 
 
-@settings(deadline=None)
+@calm
 @given(masks, connectivities, st.integers(1, 5), st.integers(1, 5))
 def test_pieces_of_tiles_join_across_seams_to_those_of_the_whole(mask, connectivity, rows, columns):
     height, width = mask.shape
@@ -86,6 +91,7 @@ def test_pieces_of_tiles_join_across_seams_to_those_of_the_whole(mask, connectiv
     assert np.array_equal(numbered(ndimage.label(mask, STRUCTURE[connectivity])[0][mask]), numbered(image[mask]))
 
 
+@calm
 @given(masks, st.integers(1, 6))
 def test_runs_cut_at_seams_merge_to_those_of_the_whole(mask, columns):
     cut = Runs.join([runs_of(mask[:, x : x + columns], 0, x) for x in range(0, mask.shape[1], columns)])
@@ -102,7 +108,7 @@ def test_corners_touch_only_where_eight_neighbours_count():
     assert len(contacts(corner, 8)[0]) == 1
 
 
-@pytest.mark.parametrize("call", [lambda r: pieces(r), lambda r: merged(r)[0].y, lambda r: overlaps(r, r)[2]])
+@pytest.mark.parametrize("call", [pieces, lambda r: merged(r)[0].y, lambda r: overlaps(r, r)[2]])
 def test_no_runs_give_nothing(call):
     assert len(call(runs_of(np.zeros((3, 4), bool)))) == 0
     assert len(call(Runs.join([]))) == 0
