@@ -118,8 +118,10 @@ images = option(
     "--images",
     multiple=True,
     metavar="PATH",
-    help="Folder, glob or file of imagery, or a STAC item or catalog; https:// and s3:// too; may be repeated.",
+    help="Folder, glob or file of imagery, a STAC item or catalog, or a kwcoco bundle; https:// and s3:// too; may be "
+    "repeated.",
 )
+video = option("--video", metavar="NAME", help="Series of a kwcoco bundle to take.  Left out: all.")
 date = option("--date", multiple=True, type=DATE, help="Only images of this day; may be repeated.")
 latest = flag("--latest", help="Only the latest day that qualifies.")
 max_cloud = option("--max-cloud", type=float, metavar="PERCENT", help="Only scenes at most this cloudy, 0 to 100.")
@@ -156,7 +158,7 @@ timeout = option("--timeout", type=float, metavar="SECONDS", help="Longest wait 
 remote = combine(s3_endpoint, s3_region, anonymous, requester_pays, timeout)
 """How imagery that is elsewhere is reached."""
 
-imagery = combine(images, selection, sensor, bands, scale, offset, nodata, sun_elevation, masks, remote)
+imagery = combine(images, video, selection, sensor, bands, scale, offset, nodata, sun_elevation, masks, remote)
 """Where the images are, which of them, and what their numbers mean."""
 
 resampling = option(

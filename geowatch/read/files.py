@@ -20,7 +20,7 @@ from geowatch.read.remote import RemotePath
 from geowatch.read.scene import BandSource
 from geowatch.read.sensors import MASK_KINDS, Preset, preset_named
 
-__all__ = ["FileGroup", "group_files", "scene_of_files"]
+__all__ = ["FileGroup", "declared_names", "group_files", "scene_of_files"]
 
 #: (native band name or None, path) of the files of one scene.
 FileGroup = list[tuple[str | None, Path | RemotePath]]
@@ -88,10 +88,11 @@ def _natives(token: str | None, raster: Raster, options: SceneOptions) -> list[s
                 hint="name every band of the file, in order",
             )
         return list(options.bands)
-    return _declared(raster.bands) or [f"b{b.index}" for b in raster.bands]
+    return declared_names(raster.bands) or [f"b{b.index}" for b in raster.bands]
 
 
-def _declared(bands: Sequence[RasterBand]) -> list[str] | None:
+def declared_names(bands: Sequence[RasterBand]) -> list[str] | None:
+    """Return the names that a file's descriptions or colours give its bands; None where they do not tell all apart."""
     for names in ([b.label for b in bands], [b.color for b in bands]):
         known = [n for n in names if n and n.lower() not in {"undefined", "palette"}]
         if len(set(known)) == len(bands):

@@ -60,6 +60,8 @@ def lattice_of(scenes: Sequence[Scene], bands: Sequence[str]) -> Lattice:
             f"the scenes have several CRSs, such as {_short(grids[0].crs)} and {_short(others[0])}",
             hint="choose one grid with --crs and --resolution",
         )
+    if grids[0].crs is None:
+        return Lattice.of_pixels()  # of the video, where files of several resolutions are placed in one
     finest = min(grids, key=lambda g: max(g.steps))
     if not finest.is_straight:
         raise ImageryError(

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import TypeAdapter
 
+from geowatch.datasets.sources import find_series
 from geowatch.errors import ImageryError, PlanMismatchError
-from geowatch.read.catalog import SceneOptions, find_scenes
+from geowatch.read.catalog import SceneOptions
 from geowatch.read.documents import check_fingerprints, frames_from_json, frames_to_json
 from geowatch.read.frames import make_frames
 from geowatch.read.plan import plan_frame
@@ -49,7 +50,9 @@ class ImageryConfig:
     """Which imagery, and what its numbers mean."""
 
     images: tuple[str, ...] = ()
-    """Files, folders, globs or STAC documents; https and s3 addresses of them, and s3 prefixes."""
+    """Files, folders, globs, STAC documents or kwcoco bundles; https and s3 addresses of them, and s3 prefixes."""
+    video: str | None = None
+    """Series of a kwcoco bundle to take, by name."""
     date: tuple[str, ...] = ()
     """Days to take, YYYY-MM-DD; empty takes all."""
     latest: bool = False
@@ -148,9 +151,6 @@ def choose(config: ImageryConfig, region: Region | None, events: Events) -> tupl
         mask_bits=config.mask_bits,
         remote=config.remote,
     )
-    catalog = find_scenes(config.images, options)
-    for note in catalog.notes:
-        events.note(note)
     wanted = Selection(
         dates=tuple(date.fromisoformat(d) for d in config.date),
         latest=config.latest,
@@ -159,6 +159,9 @@ def choose(config: ImageryConfig, region: Region | None, events: Events) -> tupl
         end=region.end if region else None,
         region=region.geometry if region else None,
     )
+    catalog = find_series(config.images, options, config.video, wanted)
+    for note in catalog.notes:
+        events.note(note)
     return tuple(select_scenes(catalog.scenes, wanted)), catalog.queries
 
 
