@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from geowatch.errors import ConfigError
+from geowatch.nets.season import SeasonConfig, SeasonNet
 from geowatch.nets.unet import UNet, UNetConfig
 from geowatch.nets.weights import fill_weights, parse_weights
 
@@ -34,7 +35,10 @@ class NetEntry:
 
 #: All networks by name.
 NETS: Mapping[str, NetEntry] = MappingProxyType(
-    {"unet": NetEntry(UNetConfig, UNet, "small U-Net for any multiple of 2**depth pixels, fast on a CPU")}
+    {
+        "season": NetEntry(SeasonConfig, SeasonNet, "how far an index stands between its low and high of the year"),
+        "unet": NetEntry(UNetConfig, UNet, "small U-Net for any multiple of 2**depth pixels, fast on a CPU"),
+    }
 )
 
 

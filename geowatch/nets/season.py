@@ -1,0 +1,94 @@
+"""Seasons of vegetation: how far an index stands between its low and its high of the year. Needs no training.
+
+A window of T dates, evenly spread over about a year around the one that is asked for, is made whole by linear
+interpolation between the dates that saw a pixel. Its low and its high are quantiles of that year; the score is where
+the middle date stands between them. Half of the way up and half of the way down are the usual start and end of a
+season (White et al. 1997, https://doi.org/10.1029/97GB00330; threshold of half the amplitude).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from geowatch.errors import ConfigError
+
+__all__ = ["SeasonConfig", "SeasonNet"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeasonConfig:
+    """What counts as a season."""
+
+    dates: int = 37
+    """Dates of a window, odd: the middle one is the one that is asked for."""
+    missing: float = -2.0
+    """Values at or below this were not seen; the package's input fills with something lower."""
+    low: float = 0.1
+    """Share of the year below its low."""
+    high: float = 0.9
+    """Share of the year below its high."""
+    least: float = 0.2
+    """Difference of high and low, in units of the index, below which nothing is called a season."""
+
+    def __post_init__(self) -> None:
+        if self.dates < 3 or self.dates % 2 == 0:
+            raise ConfigError(f"a season of {self.dates} dates has no middle", hint="choose an odd number from 3")
+        if not 0 <= self.low < self.high <= 1 or self.least <= 0:
+            raise ConfigError(
+                f"low {self.low:g}, high {self.high:g} and least {self.least:g} make no season",
+                hint="choose 0 <= low < high <= 1, and least above 0",
+            )
+
+
+class SeasonNet(nn.Module):
+    """The network; see the module's text. It has no weights."""
+
+    def __init__(self, config: SeasonConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Return scores (N, 2, H, W), dormant and green, of an index ``x`` (N, T, 1, H, W)."""
+        dates = list(x[:, :, 0].unbind(1))
+        seen = [date > self.config.missing for date in dates]
+        year = _interpolated(dates, seen)
+        ordered = torch.stack(year, 1).sort(1).values
+        low, high = _quantile(ordered, self.config.low), _quantile(ordered, self.config.high)
+        reach = high - low
+        green = ((year[len(year) // 2] - low) / reach.clamp_min(self.config.least)).clamp(0.0, 1.0)
+        green = torch.where(torch.stack(seen, 1).any(1) & (reach >= self.config.least), green, torch.zeros_like(green))
+        return {"scores": torch.stack([1.0 - green, green], 1)}
+
+
+def _interpolated(dates: list[Tensor], seen: list[Tensor]) -> list[Tensor]:
+    """Return all dates (N, H, W), those that were not seen from their neighbours in time."""
+    before, after = _carried(dates, seen), _carried(dates[::-1], seen[::-1])[::-1]
+    whole = []
+    for (old, past), (new, ahead) in zip(before, after, strict=True):
+        # A distance of nought is a date that was seen; without a neighbour on one side the other one counts alone.
+        share = past / (past + ahead).clamp_min(1.0)
+        between = old + (new - old) * share
+        whole.append(torch.where(past < 0, new, torch.where(ahead < 0, old, between)))
+    return whole
+
+
+def _carried(dates: list[Tensor], seen: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Return for each date the last value that was seen and how many dates ago that was, -1 for never."""
+    value, ago = torch.zeros_like(dates[0]), -torch.ones_like(dates[0])
+    found = []
+    for date, here in zip(dates, seen, strict=True):
+        value = torch.where(here, date, value)
+        ago = torch.where(here, torch.zeros_like(ago), torch.where(ago < 0, ago, ago + 1))
+        found.append((value, ago))
+    return found
+
+
+def _quantile(ordered: Tensor, share: float) -> Tensor:
+    """Return a quantile along axis 1 of ascending values, linear between neighbours."""
+    place = share * (ordered.shape[1] - 1)
+    under = int(place)
+    above = min(under + 1, ordered.shape[1] - 1)
+    return torch.lerp(ordered[:, under], ordered[:, above], place - under)

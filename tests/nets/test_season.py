@@ -1,0 +1,64 @@
+"""The season network says where an index stands in its year, whatever clouds hide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from geowatch.errors import ConfigError
+from geowatch.nets.registry import build_net
+from geowatch.package.importing import ImportSpec
+from geowatch.package.manifest import HeadSpec, InputSpec
+from geowatch.package.packaging import NetSource, package_net
+
+DATES, MISSING = 13, -9.0
+
+
+def run(values: np.ndarray) -> np.ndarray:
+    """Green scores (H, W) of an index (T, H, W)."""
+    with torch.inference_mode():
+        scores = build_net("season", {"dates": len(values)})(torch.from_numpy(values[None, :, None]))["scores"]
+    return scores[0, 1].numpy()
+
+
+def reference(values: np.ndarray) -> float:
+    """The same for one pixel, with NumPy's own interpolation and quantiles."""
+    at = np.arange(len(values))
+    seen = values > MISSING
+    year = np.interp(at, at[seen], values[seen])
+    low, high = np.quantile(year, [0.1, 0.9])
+    return float(np.clip((year[len(year) // 2] - low) / max(high - low, 0.2), 0, 1)) if high - low >= 0.2 else 0.0
+
+
+def test_the_score_is_where_the_middle_stands_between_low_and_high():
+    rng = np.random.default_rng(3)
+    values = rng.uniform(0.1, 0.9, (DATES, 8, 8)).astype(np.float32)
+    values[rng.random(values.shape) < 0.4] = MISSING
+    values[0, 0, 0] = 0.5  # every pixel is seen once at least
+    found = run(values)
+    seen = (values > MISSING).any(0)
+    wanted = np.array([[reference(values[:, y, x]) if seen[y, x] else 0 for x in range(8)] for y in range(8)])
+    np.testing.assert_allclose(found, wanted, atol=2e-6)
+
+
+def test_a_pixel_that_was_never_seen_or_never_changes_is_dormant():
+    values = np.full((DATES, 1, 2), MISSING, np.float32)
+    values[:, 0, 1] = 0.7
+    assert run(values).tolist() == [[0.0, 0.0]]
+
+
+def test_a_window_without_a_middle_is_refused():
+    with pytest.raises(ConfigError, match="no middle"):
+        build_net("season", {"dates": 4})
+
+
+def test_the_graph_of_the_package_answers_as_the_network_does(tmp_path):
+    inputs = tuple(
+        InputSpec(name=f"x.{k}", tensor="x", bands=("ndvi",), date=k, layout="NTCHW", fill=MISSING) for k in range(5)
+    )
+    head = HeadSpec(name="season", output="scores", classes=("dormant", "green"), activation="none")
+    spec = ImportSpec(inputs=inputs, heads=(head,), window=(16, 16), name="season")
+    package = package_net(NetSource(net="season", options={"dates": 5}), spec, tmp_path / "season")
+    assert package.manifest.dates == 5
+    assert not package.manifest.window.fixed
