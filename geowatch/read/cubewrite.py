@@ -29,27 +29,23 @@ from geowatch.store.shards import join_shard
 if TYPE_CHECKING:
     import zarr
 
-__all__ = ["publish_frame", "write_block"]
+__all__ = ["publish_block", "publish_frame", "read_block"]
 
 _NO_TIME = -(2**63)
 
 
-def write_block(store: Store, layout: CubeLayout, reader: BoxReader, block: Block) -> BlockMarker:
-    """Read a block, publish its objects, then its marker.
+def read_block(layout: CubeLayout, reader: BoxReader, block: Block) -> Patch:
+    """Return what is to be stored of a block: its part of the frame's extent, by a reader of the stored plan."""
+    return reader.read(block.box & layout.plan.extent)
 
-    Args:
-        store: the cube folder.
-        layout: where the frame lies in it.
-        reader: reads `CubeLayout.stored_plan`.
-        block: one that the frame's extent touches.
-    """
-    part = block.box & layout.plan.extent
-    patch = reader.read(part)
-    place = part.within(block.box)
+
+def publish_block(store: Store, layout: CubeLayout, block: Block, patch: Patch) -> BlockMarker:
+    """Publish the objects of a block that `read_block` gave, then its marker."""
+    place = (block.box & layout.plan.extent).within(block.box)
     # Not in the main thread, where Blosc's bytes are a matter of chance; two at a time, as there are many.
     with ThreadPoolExecutor(2, thread_name_prefix="gw-encode") as pool:
         shards = pool.map(lambda plane: _encoded(plane, _stored(layout, plane, patch, place)), _arrays(layout))
-        objects = tuple(_published(store, layout, block, shard) for shard in zip(_arrays(layout), shards, strict=True))
+        objects = [_published(store, layout, block, shard) for shard in zip(_arrays(layout), shards, strict=True)]
     listed = tuple(each for each in objects if each is not None)
     marker = BlockMarker(
         frame=layout.key, block=(block.iy, block.ix), valid_px=int(np.count_nonzero(patch.valid)), objects=listed
@@ -138,7 +134,9 @@ def _names(layout: CubeLayout) -> tuple[str, ...]:
 def _add_plane(group: zarr.Group, layout: CubeLayout, plane: Plane) -> None:
     attributes: dict[str, Any] = {"grid_mapping": "spatial_ref", "coordinates": "spatial_ref"}
     if plane.numbers is not None:
-        attributes |= {"scale_factor": plane.factors[0], "add_offset": plane.factors[1]}
+        scale, offset = plane.factors
+        # Without an offset xarray decodes 16-bit numbers to float32, not float64.
+        attributes |= {"scale_factor": scale} | ({"add_offset": offset} if offset else {})
         if plane.numbers.nodata is not None:
             attributes["_FillValue"] = plane.fill
     group.create_array(

@@ -24,7 +24,7 @@ from geowatch.predict.pipeline import InTurn
 from geowatch.predict.recipe import Recipe, pin_recipe, read_recipe
 from geowatch.predict.scoring import Looks, Network
 from geowatch.predict.strips import Look
-from geowatch.read.reader import FrameReader
+from geowatch.stages.aligned import cube_of
 from geowatch.stages.asked import read_asked
 from geowatch.stages.choosing import threads_of
 from geowatch.stages.imagery import Bound, asked_imagery, bind, read_bound
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from geowatch.grid.tiles import Tile, TileTable
     from geowatch.package import Package
     from geowatch.package.backends import BackendName, Precision
+    from geowatch.read.reader import BoxReader
     from geowatch.stages.events import Events
     from geowatch.stages.predict_config import PredictConfig
     from geowatch.store import Store
@@ -325,13 +326,15 @@ def _run(job: Job, watch: Watch) -> Figures:
         return sweeper.run_in_memory(job.tiles) if job.in_memory else sweeper.run(job.tiles)
 
 
-def _readers(part: Part, job: Job, opened: _Opened) -> Iterator[FrameReader]:
+def _readers(part: Part, job: Job, opened: _Opened) -> Iterator[BoxReader]:
     """Yield a reader for each date, with as much memory as a pass down the tiles needs to decode each block once."""
     columns = [tile.ix for tile in job.tiles]
     wide = (max(columns) - min(columns) + 1) * opened.plan.tile_px + 2 * opened.network.windows.size[1]
     remote = replace(part.remote, queries=dict(job.queries))
+    cube = cube_of(open_store(job.run), opened.bound)
     for plan in part.frames:
-        yield FrameReader(plan, cache_bytes=min(DATE_CACHE_BYTES, plan.pass_bytes(wide)), remote=remote)
+        size = min(DATE_CACHE_BYTES, plan.pass_bytes(wide))
+        yield cube.reader(part.grid.id, plan, cache_bytes=size, remote=remote)
 
 
 class _Deltas:
