@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": "Check every file of a run against its record.",
     "clean": "Remove what a run no longer needs.",
     "model": "Import, package, compile, show and verify models.",
+    "dataset": "Look at imagery and labels, and make them ready.",
     "lineage": "Show what made an output.",
     "doctor": "Show what this machine has, and what is missing.",
     "demo": "Map the clouds of a real scene, from nothing.",

@@ -7,6 +7,7 @@ import click
 from gw_cli import options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
+from gw_cli.values import NAMES
 
 #: Shorter work is silent.
 _WORTH_TELLING_S = 2
@@ -25,7 +26,7 @@ _WORTH_TELLING_S = 2
 @options.option("--cube", metavar="DIR", help="Cube folder; runs may share it. Left out: cube in the run folder.")
 @options.option(
     "--channels",
-    type=options.NAMES,
+    type=NAMES,
     help="Bands to align, such as red,nir. Left out: those of the run's model, else all that every image has.",
 )
 @options.option(
