@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from geowatch.stitch.heatmap import HeadLayout
     from geowatch.store import Store
 
-__all__ = ["COVERAGE", "StitchConfig", "Stitched", "stitch"]
+__all__ = ["COVERAGE", "StitchConfig", "Stitched", "planes_of", "stitch"]
 
 #: Key of the account of coverage in a run folder.
 COVERAGE = "coverage.json"
@@ -88,7 +88,7 @@ def stitch(config: StitchConfig, events: Events | None = None) -> Stitched:
     recipe = read_recipe(store)
     if recipe is None:
         raise InputError(f"the run in {store.url} has no heatmap yet", hint="gw predict makes it")
-    everything = _planes(store, recipe)
+    everything = planes_of(store, recipe)
     planes = [plane for plane in everything if plane.head.kind == "scores"]
     doubts = [plane for plane in everything if plane.head.kind == "uncertainty"]
     missing = {p.name: [t.name for t in p.tiles if not p.mosaic.is_there(t, p.time)] for p in planes}
@@ -108,7 +108,7 @@ def stitch(config: StitchConfig, events: Events | None = None) -> Stitched:
     return Stitched(store.url, (*keys, COVERAGE), share, gaps, delivered[0].shares)
 
 
-def _planes(store: Store, recipe: Recipe) -> list[Plane]:
+def planes_of(store: Store, recipe: Recipe) -> list[Plane]:
     """Return the planes of the heatmap, each with the names of what is made of it."""
     plan, bound = read_plan(store), read_bound(store)
     if bound is None:
