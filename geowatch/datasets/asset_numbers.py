@@ -23,22 +23,20 @@ __all__ = ["MASK_LIKE", "masks_of", "numbered", "written_bands", "written_masks"
 #: Names of channels that are masks as a rule, though what their numbers mean is not known.
 MASK_LIKE = frozenset({"cloudmask", "cloud_mask", "clm", "fmask", "mask", "quality", "qa", "udm", "udm2", "valid"})
 
+_OWN = ("name", "native", "scale", "offset", "nodata")
+
 
 def numbered(asset: Json, band: BandSource) -> BandSource:
     """Return a band with the numbers that its asset declares; the file's where it declares none."""
     own = next((b for b in asset.get("gw_bands") or () if b.get("channel") == band.native), None)
     if own is not None:
-        return replace(band, name=own.get("name", band.name), **_numbers(own))
+        return replace(band, **{key: own[key] for key in _OWN if key in own})
     metas = asset.get("band_metas") or ()
     meta = metas[band.index - 1] if len(metas) >= band.index else {}
     nodata = _number(meta.get("nodata")) if isinstance(meta, dict) else None
     band = band if nodata is None else replace(band, nodata=nodata)
     stored = asset.get("quantization")
     return replace(band, **_dequantised(stored)) if isinstance(stored, dict) and "quant_max" in stored else band
-
-
-def _numbers(own: Json) -> dict[str, Any]:
-    return {key: own[key] for key in ("scale", "offset", "nodata") if key in own}
 
 
 def _dequantised(stored: Json) -> dict[str, Any]:
@@ -62,18 +60,18 @@ def _number(value: object, default: float | None = None) -> float | None:
     return float(value)
 
 
-def masks_of(asset: Json, bands: Sequence[BandSource], what: str) -> Iterator[MaskSource]:
-    """Yield the masks that ``gw_masks`` of an asset explains.
+def masks_of(asset: Json, bands: Sequence[BandSource], channels: Sequence[str], what: str) -> Iterator[MaskSource]:
+    """Yield the masks that ``gw_masks`` of an asset explains; ``channels`` are the names of its bands there.
 
     Raises:
         ImageryError: it names a channel that the asset has not.
     """
     for entry in asset.get("gw_masks") or ():
-        band = next((b for b in bands if b.native == entry.get("channel")), None)
+        band = dict(zip(channels, bands, strict=True)).get(entry.get("channel"))
         if band is None:
             raise ImageryError(
                 f"gw_masks of {what} names channel {entry.get('channel')!r}",
-                hint=f"its channels: {', '.join(b.native for b in bands)}",
+                hint=f"its channels: {', '.join(channels)}",
             )
         values = tuple(int(v) for v in entry.get("values", ()))
         yield MaskSource(
@@ -83,10 +81,7 @@ def masks_of(asset: Json, bands: Sequence[BandSource], what: str) -> Iterator[Ma
 
 def written_bands(channels: Sequence[tuple[str, BandSource]]) -> list[Json]:
     """Return ``gw_bands`` for bands and the channels that they are stored under."""
-    return [
-        {"channel": channel, "name": b.name, "scale": b.scale, "offset": b.offset, "nodata": b.nodata}
-        for channel, b in channels
-    ]
+    return [{"channel": channel, **{key: getattr(b, key) for key in _OWN}} for channel, b in channels]
 
 
 def written_masks(channels: Sequence[tuple[str, MaskSource]]) -> list[Json]:

@@ -155,8 +155,9 @@ def _scene(bundle: Bundle, image: Json, options: SceneOptions) -> Found:
     bands: list[BandSource] = []
     masks: list[MaskSource] = []
     for asset, raster in zip(assets, rasters, strict=True):
-        own = _bands(asset, raster, sensor)
-        masks += masks_of(asset.content, own, asset.what)
+        channels = _channels(asset, raster)
+        own = _bands(asset, raster, channels, sensor)
+        masks += masks_of(asset.content, own, channels, asset.what)
         hiding = {(m.uri, m.index) for m in masks}
         bands += [b for b in own if (b.uri, b.index) not in hiding]
     draft = Draft(
@@ -248,12 +249,11 @@ def _crs(described: object) -> str | None:
     return described if isinstance(described, str) and described else None
 
 
-def _bands(asset: _Asset, raster: Raster, sensor: str) -> list[BandSource]:
-    natives = _channels(asset, raster)
+def _bands(asset: _Asset, raster: Raster, channels: Sequence[str], sensor: str) -> list[BandSource]:
     family = next((f for f in ("sentinel-2", "landsat") if sensor.startswith(f)), None)
     return [
         numbered(asset.content, band_source((_common(native, family), native), raster, band))
-        for native, band in zip(natives, raster.bands, strict=True)
+        for native, band in zip(channels, raster.bands, strict=True)
     ]
 
 
