@@ -1,1 +1,1 @@
-"""Track: from a heatmap to fragments, tile by tile; every decision on a whole site waits for `consolidate`."""
+"""Tracking: from a heatmap's planes to fragments, tile by tile; pure functions on arrays."""
