@@ -130,6 +130,7 @@ selection = combine(date, latest, max_cloud)
 
 sensor = option("--sensor", metavar="NAME", help="Sensor, where the files do not say it, such as sentinel-2.")
 bands = option("--bands", type=NAMES, help="Common names of the bands in their order, such as blue,green,red.")
+stack = option("--stack", type=NAMES, metavar="DAY,...", help="Days of files that hold the bands of day after day.")
 scale = option("--scale", type=float, help="Physical value of one digital number; wins over the files.")
 offset = option("--offset", type=float, help="Physical value of digital number 0; wins over the files.")
 nodata = option("--nodata", type=float, help="Digital number that stands for no data; wins over the files.")
@@ -158,7 +159,7 @@ timeout = option("--timeout", type=float, metavar="SECONDS", help="Longest wait 
 remote = combine(s3_endpoint, s3_region, anonymous, requester_pays, timeout)
 """How imagery that is elsewhere is reached."""
 
-imagery = combine(images, video, selection, sensor, bands, scale, offset, nodata, sun_elevation, masks, remote)
+imagery = combine(images, video, selection, sensor, bands, stack, scale, offset, nodata, sun_elevation, masks, remote)
 """Where the images are, which of them, and what their numbers mean."""
 
 resampling = option(

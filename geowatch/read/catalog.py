@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from geowatch.errors import ImageryError
 from geowatch.read.build import Found
-from geowatch.read.files import group_files, scene_of_files
+from geowatch.read.files import group_files, scenes_of_files
 from geowatch.read.identify import IMAGE_SUFFIXES, sniff_file
 from geowatch.read.landsat import mtl_files, scene_of_mtl
 from geowatch.read.metadata import read_json
@@ -153,7 +153,7 @@ def _is_image(path: Path) -> bool:
 
 def _grouped(paths: Sequence[Place], options: SceneOptions) -> Iterator[Found]:
     for key, files in group_files(paths).items():
-        yield scene_of_files(key, files, options)
+        yield from scenes_of_files(key, files, options)
 
 
 def _with_priority(found: Iterator[Found], priority: int) -> list[Found]:

@@ -7,8 +7,9 @@ bands are named by the option, by the descriptions in the file, by its colours, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path, PurePath
 
 from geowatch.errors import ImageryError
@@ -20,7 +21,7 @@ from geowatch.read.remote import RemotePath
 from geowatch.read.scene import BandSource
 from geowatch.read.sensors import MASK_KINDS, Preset, preset_named
 
-__all__ = ["FileGroup", "declared_names", "group_files", "scene_of_files"]
+__all__ = ["FileGroup", "declared_names", "group_files", "scenes_of_files"]
 
 #: (native band name or None, path) of the files of one scene.
 FileGroup = list[tuple[str | None, Path | RemotePath]]
@@ -44,8 +45,8 @@ def group_files(paths: Iterable[Path | RemotePath]) -> dict[tuple[PurePath, str]
     return groups
 
 
-def scene_of_files(key: tuple[PurePath, str], files: FileGroup, options: SceneOptions) -> Found:
-    """Return the scene that a group of files makes.
+def scenes_of_files(key: tuple[PurePath, str], files: FileGroup, options: SceneOptions) -> Iterator[Found]:
+    """Yield the scene that a group of files makes; one for each day of files that hold a stack of days.
 
     Raises:
         ImageryError: a file cannot be used, or the options do not fit it.
@@ -68,7 +69,15 @@ def scene_of_files(key: tuple[PurePath, str], files: FileGroup, options: SceneOp
         rasters=tuple(r for _, r in rasters),
         notes=(note.format(id=scene_id),) if note else (),
     )
-    return finish(draft, options)
+    days: tuple[date | None, ...] = options.stack if options.stack and not natives else (None,)
+    for at, day in enumerate(days):
+        yield finish(draft if day is None else _of_day(draft, day, at, len(options.bands)), options)
+
+
+def _of_day(draft: Draft, day: date, at: int, count: int) -> Draft:
+    """Return day ``at`` of a stack of days with ``count`` bands each."""
+    bands = draft.bands[at * count : (at + 1) * count]
+    return replace(draft, id=f"{draft.id}_{day.isoformat()}", time=day, bands=bands, notes=() if at else draft.notes)
 
 
 def _bands(token: str | None, raster: Raster, family: str | None, stem: str, options: SceneOptions) -> list[BandSource]:
@@ -82,12 +91,15 @@ def _natives(token: str | None, raster: Raster, options: SceneOptions) -> list[s
     if token is not None and count == 1:
         return [token]
     if options.bands:
-        if len(options.bands) != count:
+        days = max(1, len(options.stack))
+        if len(options.bands) * days != count:
+            stacked = f" of {days} days" if options.stack else ""
             raise ImageryError(
-                f"'{raster.uri}' has {count} bands, and --bands names {len(options.bands)}: {','.join(options.bands)}",
-                hint="name every band of the file, in order",
+                f"'{raster.uri}' has {count} bands, and --bands names {len(options.bands)}{stacked}: "
+                f"{','.join(options.bands)}",
+                hint="name every band of the file, in order; of several days in one file those of one, with --stack",
             )
-        return list(options.bands)
+        return list(options.bands) * days
     return declared_names(raster.bands) or [f"b{b.index}" for b in raster.bands]
 
 

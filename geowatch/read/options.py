@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from geowatch.errors import ConfigError
@@ -20,6 +21,8 @@ class SceneOptions:
     """A preset such as ``sentinel-2-l1c``, or a name of one's own."""
     bands: tuple[str, ...] = ()
     """Names for the bands of a multi-band file, in order."""
+    stack: tuple[date, ...] = ()
+    """Days of multi-band files that hold ``bands`` of one day after another, in order."""
     scale: float | None = None
     """Factor from stored numbers to values."""
     offset: float | None = None
@@ -47,6 +50,11 @@ class SceneOptions:
             raise ConfigError(f"mask class '{unknown[0]}' is unknown", hint=f"choose from {', '.join(MASK_CLASSES)}")
         if len(set(self.bands)) != len(self.bands):
             raise ConfigError(f"band names {','.join(self.bands)} repeat", hint="give each band its own name")
+        if self.stack and (not self.bands or len(set(self.stack)) != len(self.stack)):
+            raise ConfigError(
+                f"the days {', '.join(map(str, self.stack))} are no stack of the bands '{','.join(self.bands)}'",
+                hint="give each day once with --stack, and the bands of one day with --bands",
+            )
         if self.mask_band is not None and not (self.mask_values or self.mask_bits):
             raise ConfigError(
                 f"mask band '{self.mask_band}' hides nothing",

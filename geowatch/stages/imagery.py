@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import TypeAdapter
 
 from geowatch.datasets.sources import find_series
-from geowatch.errors import ImageryError, PlanMismatchError
+from geowatch.errors import ConfigError, ImageryError, PlanMismatchError
 from geowatch.read.catalog import SceneOptions
 from geowatch.read.documents import check_fingerprints, frames_from_json, frames_to_json
 from geowatch.read.frames import make_frames
@@ -63,6 +63,8 @@ class ImageryConfig:
     """Sensor preset, such as sentinel-2-l1c, where files do not say it."""
     bands: tuple[str, ...] = ()
     """Names of the bands of multi-band files, in order."""
+    stack: tuple[str, ...] = ()
+    """Days of multi-band files that hold the bands of one day after another, in order, YYYY-MM-DD."""
     scale: float | None = None
     """Physical value of one stored unit."""
     offset: float | None = None
@@ -141,6 +143,7 @@ def choose(config: ImageryConfig, region: Region | None, events: Events) -> tupl
     options = SceneOptions(
         sensor=config.sensor,
         bands=config.bands,
+        stack=tuple(map(_day, config.stack)),
         scale=config.scale,
         offset=config.offset,
         nodata=config.nodata,
@@ -152,7 +155,7 @@ def choose(config: ImageryConfig, region: Region | None, events: Events) -> tupl
         remote=config.remote,
     )
     wanted = Selection(
-        dates=tuple(date.fromisoformat(d) for d in config.date),
+        dates=tuple(map(_day, config.date)),
         latest=config.latest,
         max_cloud=config.max_cloud,
         start=region.start if region else None,
@@ -163,6 +166,13 @@ def choose(config: ImageryConfig, region: Region | None, events: Events) -> tupl
     for note in catalog.notes:
         events.note(note)
     return tuple(select_scenes(catalog.scenes, wanted)), catalog.queries
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"'{text}' is no day", hint="write days as 2020-06-01") from error
 
 
 def bind(
