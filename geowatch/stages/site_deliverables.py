@@ -19,6 +19,7 @@ from geowatch.consolidate.output.vector import Layer, write_flatgeobuf, write_ge
 from geowatch.errors import ConfigError
 from geowatch.stages.deliver_config import OUTPUTS
 from geowatch.stages.site_order import Order
+from geowatch.stages.site_report import write_report
 from geowatch.stages.site_smart import write_smart
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def deliver_sites(
     order = Order(store, plan, sites, observations, wanted)
     names = [name for name in OUTPUTS if wanted.wants(name)]
     for number, name in enumerate(names):
-        _WRITERS[name](order)
+        if name in _WRITERS:
+            _WRITERS[name](order)
         events.progress("deliver", number + 1, len(names))
     for note in order.notes:
         events.note(note)
@@ -104,4 +106,5 @@ def _summary(order: Order) -> None:
 _WRITERS: dict[str, Callable[[Order], None]] = {
     "parquet": _parquet, "fgb": _flatgeobuf, "gpkg": _geopackage, "geojson": _geojson, "smart": write_smart,
     "summary": _summary,
+    "report": write_report,
 }  # fmt: skip

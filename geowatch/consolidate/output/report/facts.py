@@ -182,8 +182,8 @@ class ReportFacts:
     """Figures of an evaluation."""
     files: tuple[tuple[str, int, str], ...] = ()
     """Files beside the page: name, bytes, what it is."""
-    models: frozenset[str] = frozenset()
-    """Ids of sites that have a site model."""
+    models: Mapping[str, str] = field(default_factory=dict)
+    """Address of the site model by a site's id."""
     simulated: str | None = None
     """What is made up, where the imagery is a simulation."""
     lineage: tuple[tuple[str, str], ...] = ()

@@ -40,8 +40,13 @@ class Picked:
     """Starts of all sites by day."""
     ends: Counter[date] = field(default_factory=Counter)
     """Ends of all sites by day."""
-    days: tuple[date, date] | None = None
-    """First and last day of an observation."""
+    dates: set[date] = field(default_factory=set)
+    """Days with an observation."""
+
+    @property
+    def days(self) -> tuple[date, date] | None:
+        """First and last day of an observation."""
+        return (min(self.dates), max(self.dates)) if self.dates else None
 
 
 def pick(sites: Batches, observations: Batches, most: int = DRAWN) -> Picked:
@@ -103,10 +108,7 @@ def _see(picked: Picked, shown: list[Shown], observations: Batches) -> None:
     place = {site.id: at for at, site in enumerate(shown)}
     for name, rows in groups(observations):
         picked.observations += rows.num_rows
-        days = _column(rows, "date")
-        if days:
-            known = (*(picked.days or ()), days[0], days[-1])
-            picked.days = min(known), max(known)
+        picked.dates.update(_column(rows, "date"))
         if name in place:
             shown[place[name]] = replace(shown[place[name]], sightings=tuple(_sightings(rows)))
     picked.sites = tuple(sorted(shown, key=lambda site: (-site.area_m2, site.number)))

@@ -52,7 +52,8 @@ def _phases(sites: tuple[Shown, ...], facts: ReportFacts) -> str:
 
 
 def _words(site: Shown) -> str:
-    days = f"{site.start} to {site.end}" if site.end else f"since {site.start}, going on"
+    ongoing = f"since {site.start}, going on" if site.start else "going on"
+    days = f"{site.start} to {site.end}" if site.start and site.end else ongoing
     kind = f"{escape(site.kind)}, " if site.kind else ""
     figures = f"{kind}{area(site.area_m2)}, score {site.score:.2f}"
     return (
@@ -92,7 +93,8 @@ def _head(name: str, kind: str) -> str:
 def _row(site: Shown, facts: ReportFacts, used: list[int]) -> str:
     color = color_of(site.label, facts.colors)
     name = escape(site.id)
-    linked = f'<a href="site_models/{name}.geojson">{name}</a>' if site.id in facts.models else name
+    model = facts.models.get(site.id)
+    linked = f'<a href="{escape(model, quote=True)}">{name}</a>' if model else name
     place = "" if site.lonlat is None else f"{site.lonlat[0]:.5f}, {site.lonlat[1]:.5f}"
     cells = [
         linked, escape(site.kind), _STATUS.get(site.status, escape(site.status)),

@@ -1,0 +1,252 @@
+"""The report of a run's sites: facts gathered from the tables and from what the stages left in the run folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import shapely
+
+from geowatch.consolidate.output.report.facts import Coverage, MapFacts, ReportFacts, Score, Step
+from geowatch.consolidate.output.report.page import report_page
+from geowatch.consolidate.output.report.pick import Picked, pick
+from geowatch.consolidate.output.summary import counted, total
+from geowatch.grid.crs import project
+from geowatch.predict.recipe import read_recipe
+from geowatch.stages.recipes import package_name
+from geowatch.stages.site_backdrop import find_backdrop
+from geowatch.stages.site_order import Order
+from geowatch.stages.stitch import COVERAGE
+from geowatch.version import __version__
+
+if TYPE_CHECKING:
+    from geowatch.consolidate.output.report.facts import Frame
+    from geowatch.sites.model import Area
+
+__all__ = ["FILES", "write_report"]
+
+#: What the files beside the report are, by key.
+FILES = {
+    "sites/sites.parquet": "GeoParquet: every site, for GeoPandas, DuckDB and QGIS",
+    "sites/observations.parquet": "GeoParquet: every site on every date",
+    "sites/sites.gpkg": "GeoPackage: layers sites and observations, for QGIS and ArcGIS",
+    "sites/sites.fgb": "FlatGeobuf: every site with a spatial index, for large maps and the web",
+    "sites/sites.geojson": "GeoJSON in longitude and latitude, for the web",
+    "sites/sites.csv": "a line for each site, for spreadsheets",
+    "sites/summary.csv": "a line for each class and status",
+    "sites/sites.png": "the map as a picture",
+    "sites/map.tif": "the classes of all zones in one cloud-optimised GeoTIFF",
+    "sites/score.tif": "the salient score of all zones in one cloud-optimised GeoTIFF",
+    "sites/stac/collection.json": "STAC collection of maps and sites",
+}
+#: Figures of an evaluation that are shown, and what they mean.
+_FIGURES = {
+    "f1": ("F1", "harmonic mean of precision and recall"),
+    "precision": ("Precision", "share of the sites found that are true"),
+    "recall": ("Recall", "share of the true sites that were found"),
+    "tp": ("Found", "true sites that were found"),
+    "fp": ("False alarms", "sites found that are none"),
+    "fn": ("Missed", "true sites that were not found"),
+    "ffpa": ("False area", "share of the region that is covered by false alarms"),
+}
+_SIMULATION = "simulation.json"
+_EVALUATION = ("sites/evaluation.json", "evaluation.json")
+_TRACK = "track.json"
+
+
+def write_report(order: Order) -> None:
+    """Write ``sites/report.html``."""
+    picked = pick(order.sites, order.observations)
+    page = report_page(_facts(order, picked))
+    order.put("sites/report.html", page)
+
+
+def _facts(order: Order, picked: Picked) -> ReportFacts:
+    region = order.plan.region
+    counts = counted(order.sites)
+    first, last = picked.days or (None, None)
+    return ReportFacts(
+        title=order.region_id,
+        start=(region.start if region else None) or first,
+        end=(region.end if region else None) or last,
+        steps=tuple(_steps(order, total(counts).sites)),
+        counts=counts,
+        sites=picked.sites,
+        times=_times(order) or len(picked.dates),
+        map=map_facts(order, picked, find_backdrop(order)),
+        observations=picked.observations,
+        time_lines=order.wanted.report_sites,
+        starts=picked.starts,
+        ends=picked.ends,
+        coverage=_coverage(order),
+        scores=tuple(_scores(order)),
+        files=tuple(_files(order)),
+        models=_models(order, picked),
+        simulated=_simulated(order),
+        lineage=tuple(_lineage(order)),
+        colors=_colors(order),
+    )
+
+
+def map_facts(order: Order, picked: Picked, picture: Frame | None) -> MapFacts:
+    """Return the frame of a map in the sites' CRS: the region's bounds, else the sites'."""
+    crs = order.sites.crs
+    outline = _region(order, crs)
+    boxes = [outline.bounds] if outline is not None else [shape.bounds for shape in _grid_boxes(order)]
+    bounds = shapely.total_bounds([shapely.box(*box) for box in boxes]).tolist()
+    down = crs is None and order.plan.grids[0].lattice.step_y > 0
+    return MapFacts(
+        outline, (bounds[0], bounds[1], bounds[2], bounds[3]), crs, _metres(bounds, crs), down, picture, picked.others
+    )
+
+
+def _region(order: Order, crs: str | None) -> Area | None:
+    if order.plan.region is None or crs is None:
+        return None
+    degrees = crs in {"EPSG:4326", "OGC:CRS84"}
+    geometry = order.plan.region.geometry
+    return geometry if degrees else project(geometry, crs, order.plan.grids[0].lattice.resolution)
+
+
+def _grid_boxes(order: Order) -> list[shapely.Geometry]:
+    return [shapely.box(*grid.lattice.bounds(grid.bounds)) for grid in order.plan.grids]
+
+
+def _metres(bounds: list[float], crs: str | None) -> tuple[float, float] | None:
+    """Return how long a unit of x and of y is in the middle of the bounds."""
+    if crs is None:
+        return None
+    from pyproj import CRS, Geod, Transformer
+
+    left, bottom, right, top = bounds
+    x, y = (left + right) / 2, (bottom + top) / 2
+    step = max(right - left, top - bottom) / 1000
+    known = CRS.from_user_input(crs)
+    move = Transformer.from_crs(known, "OGC:CRS84", always_xy=True)
+    lon, lat = move.transform([x, x + step, x], [y, y, y + step])
+    geod = Geod(ellps="WGS84")
+    _, _, across = geod.inv(lon[0], lat[0], lon[1], lat[1])
+    _, _, along = geod.inv(lon[0], lat[0], lon[2], lat[2])
+    return across / step, along / step
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A JSON document of the run, or nothing where it is absent or damaged."""
+
+    content: dict[str, Any]
+
+    @classmethod
+    def of(cls, order: Order, key: str) -> _Document | None:
+        if order.store.size(key) is None:
+            return None
+        try:
+            found = json.loads(order.store.get(key))
+        except ValueError:
+            return None
+        return cls(found) if isinstance(found, dict) else None
+
+
+def _steps(order: Order, sites: int) -> list[Step]:
+    plan, steps = order.plan, []
+    grids = f" on {len(plan.grids)} grids" if len(plan.grids) > 1 else ""
+    steps.append(Step("tile", f"{plan.tile_count:,} tiles of {plan.tile_px} px{grids}"))
+    if read_recipe(order.store) is not None:
+        steps.append(Step("predict", package_name(order.store)))
+    coverage = _coverage(order)
+    if coverage is not None:
+        steps.append(Step("stitch", f"{coverage.scored_px / max(1, coverage.region_px):.1%} has scores"))
+    track = _Document.of(order, _TRACK)
+    if track is not None:
+        steps.append(Step("track", str(track.content.get("mode", ""))))
+    steps.append(Step("consolidate", f"{sites:,} site{'' if sites == 1 else 's'}"))
+    if _evaluation(order) is not None:
+        steps.append(Step("evaluate", "against the truth"))
+    return steps
+
+
+def _times(order: Order) -> int:
+    """Return the dates that tracking looked at, or 0 where the run does not say."""
+    track = _Document.of(order, _TRACK)
+    times = track.content.get("times") if track else None
+    return len(times) if isinstance(times, list) else 0
+
+
+def _coverage(order: Order) -> Coverage | None:
+    found = _Document.of(order, COVERAGE)
+    if found is None:
+        return None
+    planes, bare = found.content.get("planes", []), found.content.get("grids_without_imagery", {})
+    sums = {
+        name: sum(plane[name] for plane in planes) for name in ("region_px", "scored_px", "no_imagery_px", "gap_px")
+    }
+    missing = dict.fromkeys(name for plane in planes for name in plane["missing_tiles"])
+    return Coverage(**sums, planes=len(planes), missing=tuple(missing), bare=tuple(bare))
+
+
+def _evaluation(order: Order) -> _Document | None:
+    return next((found for key in _EVALUATION if (found := _Document.of(order, key)) is not None), None)
+
+
+def _scores(order: Order) -> list[Score]:
+    found = _evaluation(order)
+    if found is None:
+        return []
+    figures = _flat(found.content)
+    return [Score(name, _figure(figures[key]), means) for key, (name, means) in _FIGURES.items() if key in figures]
+
+
+def _flat(document: dict[str, Any]) -> dict[str, float]:
+    """Return the first number under each name, wherever in the document it lies."""
+    found: dict[str, float] = {}
+    for key, value in document.items():
+        if isinstance(value, dict):
+            found = _flat(value) | found
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found[key.lower()] = value
+    return found
+
+
+def _figure(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+def _files(order: Order) -> list[tuple[str, int, str]]:
+    made = [(key, what) for key, what in FILES.items() if key in order.digests]
+    files = [(key.removeprefix("sites/"), order.store.size(key) or 0, what) for key, what in made]
+    regions = [key for key in order.digests if key.startswith("sites/region_models/")]
+    return files + [
+        (key.removeprefix("sites/"), order.store.size(key) or 0, "SMART region model; site models beside it")
+        for key in regions
+    ]
+
+
+def _models(order: Order, picked: Picked) -> dict[str, str]:
+    named = {site.id: f"site_models/{order.region_id}_{site.number:04d}.geojson" for site in picked.sites}
+    return {site: href for site, href in named.items() if f"sites/{href}" in order.digests}
+
+
+def _simulated(order: Order) -> str | None:
+    found = _Document.of(order, _SIMULATION)
+    if found is None:
+        return None
+    return str(found.content.get("says") or "the imagery of this run was rendered; nothing here was observed.")
+
+
+def _lineage(order: Order) -> list[tuple[str, str]]:
+    recipe, track = read_recipe(order.store), _Document.of(order, _TRACK)
+    known = {
+        "plan": order.plan.id,
+        "recipe": recipe.digest if recipe else None,
+        "tracking": str(track.content.get("digest", "")) if track else None,
+        "sites.parquet, sha256": order.digests.get("sites/sites.parquet"),
+        "code": f"gw-geowatch {__version__}",
+    }
+    return [(name, value) for name, value in known.items() if value]
+
+
+def _colors(order: Order) -> dict[str, str]:
+    recipe = read_recipe(order.store)
+    heads = [head for head in recipe.heads if head.kind == "scores"] if recipe else []
+    return {name: color for head in heads for name, color in zip(head.classes, head.colors, strict=False)}
