@@ -81,9 +81,11 @@ def evaluate_region(
         filters: Which sites take part; left out, the programme's own.
     """
     sweep, filters = sweep or Sweep(), filters or Filters()
-    read = [[read_site(each, region.start, region.end) for each in some] for some in (truth, proposals)]
-    true = truth_of(read[0], region.geometry, [each.id for each in region.sites], filters)
-    proposed = proposals_of(read[1], region.geometry, filters)
+    first, last = region.start, region.end
+    annotated = (read_site(each, first, last) for each in truth)
+    found = (read_site(each, first, last, proposed=True) for each in proposals)
+    true = truth_of(annotated, region.geometry, [each.id for each in region.sites], filters)
+    proposed = proposals_of(found, region.geometry, filters)
     compared = tuple(compare_all(true, proposed, sweep.min_score))
     base = _Base(region, true, proposed, compared, (len(truth), len(proposals)))
     return RegionScores(region, true, proposed, {each: base.score(each, sweep, filters) for each in SUBSETS})

@@ -18,7 +18,7 @@ from geowatch.metrics.sites.days import Days
 from geowatch.metrics.sites.planar import Area, area_km2, union
 from geowatch.sites.model import PHASES, Observation, Site
 
-__all__ = ["PHASE_LABELLED", "ScoredSite", "Seen", "TYPE_LETTERS", "read_site"]
+__all__ = ["PHASE_LABELLED", "TYPE_LETTERS", "ScoredSite", "Seen", "read_site"]
 
 PHASE_LABELLED = frozenset(
     ["positive_annotated", "positive_annotated_static", "positive_partial", "positive_partial_static"]
@@ -136,13 +136,16 @@ class ScoredSite:
         return self.kept[place - 1] if place else None
 
 
-def read_site(site: Site, first: date, last: date) -> ScoredSite:
-    """Return a site as it is scored in a region whose days are ``first`` to ``last``."""
+def read_site(site: Site, first: date, last: date, *, proposed: bool = False) -> ScoredSite:
+    """Return a site as it is scored in a region whose days are ``first`` to ``last``.
+
+    Phases of what is ``proposed`` narrow neither its observations nor its days, whatever its status.
+    """
     r0, r1 = first.toordinal(), last.toordinal()
     start, end = _dates(site, r0, r1)
     status = site.status if site.start and site.end else "ignore"
     seen = _observations(site.observations, start, end)
-    labelled = status in PHASE_LABELLED
+    labelled = status in PHASE_LABELLED and not proposed
     kept = tuple(each for each in seen if r0 <= each.day <= r1) if labelled else seen
     kind = _bounded_type(seen, (r0, r1), labelled=labelled)
     if not labelled:
