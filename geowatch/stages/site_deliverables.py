@@ -18,6 +18,7 @@ from geowatch.consolidate.output.summary import counted, summary_csv, write_site
 from geowatch.consolidate.output.vector import Layer, write_flatgeobuf, write_geopackage
 from geowatch.errors import ConfigError
 from geowatch.stages.deliver_config import OUTPUTS
+from geowatch.stages.site_mosaic import write_mosaic
 from geowatch.stages.site_order import Order
 from geowatch.stages.site_report import write_report
 from geowatch.stages.site_smart import write_smart
@@ -106,5 +107,6 @@ def _summary(order: Order) -> None:
 _WRITERS: dict[str, Callable[[Order], None]] = {
     "parquet": _parquet, "fgb": _flatgeobuf, "gpkg": _geopackage, "geojson": _geojson, "smart": write_smart,
     "summary": _summary,
+    "mosaic": write_mosaic,
     "report": write_report,
 }  # fmt: skip
