@@ -1,0 +1,193 @@
+"""From whole components to candidates: places that may be sites, with all that decides about them.
+
+A candidate lies on one grid, in most cases; where zones meet it may have a place on each of two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geowatch.consolidate.found import largest, sums
+from geowatch.consolidate.links import Chain, chains
+from geowatch.grid.areas import Areas, unite
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from geowatch.consolidate.found import Found
+    from geowatch.consolidate.joins import Whole
+    from geowatch.consolidate.terms import Rules, Terms
+    from geowatch.grid.areas import Ints
+
+__all__ = ["Candidates", "Seen", "candidates_of"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Seen:
+    """What was seen of candidates, time by time, sorted by (owner, day, plane)."""
+
+    owner: Ints
+    """Of each observation: its candidate."""
+    plane: Ints
+    """Place on the time axis."""
+    day: Ints
+    """Day since 1970-01-01."""
+    px: Ints
+    """Pixels that have scores."""
+    sums: Ints
+    """Their sums of scores by class, (observations, K)."""
+    extent_px: Ints
+    """Pixels that could have had scores."""
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    def __getitem__(self, at: NDArray[np.bool_] | NDArray[np.intp]) -> Seen:
+        return Seen(self.owner[at], self.plane[at], self.day[at], self.px[at], self.sums[at], self.extent_px[at])
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Candidates:
+    """Columns of n candidates; the arrays of their places, pixels and observations name them by number."""
+
+    grid: NDArray[np.int16]
+    """Grid of the first pixel."""
+    kind: NDArray[np.int16]
+    """Class."""
+    first_plane: Ints
+    """First plane on which it was found; -1 for scores aggregated over time."""
+    last_plane: Ints
+    """Last plane on which it was found."""
+    y: Ints
+    """Row of the first pixel of the earliest component."""
+    x: Ints
+    """Column of it."""
+    score_sum: Ints
+    """Sum of the scores of the pixels that were found, in score units."""
+    score_px: Ints
+    """Number of these pixels."""
+    peak: Ints
+    """Largest score."""
+    place_owner: Ints
+    """Of each place (a candidate on a grid): its candidate, sorted."""
+    place_grid: NDArray[np.int16]
+    """Of each place: its grid."""
+    areas: Areas
+    """Pixels, by place."""
+    seen: Seen
+    """What was seen of them."""
+    split: Ints
+    """Planes on which components of a candidate split, as (candidate, plane), (splits, 2)."""
+    merged: Ints
+    """Planes on which they merged, (merges, 2)."""
+    shapes: Areas | None = None
+    """Pixels at each observation, by its place in ``seen``; None where they do not change."""
+
+    def __len__(self) -> int:
+        return len(self.grid)
+
+    def take(self, kept: NDArray[np.bool_]) -> Candidates:
+        """Return some of the candidates, numbered anew."""
+        if kept.all():
+            return self
+        number = np.cumsum(kept) - 1
+        places, seen = kept[self.place_owner], kept[self.seen.owner]
+        names = ("grid", "kind", "first_plane", "last_plane", "y", "x", "score_sum", "score_px", "peak")
+        return replace(
+            self,
+            **{name: getattr(self, name)[kept] for name in names},
+            place_owner=number[self.place_owner[places]],
+            place_grid=self.place_grid[places],
+            areas=chosen(self.areas, places),
+            seen=replace(self.seen[seen], owner=number[self.seen.owner[seen]]),
+            split=_events(self.split, kept, number),
+            merged=_events(self.merged, kept, number),
+            shapes=None if self.shapes is None else chosen(self.shapes, seen),
+        )
+
+
+def chosen(areas: Areas, kept: NDArray[np.bool_]) -> Areas:
+    """Return the pixels of some owners, numbered anew."""
+    part = areas[kept[areas.owner]]
+    return replace(part, owner=(np.cumsum(kept) - 1)[part.owner])
+
+
+def _events(events: Ints, kept: NDArray[np.bool_], number: Ints) -> Ints:
+    events = events[kept[events[:, 0]]]
+    return np.stack([number[events[:, 0]], events[:, 1]], axis=1)
+
+
+def candidates_of(whole: Whole, terms: Terms, rules: Rules) -> Candidates:
+    """Return the candidates of whole components: each one, or with linking each chain of them.
+
+    One without a pixel at or above the high threshold, at any time, is none (hysteresis).
+    """
+    found, owner, chain = _strong(whole, terms, rules)
+    first = np.lexsort((found.x, found.y, found.plane, owner))
+    first = first[np.append(True, np.diff(owner[first]) > 0)[: len(first)]]
+    n = len(first)
+    seen, at_seen = _seen(found, owner, terms)
+    linked = terms.mode == "linked"
+    return Candidates(
+        grid=found.grid[first],
+        kind=found.kind[first],
+        first_plane=found.plane[first].astype(np.int64),
+        last_plane=largest(owner, found.plane + 1, n) - 1,
+        y=found.y[first].astype(np.int64),
+        x=found.x[first].astype(np.int64),
+        score_sum=sums(owner, found.score_sum, n),
+        score_px=sums(owner, found.area_px, n),
+        peak=largest(owner, found.peak, n),
+        place_owner=np.arange(n),
+        place_grid=found.grid[first],
+        areas=_pixels(found, owner),
+        seen=seen,
+        split=chain.split,
+        merged=chain.merged,
+        shapes=_pixels(found, at_seen) if linked else None,
+    )
+
+
+def _strong(whole: Whole, terms: Terms, rules: Rules) -> tuple[Found, Ints, Chain]:
+    """Return the pieces of candidates with a strong pixel, the candidate of each piece, and their events."""
+    component = whole.component
+    chain = _chain(whole.found, component, int(component.max()) + 1 if len(component) else 0, terms, rules)
+    owner = chain.owner[component]
+    strong = sums(owner, whole.found.strong_px, len(chain.owner)) > 0
+    kept = strong[owner]
+    number = np.cumsum(strong) - 1
+    split, merged = (_events(events, strong, number) for events in (chain.split, chain.merged))
+    return whole.found.take(kept), number[owner[kept]], Chain(chain.owner, split, merged)
+
+
+def _chain(found: Found, component: Ints, count: int, terms: Terms, rules: Rules) -> Chain:
+    if terms.mode != "linked":
+        return Chain.apart(count)
+    plane = np.zeros(count, dtype=np.int64)
+    plane[component] = found.plane
+    links = (component[found.link_a], component[found.link_b], found.link_px)
+    return chains(plane, sums(component, found.area_px, count), links, rules.link_overlap)
+
+
+def _pixels(found: Found, owner: Ints) -> Areas:
+    """Return the pixels of owners, where ``owner`` is that of each piece."""
+    return unite(owner[found.run_piece], found.run_y, found.run_x0, found.run_x1)
+
+
+def _seen(found: Found, owner: Ints, terms: Terms) -> tuple[Seen, Ints]:
+    """Return what was seen of owners, and for each piece its observation on its own plane (0 where it has none)."""
+    of_row = owner[found.series_piece]
+    extent = sums(owner, found.area_px, int(owner.max()) + 1 if len(owner) else 0)
+    width = int(found.series_plane.max()) + 2 if len(found.series_plane) else 1
+    code = of_row * width + found.series_plane
+    rows, at = np.unique(code, return_inverse=True)
+    who, plane = rows // width, rows % width
+    grid = np.zeros(len(extent), dtype=np.int64)
+    grid[owner] = found.grid
+    px, total = (sums(at, column, len(rows)) for column in (found.series_px, found.series_sums))
+    extent_px = sums(at, found.area_px[found.series_piece], len(rows)) if terms.mode == "linked" else extent[who]
+    at_seen = np.minimum(np.searchsorted(rows, owner * width + found.plane), max(len(rows) - 1, 0))
+    return Seen(who, plane, terms.days_of(grid[who], plane), px, total, extent_px), at_seen

@@ -1,0 +1,171 @@
+"""Sites that were decided on, as columns that can be put on a shelf and taken again in any order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from geowatch.consolidate.decide import area_m2_of, chosen_by_area, fill_holes, is_sure
+from geowatch.consolidate.outlines import wkb_of
+from geowatch.consolidate.series import course_of, lasts
+from geowatch.consolidate.terms import NO_DAY
+from geowatch.grid.areas import spread
+from geowatch.grid.wkb import Wkb
+from geowatch.sites.fragment import FULL_SCORE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from geowatch.consolidate.candidates import Candidates
+    from geowatch.consolidate.phases import PhaseModel
+    from geowatch.consolidate.series import Course
+    from geowatch.consolidate.terms import Rules, Terms
+    from geowatch.grid.areas import Ints
+
+__all__ = ["EVENT", "MERGE", "RUN", "SITE", "SPLIT", "Decided", "decide", "gathered", "seen_dtype", "starts_of"]
+
+SITE = np.dtype([
+    ("birth", "<i4"), ("grid", "<i2"), ("kind", "<i2"), ("y", "<i4"), ("x", "<i4"), ("start", "<i4"), ("end", "<i4"),
+    ("area_px", "<i8"), ("area_m2", "<f8"), ("score", "<f4"), ("peak", "<f4"),
+])  # fmt: skip
+"""What is known of a site; days since 1970-01-01, `NO_DAY` where there is none."""
+RUN = np.dtype([("grid", "<i2"), ("y", "<i4"), ("x0", "<i4"), ("x1", "<i4")])
+"""Pixels of a site."""
+EVENT = np.dtype([("what", "<i2"), ("day", "<i4")])
+"""What happened to a site's outline."""
+SPLIT, MERGE = 0, 1
+
+
+def seen_dtype(classes: int) -> np.dtype[Any]:
+    """Return the columns of an observation."""
+    return np.dtype([
+        ("day", "<i4"), ("time", "<i4"), ("phase", "<i2"), ("score", "<f4"), ("seen_share", "<f4"),
+        ("shape_bytes", "<i4"), ("scores", "<f4", (classes,)),
+    ])  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Decided:
+    """Sites with their pixels, observations and outlines; each ``*_start`` has one entry more than there are sites."""
+
+    rows: NDArray[Any]
+    """Of each site: `SITE`."""
+    outlines: Wkb
+    """Outline of each site."""
+    runs: NDArray[Any]
+    """Pixels: `RUN`, site after site."""
+    runs_start: Ints
+    seen: NDArray[Any]
+    """Observations: `seen_dtype`, site after site, by day."""
+    seen_start: Ints
+    shapes: NDArray[np.uint8]
+    """Outlines of observations, well-known binary of ``shape_bytes`` each."""
+    shapes_start: Ints
+    events: NDArray[Any]
+    """What happened: `EVENT`, site after site."""
+    events_start: Ints
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def starts_of(owner: Ints, owners: int) -> Ints:
+    """Return where the rows of each owner start, for owners in order."""
+    return np.searchsorted(owner, np.arange(owners + 1)).astype(np.int64)
+
+
+def decide(
+    candidates: Candidates, terms: Terms, rules: Rules, model: PhaseModel | None = None, simplify: float = 0.0
+) -> tuple[Decided, Counter[str]]:
+    """Return the candidates that are sites, and how many were not, by reason."""
+    candidates = fill_holes(candidates, terms, rules)
+    left_out: Counter[str] = Counter()
+    area_m2 = area_m2_of(candidates, terms)
+    for reason, kept in (("area", chosen_by_area(area_m2, rules)), ("score", is_sure(candidates, rules))):
+        left_out[reason] += int((~kept).sum())
+    kept = chosen_by_area(area_m2, rules) & is_sure(candidates, rules)
+    candidates, area_m2 = candidates.take(kept), area_m2[kept]
+    course = course_of(candidates, terms, rules, model)
+    kept = course.active & lasts(course, rules)
+    left_out["activity"] += int((~course.active).sum())
+    left_out["duration"] += int((course.active & ~kept).sum())
+    course = course.take(kept, kept[candidates.seen.owner])
+    return _decided(candidates.take(kept), course, area_m2[kept], (terms, simplify)), left_out
+
+
+def _decided(
+    candidates: Candidates, course: Course, area_m2: NDArray[np.float64], terms: tuple[Terms, float]
+) -> Decided:
+    n, seen = len(candidates), candidates.seen
+    outlines = wkb_of(candidates.areas, candidates.place_grid, *terms)
+    shapes = Wkb(np.zeros(0, np.uint8), np.zeros(len(seen) + 1, np.int64))
+    if candidates.shapes is not None and len(seen):
+        shapes = wkb_of(candidates.shapes, candidates.grid[seen.owner], *terms)
+    runs, runs_start = _runs(candidates)
+    events, events_start = _events(candidates, terms[0])
+    seen_start = starts_of(seen.owner, n)
+    return Decided(
+        rows=_rows(candidates, course, area_m2),
+        outlines=outlines,
+        runs=runs,
+        runs_start=runs_start,
+        seen=_observations(candidates, course, np.diff(shapes.start)),
+        seen_start=seen_start,
+        shapes=shapes.content,
+        shapes_start=shapes.start[seen_start],
+        events=events,
+        events_start=events_start,
+    )
+
+
+def _rows(candidates: Candidates, course: Course, area_m2: NDArray[np.float64]) -> NDArray[Any]:
+    rows = np.zeros(len(candidates), dtype=SITE)
+    first = np.full(len(candidates), NO_DAY)
+    seen = candidates.seen
+    first[seen.owner[::-1]] = seen.day[::-1]
+    rows["birth"] = np.where(course.start != NO_DAY, course.start, first)
+    for name in ("grid", "kind", "y", "x"):
+        rows[name] = getattr(candidates, name)
+    rows["start"], rows["end"] = course.start, course.end
+    px = candidates.areas.px(len(candidates.place_owner))
+    np.add.at(rows["area_px"], candidates.place_owner, px)
+    rows["area_m2"] = area_m2
+    rows["score"] = candidates.score_sum / np.maximum(candidates.score_px, 1) / FULL_SCORE
+    rows["peak"] = candidates.peak / FULL_SCORE
+    return rows
+
+
+def _observations(candidates: Candidates, course: Course, shape_bytes: Ints) -> NDArray[Any]:
+    seen = candidates.seen
+    out = np.zeros(len(seen), dtype=seen_dtype(seen.sums.shape[1]))
+    out["day"], out["time"], out["phase"] = seen.day, seen.plane, course.phase
+    out["score"], out["scores"] = course.score, course.scores
+    out["seen_share"] = seen.px / np.maximum(seen.extent_px, 1)
+    out["shape_bytes"] = shape_bytes
+    return out
+
+
+def _runs(candidates: Candidates) -> tuple[NDArray[Any], Ints]:
+    areas = candidates.areas
+    out = np.zeros(len(areas), dtype=RUN)
+    out["grid"], out["y"], out["x0"], out["x1"] = candidates.place_grid[areas.owner], areas.y, areas.x0, areas.x1
+    return out, starts_of(candidates.place_owner[areas.owner], len(candidates))
+
+
+def _events(candidates: Candidates, terms: Terms) -> tuple[NDArray[Any], Ints]:
+    both = np.concatenate([candidates.split, candidates.merged])
+    what = np.repeat(np.array([SPLIT, MERGE]), [len(candidates.split), len(candidates.merged)])
+    order = np.lexsort((what, both[:, 1], both[:, 0]))
+    owner, plane = both[order].T
+    out = np.zeros(len(both), dtype=EVENT)
+    out["what"], out["day"] = what[order], terms.days_of(candidates.grid[owner], plane)
+    return out, starts_of(owner, len(candidates))
+
+
+def gathered(values: NDArray[Any], start: Ints, at: NDArray[np.integer]) -> tuple[NDArray[Any], Ints]:
+    """Return the rows of some owners, in this order, and where they start."""
+    counts = np.diff(start)[at]
+    return np.asarray(values[spread(counts, start[:-1][at])]), np.concatenate([[0], np.cumsum(counts)])

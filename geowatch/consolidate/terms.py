@@ -1,0 +1,84 @@
+"""What decides about sites: what tracking was asked for, and the rules by which pieces become sites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from geowatch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from geowatch.grid.areas import Ints
+    from geowatch.grid.lattice import Lattice
+
+__all__ = ["NO_DAY", "Mode", "Rules", "Terms", "Timing"]
+
+Mode = Literal["footprint", "linked", "polygons"]
+"""What sites are made of: one outline from all times, outlines linked from time to time, or none at all."""
+Timing = Literal["threshold", "argmax", "viterbi"]
+"""What dates come from: scores that cross a threshold, or phases."""
+
+#: Day number of what has no date.
+NO_DAY = np.iinfo(np.int32).min
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What was tracked."""
+
+    mode: Mode
+    """What sites are made of."""
+    grids: tuple[str, ...]
+    """Grids of the plan, in its order."""
+    lattices: tuple[Lattice, ...]
+    """Where the pixels of each are."""
+    days: tuple[NDArray[np.int64], ...]
+    """Of each grid: the day of each place on its time axis, since 1970-01-01 UTC; `NO_DAY` where none is known."""
+    classes: tuple[str, ...]
+    """Classes K of the scores."""
+    salient: tuple[int, ...]
+    """Classes whose scores, added, are what was searched for."""
+    kinds: tuple[str | None, ...] = (None,)
+    """What a piece's kind says: a class, or nothing where classes are joined."""
+    connectivity: Literal[4, 8] = 4
+    """Whether pixels that meet at a corner are one component (8)."""
+
+    def days_of(self, grid: NDArray[np.integer], plane: Ints) -> Ints:
+        """Return the day of each plane of a grid."""
+        starts = np.cumsum([0, *(len(days) for days in self.days)])
+        every = np.concatenate([*self.days, np.array([NO_DAY], dtype=np.int64)])
+        at = np.where(plane >= 0, starts[grid] + plane, len(every) - 1)
+        return np.asarray(every[at], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which components are sites, and when they begin and end."""
+
+    min_area_m2: float = 0.0
+    """Smallest area, holes filled."""
+    max_area_m2: float | None = None
+    """Largest area."""
+    fill_holes_m2: float = 0.0
+    """Holes smaller than this are filled."""
+    min_days: int = 0
+    """Shortest time from start to end, or to the last observation of a site that has not ended."""
+    max_days: int | None = None
+    """Longest time."""
+    min_score: float = 0.0
+    """Least mean score of the outline's pixels, 0 to 1."""
+    link_overlap: float = 0.0
+    """Components of consecutive times are one site where they share more than this part of the smaller one."""
+    timing: Timing = "threshold"
+    """What start and end come from."""
+    active_score: float = 0.5
+    """With ``threshold``: mean score from which a site is active."""
+
+    def __post_init__(self) -> None:
+        for name in ("min_area_m2", "fill_holes_m2", "min_days", "min_score", "link_overlap"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name.replace('_', ' ')} is {getattr(self, name)}", hint="give 0 or more")

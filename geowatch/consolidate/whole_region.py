@@ -1,0 +1,78 @@
+"""From fragments to decided sites: grid by grid, batch by batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geowatch.consolidate.candidates import candidates_of
+from geowatch.consolidate.decided import decide
+from geowatch.consolidate.joins import join_tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from geowatch.consolidate.decided import Decided
+    from geowatch.consolidate.joins import Seams
+    from geowatch.consolidate.phases import PhaseModel
+    from geowatch.consolidate.terms import Rules, Terms
+    from geowatch.grid.areas import Ints
+    from geowatch.sites.fragment import Fragment
+
+__all__ = ["Consolidation", "chunked", "order_of"]
+
+#: Pieces and runs that are joined at once: enough that no step costs more than its content.
+CHUNK_PIECES, CHUNK_RUNS, CHUNK_TILES = 16_384, 1 << 18, 1024
+
+
+def chunked(fragments: Iterable[tuple[int, Fragment]]) -> Iterator[list[tuple[int, Fragment]]]:
+    """Yield fragments with their places, as many at a time as are joined at once."""
+    held: list[tuple[int, Fragment]] = []
+    pieces = runs = 0
+    for place, fragment in fragments:
+        held.append((place, fragment))
+        pieces, runs = pieces + fragment.piece_count, runs + len(fragment.run_y)
+        if pieces >= CHUNK_PIECES or runs >= CHUNK_RUNS or len(held) >= CHUNK_TILES:
+            yield held
+            held, pieces, runs = [], 0, 0
+    if held:
+        yield held
+
+
+@dataclass
+class Consolidation:
+    """Decides on the sites of a region."""
+
+    terms: Terms
+    """What was tracked."""
+    rules: Rules
+    """What is a site."""
+    model: PhaseModel | None = None
+    """How phases follow each other."""
+    simplify: float = 0.0
+    """Units of the CRS by which corners may move."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Candidates that became no sites, by reason."""
+
+    def sites(self, grid: int, seams: Seams, fragments: Iterable[tuple[int, Fragment]]) -> Iterator[Decided]:
+        """Yield the sites of a grid as soon as they are whole.
+
+        Args:
+            grid: Place of the grid in the plan.
+            seams: Its tiles.
+            fragments: Fragments with their places in ``seams``, ascending.
+        """
+        for whole in join_tiles(chunked(fragments), seams, grid, self.terms.connectivity):
+            candidates = candidates_of(whole, self.terms, self.rules)
+            decided, left_out = decide(candidates, self.terms, self.rules, self.model, self.simplify)
+            self.left_out += left_out
+            if len(decided):
+                yield decided
+
+
+def order_of(rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> Ints:
+    """Return the order in which sites are numbered: by birth, grid, row and column of the first pixel, class."""
+    return np.lexsort(tuple(rows[name] for name in ("kind", "x", "y", "grid", "birth")))
