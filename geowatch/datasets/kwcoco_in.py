@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from geowatch.datasets.bundle import time_of
 from geowatch.datasets.channels import channel_names
 from geowatch.datasets.transforms import read_affine
 from geowatch.errors import ConfigError, ImageryError
-from geowatch.read.build import Draft, Found, band_source, finish
+from geowatch.read.build import Draft, Found, Refused, band_source, finish, tolerant
 from geowatch.read.files import declared_names
 from geowatch.read.hrefs import place_of
 from geowatch.read.names import common_name
@@ -34,7 +35,16 @@ if TYPE_CHECKING:
     from geowatch.read.options import SceneOptions
     from geowatch.read.select import Selection
 
-__all__ = ["SENSORS", "images_of", "scenes_of_bundle", "sensor_of"]
+__all__ = [
+    "SENSORS",
+    "cloud_cover_of",
+    "declared_world",
+    "images_of",
+    "place_of_asset",
+    "scene_of_image",
+    "scenes_of_bundle",
+    "sensor_of",
+]
 
 #: What kwcoco calls sensors that gw knows by the name of their platform.
 SENSORS = {
@@ -75,7 +85,11 @@ def images_of(bundle: Bundle, video: str | None) -> list[Json]:
 
 
 def scenes_of_bundle(
-    bundle: Bundle, options: SceneOptions, video: str | None = None, selection: Selection | None = None
+    bundle: Bundle,
+    options: SceneOptions,
+    video: str | None = None,
+    selection: Selection | None = None,
+    refused: Refused | None = None,
 ) -> Iterator[Found]:
     """Yield the scene that each image is.
 
@@ -84,31 +98,35 @@ def scenes_of_bundle(
         options: what the user says.
         video: name of the video to take; None takes all.
         selection: images that it cannot mean are passed over before their files are opened.
+        refused: hears of images that cannot be used, which then are left out.
 
     Raises:
         ImageryError: an entry cannot be used, or a file is not there; the message names the image.
         ConfigError: there is no such video, or several lie on each other.
         CorruptImageError: a file is damaged.
     """
-    families: set[int | None] = set()
+    plain: set[int | None] = set()
     for image in images_of(bundle, video):
-        if selection is not None and not _may_be(image, selection, bundle.where(image)):
-            continue
-        found = _scene(bundle, image, options)
-        if found.scene.bands[0].grid.crs is None:
-            families.add(image.get("video_id"))
-        if len(families) > 1:
+        for found in tolerant(partial(_wanted, bundle, image, options, selection), refused):
+            if found.scene.bands[0].grid.crs is None:
+                plain.add(image.get("video_id"))
+            yield found
+        if len(plain) > 1:
             names = [str(v.get("name", v["id"])) for v in bundle.videos]
             raise ConfigError(
                 f"{len(names)} videos of '{bundle.place}' have no georeference and would lie on each other",
                 hint=f"choose one with --video: {', '.join(names[:10])}",
             )
-        yield found
+
+
+def _wanted(bundle: Bundle, image: Json, options: SceneOptions, selection: Selection | None) -> Iterator[Found]:
+    if selection is None or _may_be(image, selection, bundle.where(image)):
+        yield scene_of_image(bundle, image, options)
 
 
 def _may_be(image: Json, selection: Selection, where: str) -> bool:
     """Whether an image may pass the selection, as far as the document tells: days are the sun's, a day around."""
-    cloud = _cloud_cover(image)
+    cloud = cloud_cover_of(image)
     if selection.max_cloud is not None and cloud is not None and cloud > selection.max_cloud:
         return False
     time = time_of(image, where)
@@ -128,7 +146,8 @@ def _earlier(day: date) -> date:
     return max(day, date.min + _A_DAY) - _A_DAY
 
 
-def _cloud_cover(image: Json) -> float | None:
+def cloud_cover_of(image: Json) -> float | None:
+    """Return the percent of an image under cloud, if its entry says it."""
     for key in ("cloud_cover", "eo:cloud_cover", "cloudcover"):
         value = image.get(key, (image.get("properties") or {}).get(key))
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -142,7 +161,8 @@ def sensor_of(image: Json) -> str:
     return SENSORS.get(written.upper(), written)
 
 
-def _scene(bundle: Bundle, image: Json, options: SceneOptions) -> Found:
+def scene_of_image(bundle: Bundle, image: Json, options: SceneOptions) -> Found:
+    """Return the scene that an image is; raises what `scenes_of_bundle` does."""
     where = bundle.where(image)
     assets = list(_assets(bundle, image))
     if not assets:
@@ -159,14 +179,16 @@ def _scene(bundle: Bundle, image: Json, options: SceneOptions) -> Found:
         own = _bands(asset, raster, channels, sensor)
         masks += masks_of(asset.content, own, channels, asset.what)
         hiding = {(m.uri, m.index) for m in masks}
-        bands += [b for b in own if (b.uri, b.index) not in hiding]
+        known = {entry.get("channel") for entry in asset.content.get("gw_bands") or ()} or set(channels)
+        pairs = zip(channels, own, strict=True)
+        bands += [b for channel, b in pairs if channel in known and (b.uri, b.index) not in hiding]
     draft = Draft(
         id=_name(image, assets),
         sensor=sensor,
         time=time_of(image, where),
         bands=tuple(bands),
         rasters=tuple(rasters),
-        cloud_cover=_cloud_cover(image),
+        cloud_cover=cloud_cover_of(image),
         masks=tuple(masks),
         notes=tuple(_doubts(bands, options)),
     )
@@ -190,17 +212,18 @@ def _name(image: Json, assets: Sequence[_Asset]) -> str:
 def _assets(bundle: Bundle, image: Json) -> Iterator[_Asset]:
     where = bundle.where(image)
     if image.get("file_name"):
-        yield _Asset(image, where, _place(bundle, image, where), Affine.identity())
+        yield _Asset(image, where, place_of_asset(bundle, image, where), Affine.identity())
     for key in ("auxiliary", "assets"):
         for number, entry in enumerate(image.get(key) or ()):
             what = f"{key}[{number}] of {where}"
             if not isinstance(entry, dict) or not entry.get("file_name"):
                 raise ImageryError(f"{what} names no file", hint="give it a file_name")
             warp = read_affine(entry.get("warp_aux_to_img"), f"warp_aux_to_img of {what}")
-            yield _Asset(entry, what, _place(bundle, entry, what), warp)
+            yield _Asset(entry, what, place_of_asset(bundle, entry, what), warp)
 
 
-def _place(bundle: Bundle, entry: Json, what: str) -> Place:
+def place_of_asset(bundle: Bundle, entry: Json, what: str) -> Place:
+    """Return where the file of an asset is. Raises ImageryError where it is not there."""
     name = str(entry["file_name"])
     if isinstance(bundle.place, RemotePath) or is_remote(name):
         found = place_of(name, bundle.place, (), what)
@@ -225,7 +248,7 @@ def _placed(
         if raster.grid.crs is not None:
             yield raster, raster.grid
             continue
-        world = _declared(asset.content, asset.what) or _declared(image, where, asset.to_image)
+        world = declared_world(asset.content, asset.what) or declared_world(image, where, asset.to_image)
         if world is None and known is not None:
             first, other = known
             world = other.grid.transform @ ~first.to_image @ asset.to_image, other.grid.crs
@@ -233,7 +256,7 @@ def _placed(
         yield raster, RasterGrid(raster.grid.shape, transform[:6], crs)
 
 
-def _declared(entry: Json, what: str, to_entry: Affine | None = None) -> tuple[Affine, str | None] | None:
+def declared_world(entry: Json, what: str, to_entry: Affine | None = None) -> tuple[Affine, str] | None:
     """Return the transform to the world that an entry declares, and its CRS."""
     written, system = entry.get("warp_to_wld"), _crs(entry.get("wld_crs_info"))
     if written is None or system is None:

@@ -50,10 +50,16 @@ def document_of_scenes(scenes: Sequence[Scene], root: Path) -> Json:
     ordered = sorted(scenes, key=lambda s: (s.time is None, s.time.timestamp() if s.time else 0.0, s.id))
     spaces = video_spaces([_finest(scene) for scene in ordered])
     frames: dict[int, int] = {}
+    lasts = _last_bands(ordered)
     for number, (scene, space) in enumerate(zip(ordered, spaces, strict=True), 1):
         frames[space.number] = frames.get(space.number, -1) + 1
         document["images"].append(
-            {"id": number, "video_id": space.number, "frame_index": frames[space.number], **_image(scene, space, root)}
+            {
+                "id": number,
+                "video_id": space.number,
+                "frame_index": frames[space.number],
+                **_image(scene, space, root, lasts),
+            }
         )
     document["videos"] = [space.to_video() for space in {s.number: s for s in spaces}.values()]
     return document
@@ -63,7 +69,7 @@ def _finest(scene: Scene) -> RasterGrid:
     return min((band.grid for band in scene.bands), key=lambda grid: max(grid.steps))
 
 
-def _image(scene: Scene, space: VideoSpace, root: Path) -> Json:
+def _image(scene: Scene, space: VideoSpace, root: Path, lasts: dict[str, int]) -> Json:
     grid = _finest(scene)
     image: Json = {
         "name": scene.id,
@@ -72,7 +78,7 @@ def _image(scene: Scene, space: VideoSpace, root: Path) -> Json:
         "width": grid.shape[1],
         "height": grid.shape[0],
         "warp_img_to_vid": written_affine(~space.transform @ grid.transform),
-        "assets": [_asset(file, grid, root) for file in _files(scene)],
+        "assets": [_asset(file, grid, root, lasts[file.uri]) for file in _files(scene)],
     }
     if scene.time is not None:
         image |= {"date_captured": scene.time.isoformat(), "timestamp": scene.time.timestamp()}
@@ -108,8 +114,8 @@ def _files(scene: Scene) -> list[_File]:
     return list(files.values())
 
 
-def _asset(file: _File, image: RasterGrid, root: Path) -> Json:
-    channels = _channels(file)
+def _asset(file: _File, image: RasterGrid, root: Path, last: int) -> Json:
+    channels = _channels(file, last)
     together = same_crs(file.grid.crs, image.crs)
     asset: Json = {
         "file_name": relative_name(file.uri, root),
@@ -126,11 +132,19 @@ def _asset(file: _File, image: RasterGrid, root: Path) -> Json:
     return asset
 
 
-def _channels(file: _File) -> dict[int, str]:
+def _last_bands(scenes: Sequence[Scene]) -> dict[str, int]:
+    """Return the last band of each file that any scene has: a file may hold several days."""
+    lasts: dict[str, int] = {}
+    for source in (each for scene in scenes for each in (*scene.bands, *scene.masks)):
+        lasts[source.uri] = max(source.index, lasts.get(source.uri, 0))
+    return lasts
+
+
+def _channels(file: _File, last: int) -> dict[int, str]:
     """Return a name for every band of the file up to the last that is known."""
     names = {m.index: m.kind for m in file.masks} | {b.index: b.name for b in file.bands}
     found: dict[int, str] = {}
-    for index in range(1, max(names) + 1):
+    for index in range(1, last + 1):
         name = _RESERVED.sub("_", names.get(index, f"unused{index}"))
         free = name not in _GROUPS and name not in found.values()
         found[index] = name if free else f"{name}_{index}"

@@ -16,7 +16,7 @@ from geowatch.read.remote import RemotePath, is_remote
 
 if TYPE_CHECKING:
     from geowatch.datasets.bundle import Place
-    from geowatch.read.build import Found
+    from geowatch.read.build import Found, Refused
     from geowatch.read.scene import Scene
     from geowatch.read.select import Selection
 
@@ -28,6 +28,7 @@ def find_series(
     options: SceneOptions | None = None,
     video: str | None = None,
     selection: Selection | None = None,
+    refused: Refused | None = None,
 ) -> Catalog:
     """Return the scenes that ``sources`` hold.
 
@@ -37,6 +38,7 @@ def find_series(
         options: what the files do not say.
         video: series of the bundles to take, by name.
         selection: lets images of bundles be passed over before their files are opened; it is not applied otherwise.
+        refused: hears of scenes that cannot be used, which then are left out; without it the first ends the search.
 
     Raises:
         ImageryError: a source is not there, or holds no images.
@@ -47,10 +49,10 @@ def find_series(
     places, others = split_sources(sources)
     if video is not None and not places:
         raise ConfigError(f"--video {video} chooses from a kwcoco bundle, and none is given", hint="leave it out")
-    first = find_scenes(others, options) if others or not places else Catalog((), ())
+    first = find_scenes(others, options, refused) if others or not places else Catalog((), ())
     found: list[Found] = []
     for number, place in enumerate(places):
-        series = list(scenes_of_bundle(read_bundle(place, options.remote), options, video, selection))
+        series = list(scenes_of_bundle(read_bundle(place, options.remote), options, video, selection, refused))
         found += [replace(f, scene=replace(f.scene, priority=len(others) + number)) for f in series]
     if places and not found and not first.scenes:
         raise ImageryError(

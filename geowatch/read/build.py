@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from geowatch.errors import ImageryError
+from geowatch.errors import ImageryError, InputError
 from geowatch.read.crs import move_points
 from geowatch.read.options import SceneOptions
 from geowatch.read.probe import Raster, RasterBand, fingerprint
 from geowatch.read.scene import BandSource, Fingerprint, MaskSource, RasterGrid, Scene
 from geowatch.read.sensors import MASK_KINDS, mask_rule
 
-__all__ = ["Draft", "Found", "band_source", "finish"]
+__all__ = ["Draft", "Found", "Refused", "band_source", "center_lon", "finish", "moment", "tolerant"]
 
 #: Bands of products that are neither pictures nor masks that gw understands.
 _LEFT_OUT = {"QA_RADSAT"}
@@ -58,6 +58,20 @@ class Draft:
     """Local metadata files that were read; a change in them is a change of the scene."""
 
 
+#: Hears of a source that cannot be used, where the others are wanted all the same.
+Refused = Callable[[InputError], None]
+
+
+def tolerant(make: Callable[[], Iterable[Found]], refused: Refused | None) -> Iterator[Found]:
+    """Yield what ``make`` gives; what cannot be used is told to ``refused``, and raised if there is none."""
+    try:
+        yield from make()
+    except InputError as error:
+        if refused is None:
+            raise
+        refused(error)
+
+
 def band_source(names: tuple[str, str], raster: Raster, band: RasterBand) -> BandSource:
     """Return a band called ``names`` (common, native) with the numbers that its file declares."""
     return BandSource(
@@ -88,11 +102,11 @@ def finish(draft: Draft, options: SceneOptions) -> Found:
         raise ImageryError(
             f"scene '{draft.id}' has no band beside masks", hint="add the files of its bands to the images"
         )
-    lon = _center_lon(bands[0].grid)
+    lon = center_lon(bands[0].grid)
     scene = Scene(
         id=draft.id,
         sensor=options.sensor or draft.sensor,
-        time=_moment(draft.time, lon),
+        time=moment(draft.time, lon),
         bands=bands,
         masks=(*masks, *draft.masks),
         cloud_cover=draft.cloud_cover,
@@ -103,7 +117,7 @@ def finish(draft: Draft, options: SceneOptions) -> Found:
     return Found(scene, (*(n for r in draft.rasters for n in r.notes), *draft.notes), queries)
 
 
-def _moment(time: datetime | date | None, lon: float | None) -> datetime | None:
+def moment(time: datetime | date | None, lon: float | None) -> datetime | None:
     """Return the time; of a date noon by the sun at ``lon``, so that it is that day wherever the scene is."""
     if time is None or isinstance(time, datetime):
         return time
@@ -157,7 +171,8 @@ def _fingerprints(draft: Draft) -> tuple[Fingerprint, ...]:
     return tuple(sorted(files, key=lambda f: f.uri))
 
 
-def _center_lon(grid: RasterGrid) -> float | None:
+def center_lon(grid: RasterGrid) -> float | None:
+    """Return the longitude of a raster's middle; None without georeference."""
     if grid.crs is None:
         return None
     x, y = grid.transform @ (grid.shape[1] / 2, grid.shape[0] / 2)

@@ -11,11 +11,12 @@ import glob
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from geowatch.errors import ImageryError
-from geowatch.read.build import Found
+from geowatch.read.build import Found, Refused, tolerant
 from geowatch.read.files import group_files, scenes_of_files
 from geowatch.read.identify import IMAGE_SUFFIXES, sniff_file
 from geowatch.read.landsat import mtl_files, scene_of_mtl
@@ -47,7 +48,9 @@ class Catalog:
     """Queries of remote files by address: `Remote.queries` of those who read them. Never written anywhere."""
 
 
-def find_scenes(sources: Sequence[str | Path], options: SceneOptions | None = None) -> Catalog:
+def find_scenes(
+    sources: Sequence[str | Path], options: SceneOptions | None = None, refused: Refused | None = None
+) -> Catalog:
     """Return the scenes that ``sources`` hold.
 
     Args:
@@ -55,6 +58,7 @@ def find_scenes(sources: Sequence[str | Path], options: SceneOptions | None = No
             STAC documents, prefixes of buckets. Where scenes overlap, those of an earlier folder lie on top; loose
             files are one source.
         options: what the files do not say.
+        refused: hears of scenes that cannot be used, which then are left out; without it the first ends the search.
 
     Raises:
         ImageryError: a source is not there, or holds no images.
@@ -66,9 +70,9 @@ def find_scenes(sources: Sequence[str | Path], options: SceneOptions | None = No
     found: list[Found] = []
     for priority, path in enumerate(paths):
         if path == (loose[0] if loose else None):
-            found += _with_priority(_grouped(loose, options), priority)
+            found += _with_priority(_grouped(loose, options, refused), priority)
         elif path not in loose:
-            found += _with_priority(_of_source(path, options), priority)
+            found += _with_priority(_of_source(path, options, refused), priority)
     if not found:
         raise ImageryError(
             f"no images are in {', '.join(repr(public(str(s))) for s in sources) or 'no sources'}",
@@ -113,36 +117,36 @@ def _is_document(path: Path) -> bool:
     return path.suffix.lower() == ".json" or path.name.endswith("_MTL.txt") or safe_document(path.parent) == path
 
 
-def _of_source(path: Place, options: SceneOptions) -> Iterator[Found]:
+def _of_source(path: Place, options: SceneOptions, refused: Refused | None) -> Iterator[Found]:
     if isinstance(path, RemotePath):
-        yield from scenes_of_stac(path, options)
+        yield from scenes_of_stac(path, options, refused=refused)
     elif path.is_dir():
-        yield from _of_folder(path, options, path)
+        yield from _of_folder(path, options, path, refused)
     elif path.name.endswith("_MTL.txt"):
         yield scene_of_mtl(path, options)
     elif path.suffix.lower() == ".json":
-        yield from scenes_of_stac(path, options)
+        yield from scenes_of_stac(path, options, refused=refused)
     else:
         yield from scenes_of_safe(path, options)
 
 
-def _of_folder(folder: Path, options: SceneOptions, root: Path) -> Iterator[Found]:
+def _of_folder(folder: Path, options: SceneOptions, root: Path, refused: Refused | None) -> Iterator[Found]:
     document = safe_document(folder)
     if document is not None:
-        yield from scenes_of_safe(document, options)
+        yield from tolerant(lambda: scenes_of_safe(document, options), refused)
         return
     documents = mtl_files(folder)
     items = [] if documents else [p for p in sorted(folder.glob("*.json")) if is_stac(read_json(p))]
     for mtl in documents:
-        yield scene_of_mtl(mtl, options)
+        yield from tolerant(partial(_of_source, mtl, options, refused), refused)
     for item in items:
-        yield from scenes_of_stac(item, options, (root,))
+        yield from scenes_of_stac(item, options, (root,), refused)
     entries = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
     if not (documents or items):
-        yield from _grouped([p for p in entries if p.is_file() and _is_image(p)], options)
+        yield from _grouped([p for p in entries if p.is_file() and _is_image(p)], options, refused)
         for inner in entries:
             if inner.is_dir():
-                yield from _of_folder(inner, options, root)
+                yield from _of_folder(inner, options, root, refused)
 
 
 def _is_image(path: Path) -> bool:
@@ -151,9 +155,9 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES or sniff_file(path) is not None
 
 
-def _grouped(paths: Sequence[Place], options: SceneOptions) -> Iterator[Found]:
+def _grouped(paths: Sequence[Place], options: SceneOptions, refused: Refused | None) -> Iterator[Found]:
     for key, files in group_files(paths).items():
-        yield from scenes_of_files(key, files, options)
+        yield from tolerant(partial(scenes_of_files, key, files, options), refused)
 
 
 def _with_priority(found: Iterator[Found], priority: int) -> list[Found]:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from geowatch.errors import ImageryError
-from geowatch.read.build import Draft, Found, band_source, finish
+from geowatch.read.build import Draft, Found, Refused, band_source, finish, tolerant
 from geowatch.read.hrefs import Place, documents, place_of, shown
 from geowatch.read.metadata import parse_time
 from geowatch.read.names import split_name
@@ -80,13 +81,16 @@ def _items(content: Json) -> Iterator[Json]:
         yield content
 
 
-def scenes_of_stac(document: Place, options: SceneOptions, roots: tuple[Path, ...] = ()) -> Iterator[Found]:
+def scenes_of_stac(
+    document: Place, options: SceneOptions, roots: tuple[Path, ...] = (), refused: Refused | None = None
+) -> Iterator[Found]:
     """Yield the scenes of an Item, an ItemCollection, or of all Items of a catalog.
 
     Args:
         document: the JSON file, or its address.
         options: what the user says.
         roots: folders that assets may lie in, beside the document's own and those of the options.
+        refused: hears of Items that cannot be used, which then are left out.
 
     Raises:
         ImageryError: it is no STAC, or an asset leads where it must not, or nowhere.
@@ -99,11 +103,16 @@ def scenes_of_stac(document: Place, options: SceneOptions, roots: tuple[Path, ..
         here = () if isinstance(place, RemotePath) else (place.parent,)
         for each in (c for c in _items(content) if "assets" in c):
             found = True
-            yield _scene(_Item(place, each, replace(options, roots=(*here, *places))))
+            item = _Item(place, each, replace(options, roots=(*here, *places)))
+            yield from tolerant(partial(_scenes, item), refused)
     if not found:
         raise ImageryError(
             f"'{shown(document)}' holds no STAC Item", hint="give an Item or an ItemCollection with assets"
         )
+
+
+def _scenes(item: _Item) -> Iterator[Found]:
+    yield _scene(item)
 
 
 def _scene(item: _Item) -> Found:

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geowatch.errors import ConfigError, ImageryError, PlanMismatchError, RegionError
+from geowatch.errors import ConfigError, ImageryError, PlanMismatchError
 from geowatch.grid.choice import LatticeChoice, choose_lattice
 from geowatch.grid.estimate import Rates, Workload, packaged_rates, read_rates
 from geowatch.grid.plan import DEFAULT_TILE_PX, Plan, PlanRequest, make_plan
-from geowatch.grid.region import Region, parse_region
 from geowatch.grid.windows import WindowLattice
 from geowatch.read.remote import public
 from geowatch.stages.asked import Asked, claim, merged, read_asked
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.imagery import ImageryConfig, asked_imagery, bind, choose_scenes
 from geowatch.stages.provenance import made, record
+from geowatch.stages.regions import read_region_file
 from geowatch.store import open_store
 from geowatch.store.plans import PLAN, check_geojson, has_plan, read_plan, write_geojson, write_plan
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from geowatch.grid.lattice import Lattice, PixelBox
+    from geowatch.grid.region import Region
     from geowatch.grid.tiles import TileTable
     from geowatch.package import Package
     from geowatch.read.scene import Scene
@@ -107,7 +108,7 @@ def tile(config: TileConfig, events: Events | None = None) -> Plan:
     events = events or Silent()
     store = open_store(config.run)
     before = read_asked(store)
-    region = _read_region(config.region)
+    region = None if config.region is None else read_region_file(config.region)
     asked = merged(before, _asked(config, region), store.url)
     given = _open(config, asked, region, store, events)
     plan, tables = make_plan(_request(config, asked, given))
@@ -119,20 +120,6 @@ def tile(config: TileConfig, events: Events | None = None) -> Plan:
     if not config.dry_run:
         _write(config, asked, given, (plan, tables), events)
     return plan
-
-
-def _read_region(path: str | None) -> Region | None:
-    if path is None:
-        return None
-    try:
-        document = json.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise RegionError(
-            f"the region file {path} cannot be read: {error.strerror}", hint="give a GeoJSON file"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise RegionError(f"the region file {path} is not JSON: {error!s:.200}", hint="give a GeoJSON file") from error
-    return parse_region(document, name=Path(path).stem)
 
 
 def _asked(config: TileConfig, region: Region | None) -> Asked:

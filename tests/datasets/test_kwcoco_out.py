@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,18 @@ def test_a_mask_band_between_others_keeps_its_place(tmp_path):
     assert document["images"][0]["assets"][0]["channels"] == "red|bitmask|nir|rgb_4"
     save_document(document, tmp_path / "x.kwcoco.json")
     assert find_series([tmp_path / "x.kwcoco.json"]).scenes == known
+
+
+def test_a_file_of_several_days_is_several_images(shared_data, tmp_path):
+    path = shared_data("ftw_s2") / "inference-img.tif"
+    options = SceneOptions(
+        bands=("red", "green", "blue", "nir"), stack=(date(2021, 4, 1), date(2021, 9, 1)), sensor="sentinel-2-l2a"
+    )
+    known = find_series([path], options).scenes
+    assert [s.solar_day for s in known] == [date(2021, 4, 1), date(2021, 9, 1)]
+    save_document(document_of_scenes(known, tmp_path), tmp_path / "x.kwcoco.json")
+    read = find_series([tmp_path / "x.kwcoco.json"]).scenes
+    assert [(s.time, s.bands) for s in read] == [(s.time, s.bands) for s in known]
 
 
 def test_scenes_without_georeference_and_without_a_date_come_back(tmp_path):

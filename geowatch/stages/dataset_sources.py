@@ -1,0 +1,202 @@
+"""What every command of ``gw dataset`` starts from: where imagery is, what it means, and which of it is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import shapely
+
+from geowatch.datasets.anchors import anchored, part_of, united
+from geowatch.datasets.bundle import Bundle, read_bundle, wrap
+from geowatch.datasets.channels import channel_names
+from geowatch.datasets.choice import Choice
+from geowatch.datasets.kwcoco_in import images_of
+from geowatch.datasets.kwcoco_out import document_of_scenes
+from geowatch.datasets.sources import find_series, split_sources
+from geowatch.errors import ConfigError
+from geowatch.read.options import SceneOptions
+from geowatch.read.remote import Remote
+from geowatch.read.select import Selection, select_scenes
+from geowatch.stages.regions import read_region_file
+
+if TYPE_CHECKING:
+    from geowatch.datasets.bundle import Json
+    from geowatch.read.catalog import Catalog
+    from geowatch.read.scene import Scene
+    from geowatch.stages.events import Events
+
+__all__ = ["ChoiceConfig", "SourceConfig", "asked_choice", "find_chosen", "open_dataset"]
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """Where imagery is, and what its numbers mean."""
+
+    images: tuple[str, ...] = ()
+    """Files, folders, globs, STAC documents or kwcoco bundles; https and s3 addresses of them, and s3 prefixes."""
+    video: str | None = None
+    """Series of a kwcoco bundle to take, by name."""
+    sensor: str | None = None
+    """Sensor preset, such as sentinel-2-l1c, where files do not say it."""
+    bands: tuple[str, ...] = ()
+    """Names of the bands of multi-band files, in order."""
+    stack: tuple[str, ...] = ()
+    """Days of multi-band files that hold the bands of one day after another, in order, YYYY-MM-DD."""
+    scale: float | None = None
+    """Physical value of one stored unit."""
+    offset: float | None = None
+    """Physical value of stored 0."""
+    nodata: float | None = None
+    """Stored value that means no data."""
+    sun_elevation: float | None = None
+    """Elevation of the sun in degrees, for top-of-atmosphere reflectance of Landsat level 1."""
+    mask: tuple[str, ...] = ("fill",)
+    """What the product's own mask hides: fill, saturated, cloud, cirrus, shadow, snow, water, dark."""
+    mask_band: str | None = None
+    """Band that is a mask, for products that gw does not know."""
+    mask_values: tuple[int, ...] = ()
+    """Numbers of that band that hide a pixel."""
+    mask_bits: int = 0
+    """Bits of that band that hide a pixel."""
+    s3_endpoint: str | None = None
+    """Address of an S3 service other than Amazon's, such as https://minio.example.org:9000."""
+    s3_region: str | None = None
+    """Region of the buckets, where the service does not tell it."""
+    anonymous: bool = False
+    """Read buckets without credentials: open data."""
+    requester_pays: bool = False
+    """Pay for what is read from buckets whose owner does not."""
+    timeout: float = 30.0
+    """Longest wait for a server, in seconds."""
+
+    @property
+    def options(self) -> SceneOptions:
+        """The same, as readers take it."""
+        names = {f.name for f in fields(SceneOptions)} & {f.name for f in fields(self)}
+        remote = Remote(
+            endpoint=self.s3_endpoint,
+            region=self.s3_region,
+            anonymous=self.anonymous,
+            requester_pays=self.requester_pays,
+            timeout_s=self.timeout,
+        )
+        same = {name: getattr(self, name) for name in names - {"stack"}}
+        return SceneOptions(
+            **same, stack=tuple(map(_day, self.stack)), sun_elevation_deg=self.sun_elevation, remote=remote
+        )
+
+
+@dataclass(frozen=True)
+class ChoiceConfig:
+    """Which of the imagery is wanted."""
+
+    date: tuple[str, ...] = ()
+    """Days to take, YYYY-MM-DD; empty takes all."""
+    latest: bool = False
+    """Take the latest day only."""
+    max_cloud: float | None = None
+    """Leave out images with more cloud than this (percent, from their metadata)."""
+    start: str | None = None
+    """First day, YYYY-MM-DD."""
+    end: str | None = None
+    """Last day, YYYY-MM-DD, taken in."""
+    region: str | None = None
+    """GeoJSON file of a polygon that images overlap; its time range holds, too."""
+    bbox: tuple[float, ...] = ()
+    """West, south, east and north in degrees."""
+    only_sensor: tuple[str, ...] = ()
+    """Sensors to take."""
+    channels: tuple[str, ...] = ()
+    """Bands to take, by name."""
+
+
+def asked_choice(config: ChoiceConfig) -> Choice:
+    """Return the choice that is asked for.
+
+    Raises:
+        ConfigError: a date or a box cannot be read.
+        RegionError: the region cannot.
+    """
+    region = read_region_file(config.region) if config.region else None
+    shape = region.geometry if region else None
+    if config.bbox:
+        shape = _box(config.bbox) if shape is None else shape.intersection(_box(config.bbox))
+    start, end = (_day(text) if text else None for text in (config.start, config.end))
+    selection = Selection(
+        dates=tuple(_day(text) for text in config.date),
+        latest=config.latest,
+        max_cloud=config.max_cloud,
+        start=start or (region.start if region else None),
+        end=end or (region.end if region else None),
+        region=shape,
+    )
+    return Choice(selection, config.only_sensor, config.channels)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"'{text}' is no day", hint="write it as YYYY-MM-DD") from None
+
+
+def _box(numbers: tuple[float, ...]) -> shapely.Polygon:
+    if len(numbers) != 4 or not (numbers[0] < numbers[2] and numbers[1] < numbers[3]):
+        shown = ",".join(f"{n:g}" for n in numbers)
+        raise ConfigError(
+            f"{shown} is no box", hint="give west,south,east,north in degrees, such as --bbox 14,45,15,46"
+        )
+    return shapely.box(*numbers)
+
+
+def find_chosen(config: SourceConfig, choice: Choice, events: Events) -> tuple[tuple[Scene, ...], Catalog]:
+    """Return the scenes that are wanted, and all that was found.
+
+    Raises:
+        ImageryError: where nothing is found or nothing fits.
+    """
+    catalog = find_series(config.images, config.options, config.video, choice.selection)
+    for note in catalog.notes:
+        events.note(note)
+    names = {name.lower() for name in choice.sensors}
+    of_sensors = [s for s in catalog.scenes if not names or s.sensor.lower() in names]
+    return select_scenes(of_sensors, choice.selection), catalog
+
+
+def open_dataset(config: SourceConfig, events: Events) -> Bundle:
+    """Return all sources as one bundle, its files by absolute names; labels of kwcoco bundles stay.
+
+    Raises:
+        ImageryError: a source cannot be read.
+    """
+    places, others = split_sources(config.images)
+    here = Path("dataset.kwcoco.json").absolute()
+    bundles = []
+    for place in places:
+        bundle = anchored(read_bundle(place, config.options.remote))
+        images = [_masked(image, config) for image in images_of(bundle, config.video)]
+        bundles.append(part_of(bundle, images))
+    if others or not places:
+        catalog = find_series(others, config.options)
+        for note in catalog.notes:
+            events.note(note)
+        bundles.append(anchored(wrap(document_of_scenes(catalog.scenes, here.parent), here)))
+    return bundles[0] if len(bundles) == 1 else united(bundles, here)
+
+
+def _masked(image: Json, config: SourceConfig) -> Json:
+    """Return an image whose mask band is written down as what it is."""
+    if config.mask_band is None:
+        return image
+    entry = {"channel": config.mask_band, "kind": "bitmask", "values": list(config.mask_values),
+             "bits": config.mask_bits}  # fmt: skip
+
+    def marked(asset: Json) -> Json:
+        names = channel_names(str(asset["channels"])) if asset.get("channels") else ()
+        return {**asset, "gw_masks": [entry]} if config.mask_band in names and not asset.get("gw_masks") else asset
+
+    lists = {key: [marked(a) for a in image[key]] for key in ("auxiliary", "assets") if image.get(key)}
+    return {**(marked(image) if image.get("file_name") else image), **lists}
