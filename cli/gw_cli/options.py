@@ -296,10 +296,54 @@ prices = combine(
 """What the estimate is made with."""
 geojson = flag("--geojson", help="Write plan/tiles.geojson as well.")
 
+SAMPLINGS = ("contiguous", "uniform", "hard-dilated", "soft-dilated", "multi-season")
+"""What ``--time-sampling`` and ``--series-sampling`` take."""
+
+time = combine(
+    option(
+        "--time-sampling",
+        type=click.Choice(SAMPLINGS),
+        help="Which observations of a series the network sees. Left out: as its package says.",
+    ),
+    option("--time-span", type=COUNT, metavar="DAYS", help="Days of the series that a plane looks at."),
+    option(
+        "--time-anchor",
+        type=float,
+        metavar="SHARE",
+        help="Where in that span the plane stands: 0 its first day, 1 its last.",
+    ),
+    option(
+        "--time-step",
+        type=int,
+        metavar="DAYS",
+        help="Days from one plane to the next, counted from 1970; 0 for a plane at each frame.",
+    ),
+    option(
+        "--time-keep",
+        type=click.Choice(["any", "all"]),
+        help="Score pixels that any of the dates saw, or that all did.",
+    ),
+    option("--time-sensors", type=NAMES, help="Sensors whose frames are looked at."),
+    option(
+        "--time-block",
+        type=COUNT,
+        metavar="PLANES",
+        help="Planes computed and stored as one; it changes no value. Left out: 4 for a series, fewer if memory is short.",
+    ),
+)
+"""How planes stand in time, and what each sees of a series."""
+
+norm = combine(
+    option("--domain", metavar="NAME", help="Use the package's statistics of this domain. Left out: of each sensor."),
+    option("--mean", type=FLOATS, help="Mean of each channel, instead of the package's."),
+    option("--std", type=FLOATS, help="Standard deviation of each channel, instead of the package's."),
+)
+"""How imagery is normalised, by hand."""
+
 series = combine(
     option(
         "--series-sampling",
-        type=click.Choice(["contiguous", "uniform", "hard-dilated", "soft-dilated", "multi-season"]),
+        type=click.Choice(SAMPLINGS),
         help="Pick the network's dates out of a longer series in this way.",
     ),
     option("--series-span", type=COUNT, metavar="DAYS", help="Days of the series that one prediction looks at."),

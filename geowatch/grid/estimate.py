@@ -48,7 +48,11 @@ class Workload:
     bands: int | None = None
     """Bands that are read for a pixel, over all dates that the network sees at once."""
     dates: int = 1
-    """Dates that the network sees at once."""
+    """Dates that the network sees at once; frames of a time block, where several planes are computed in one pass."""
+    planes: int = 1
+    """Planes of the heatmap that are computed in one pass and stored as one."""
+    held_bands: int | None = None
+    """Bands of all frames of a time block, where planes share them; None: as ``bands``."""
     read_itemsize: int = 2
     """Bytes of a stored value of the imagery."""
     classes: int | None = None
@@ -167,26 +171,29 @@ def packaged_rates() -> Rates:
 def memory_per_worker(load: Workload, tile_px: int, sweep_cols: int) -> MemoryEstimate | None:
     """Return the peak memory of one worker, or None while windows, bands or classes are unknown.
 
-    With W the pixels of a sweep's windows from west to east, h and s the height and stride of a window, B
-    bands and K classes: ``4 K W h`` for the band of rows in which scores add up; ``4 B W (h + 3 s)`` for the
-    rows of input under a row of windows, those ready for the next, and those being read and prepared; ``2 K``
-    rows of cores in their stored form, one of them being written; two encoded cores; batches of windows, one in
-    the network, one before or behind it, and one being added up; and the stored blocks that reads share.
+    With P planes computed in one pass, W the pixels of a sweep's windows from west to east, h and s the height and
+    stride of a window, B bands of all their frames and K classes: ``4 P K W h`` for the bands of rows in which scores
+    add up; ``4 B W (h + 3 s)`` for the rows of input under a row of windows, those ready for the next, and those being
+    read and prepared; ``2 P K`` rows of cores in their stored form, one of them being written (three with several
+    planes, where the next row opens before the last is full); two encoded cores; batches of windows, one in the
+    network, one before or behind it, and one being added up; and the stored blocks that reads share.
     """
     if load.windows is None or load.bands is None or load.classes is None:
         return None
     height, width = load.windows.size
     wide = sweep_cols * tile_px + 2 * (width - 1)
-    stored = load.classes * load.write_itemsize
+    stored = load.planes * load.classes * load.write_itemsize
+    held = load.bands if load.held_bands is None else load.held_bands
+    rows = 2 if load.planes == 1 else 3
     return MemoryEstimate(
         (
-            ("band", 4 * load.classes * wide * height),
-            ("input rows", wide * (height + 3 * load.windows.stride[0]) * (4 * load.bands + 1)),
-            ("core rows", 2 * sweep_cols * tile_px * tile_px * stored),
+            ("band", 4 * load.planes * load.classes * wide * height),
+            ("input rows", wide * (height + 3 * load.windows.stride[0]) * (4 * held + load.planes)),
+            ("core rows", rows * sweep_cols * tile_px * tile_px * stored),
             ("encoded cores", 2 * tile_px * tile_px * stored),
             ("batches", 4 * load.batch * height * width * (3 * load.bands + 4 * load.classes)),
             ("network", load.network_bytes),
-            ("read cache", GDAL_CACHE_BYTES + _own_cache(load.bands * load.read_itemsize, load.dates, wide)),
+            ("read cache", GDAL_CACHE_BYTES + _own_cache(held * load.read_itemsize, load.dates, wide)),
             ("process", PROCESS_BYTES),
         )
     )

@@ -8,7 +8,8 @@
 | none | K | x_k: the network gives probabilities |
 | labels | 1 | 1 where the label is k, else 0 |
 
-Sums run over the classes in order, so a window's result does not depend on the batch that it came in.
+Sums run over the classes in order, so a window's result does not depend on the batch that it came in. A head that
+scores each of T dates gives T windows for each one: N counts both, a window's dates in a row.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ def planes(head: HeadSpec, raw: NDArray[Any]) -> NDArray[Any]:
     """Return ``raw`` as (N, C, h, w), at its own resolution. Raises BackendError as `activate` does."""
     if head.layout == "NHW" and raw.ndim == 3:
         found = raw[:, None]
+    elif head.layout == "NTCHW" and raw.ndim == 5:
+        found = raw.reshape(-1, *raw.shape[2:])
     elif head.layout == "NHWC" and raw.ndim == 4:
         found = np.ascontiguousarray(np.moveaxis(raw, -1, 1))
     else:

@@ -40,6 +40,8 @@ def activate_on_device(head: HeadSpec, raw: Tensor) -> Tensor:
 def _planes(head: HeadSpec, raw: Tensor) -> Tensor:
     if head.layout == "NHW" and raw.dim() == 3:
         found = raw[:, None]
+    elif head.layout == "NTCHW" and raw.dim() == 5:
+        found = raw.flatten(0, 1)
     elif head.layout == "NHWC" and raw.dim() == 4:
         found = raw.movedim(-1, 1)
     else:

@@ -36,6 +36,8 @@ class Row:
     """Columns of its windows, ascending."""
     strip: Strip
     """Input under it."""
+    view: int = 0
+    """Which of the look's views it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)

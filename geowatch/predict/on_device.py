@@ -57,14 +57,16 @@ def device_scores(
     layers = tuple(activate_on_device(head, raw[head.name]) for head in network.manifest.heads)
     for head, values in zip(network.manifest.heads, layers, strict=True):
         _check_finite(head.name, where, values)
-    return layers
+    count = len(where)
+    return tuple(each.reshape(count, -1, *each.shape[2:]) for each in layers)
 
 
 def _check_finite(head: str, where: Sequence[tuple[int, int]], values: Tensor) -> None:
     fine = values.isfinite().flatten(1).all(dim=1)
     if bool(fine.all()):
         return
-    ky, kx = where[int(fine.logical_not().nonzero()[0, 0])]
+    dates = len(values) // len(where)
+    ky, kx = where[int(fine.logical_not().nonzero()[0, 0]) // dates]
     raise BackendError(
         f"the network's head '{head}' gave NaN or infinity for window ({ky}, {kx})",
         hint="check the package's normalisation and the imagery's scale: gw model show, gw predict --dry-run",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from geowatch.errors import DamagedError, RecipeMismatchError
+from geowatch.grid.timeline import Sampling
 
 if TYPE_CHECKING:
     from geowatch.store import Store
@@ -25,7 +26,9 @@ __all__ = [
     "HeadPin",
     "Kind",
     "LayerKind",
+    "NormPin",
     "Recipe",
+    "SeriesPin",
     "Vote",
     "pin_recipe",
     "read_recipe",
@@ -99,11 +102,46 @@ class HeadPin(_Document):
     """Pixels of the lattice along a side of one of its own."""
 
 
+class SeriesPin(_Document):
+    """How planes stand in time, and what each of them sees of the series; see `geowatch.grid.timeline`."""
+
+    sampling: Sampling
+    """Which observations fill a plane's dates."""
+    span_days: int | None
+    """Days that a plane looks at."""
+    anchor: float
+    """Where in that span it stands: 0 its first day, 1 its last."""
+    step_days: int | None
+    """Days from one plane to the next, counted from 1970-01-01; None for planes at the days of frames."""
+    keep: Literal["any", "all"]
+    """Which pixels are scored."""
+    quota: dict[str, int]
+    """Most dates for frames of a sensor."""
+    sensors: tuple[tuple[str, ...], ...]
+    """Sensors that each date takes; none for all."""
+    by_date: bool = False
+    """Whether the network scores each date: planes are then the dates of windows of time that do not overlap."""
+    block: int = 1
+    """Planes that are stored as one. It changes no value, but where values lie."""
+
+
+class NormPin(_Document):
+    """Normalisation that was given by hand; what is None is as the package says."""
+
+    domain: str | None = None
+    """Domain whose statistics are used for all imagery."""
+    mean: tuple[float, ...] | None = None
+    """Mean of each channel."""
+    std: tuple[float, ...] | None = None
+    """Standard deviation of each channel."""
+
+
 class Recipe(_Document):
     """Everything that decides a pixel's value, beside the pixels."""
 
     later = frozenset(
         {"augment", "vote", "average", "uncertainty", "members", "passes", "seed", "noise", "features", "fused"}
+        | {"series", "norm"}
     )
 
     schema_version: Literal["1"] = "1"
@@ -145,6 +183,15 @@ class Recipe(_Document):
     """Layer of the network that is stored as features."""
     fused: bool = False
     """Whether the network that runs gives probabilities itself: its activation is compiled with it."""
+    series: SeriesPin | None = None
+    """How dates are picked out of a series; None: planes are runs of consecutive frames."""
+    norm: NormPin | None = None
+    """Normalisation that was given by hand."""
+
+    @property
+    def time_block(self) -> int:
+        """Planes of the heatmap that are stored as one."""
+        return 1 if self.series is None else self.series.block
 
     @property
     def digest(self) -> str:

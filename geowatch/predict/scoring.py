@@ -93,7 +93,8 @@ class Network:
 
         Returns:
             One array (N, K, h, w) a layer: the scores of each head, then how unsure each is, then features. A
-            window's values do not depend on the others of the batch.
+            window's values do not depend on the others of the batch. Heads that score each of T dates give T K
+            planes, those of the first date first.
 
         Raises:
             BackendError: where the network fails or gives NaN; it names the window.
@@ -106,7 +107,8 @@ class Network:
         unsure = self._unsure(feed, where, ballots) if self.looks.uncertainty else []
         for values in features:
             _check_finite(FEATURES, where, values)
-        return (*scores, *unsure, *features)
+        count = len(where)
+        return tuple(each.reshape(count, -1, *each.shape[2:]) for each in (*scores, *unsure, *features))
 
     def _vote(self, feed: Mapping[str, NDArray[np.float32]]) -> tuple[list[Ballot], list[NDArray[np.float32]]]:
         """Return all answers, by head, and the features of the windows as they are."""
@@ -155,7 +157,8 @@ def _plane(kind: Kind, head: HeadSpec, ballot: Ballot, noise: NDArray[np.float32
 def _check_finite(layer: str, where: Sequence[tuple[int, int]], values: NDArray[np.float32]) -> None:
     if np.isfinite(values.sum()) or np.isfinite(values).all():
         return
-    bad = next(place for place, window in zip(where, values, strict=True) if not np.isfinite(window).all())
+    windows = values.reshape(len(where), -1)
+    bad = next(place for place, window in zip(where, windows, strict=True) if not np.isfinite(window).all())
     raise BackendError(
         f"the network's head '{layer}' gave NaN or infinity for window ({bad[0]}, {bad[1]})",
         hint="check the package's normalisation and the imagery's scale: gw model show, gw predict --dry-run",

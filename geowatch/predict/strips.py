@@ -4,20 +4,21 @@ A row of windows needs as many rows of pixels as a window is high; the next one 
 of pixels is read once, prepared for the network (declared steps, normalisation, fill under masks) once, and never
 copied until windows are cut out: a `Strip` is a stack of the `Rows` that are still needed. What lies beyond the
 imagery is mirrored.
+
+Several planes of the heatmap may be computed in one pass: each is a `View` of the same frames, and a frame that many
+of them see is still read and prepared once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from geowatch.grid.lattice import PixelBox
-from geowatch.package.preprocess import prepare
-from geowatch.predict.reflect import pieces, reflect
-from geowatch.read.reader import Patch
+from geowatch.predict.looking import Look, Rows, View, overlap, union
+from geowatch.predict.preparing import Preparation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,44 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geowatch.grid.windows import WindowLattice
-    from geowatch.package.manifest import InputSpec
-    from geowatch.read.reader import FrameReader
 
-__all__ = ["Look", "Rows", "Strip", "Strips", "overlap"]
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The frames that a network sees at once, one a date, and how it wants them."""
-
-    readers: tuple[FrameReader, ...]
-    """One reader a date, oldest first."""
-    bands: tuple[str, ...]
-    """Names of the bands that each reader gives, in order."""
-    inputs: tuple[InputSpec, ...]
-    """The network's inputs."""
-    extent: PixelBox
-    """Pixels where all dates have imagery; beyond it is mirrored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of prepared input; they are never written to again."""
-
-    box: PixelBox
-    """Where they are; it may reach beyond the imagery."""
-    inputs: tuple[NDArray[np.float32], ...]
-    """Prepared values of each input, shape (C, height, width)."""
-    keep: NDArray[np.bool_]
-    """Pixels of the region with valid imagery at all dates, shape (height, width)."""
-
-    def below(self, y: int) -> Rows:
-        """Return the rows from ``y`` on, as views."""
-        skip = max(0, y - self.box.y0)
-        if skip == 0:
-            return self
-        box = PixelBox(self.box.y0 + skip, self.box.x0, self.box.y1, self.box.x1)
-        return Rows(box, tuple(plane[:, skip:] for plane in self.inputs), self.keep[skip:])
+__all__ = ["Look", "Rows", "Strip", "Strips", "View", "overlap", "union"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +47,20 @@ class Strip:
 
     @property
     def keep(self) -> NDArray[np.bool_]:
-        """Pixels of the region with valid imagery at all dates, shape (height, width)."""
+        """Pixels of the region with valid imagery, shape (height, width)."""
         return self.keep_above(self.box.y1)
 
     def keep_above(self, y: int) -> NDArray[np.bool_]:
         """Return `keep` of the rows above ``y``."""
         return np.concatenate([part.keep[: max(0, y - part.box.y0)] for part in self.parts])
+
+    def keeps_above(self, y: int) -> tuple[NDArray[np.bool_], ...]:
+        """Return `keep` of the rows above ``y`` for each plane that the view gives."""
+        if not self.parts[0].by_date:
+            return (self.keep_above(y),)
+        stacks = zip(*(part.by_date for part in self.parts), strict=True)
+        ends = [max(0, y - part.box.y0) for part in self.parts]
+        return tuple(np.concatenate([keep[:end] for keep, end in zip(s, ends, strict=True)]) for s in stacks)
 
     def kept(self, columns: Sequence[int], windows: WindowLattice) -> tuple[int, ...]:
         """Return those of the windows ``columns`` (kx) under which any pixel is kept."""
@@ -112,65 +85,23 @@ class Strips:
         self, look: Look, windows: WindowLattice, columns: range, cover: Callable[[PixelBox], NDArray[np.bool_]]
     ) -> None:
         """Open the strips for the windows of ``columns`` (kx); ``cover`` tells a box's pixels of the region."""
-        self._look = look
         self._windows = windows
         self._cover = cover
         hull = windows.box(0, columns[0]) | windows.box(0, columns[-1])
         self._x = hull.x0, hull.x1
-        self._parts: tuple[Rows, ...] = ()
+        self._prepared = Preparation(look)
+        self._parts: tuple[tuple[Rows, ...], ...] = ((),) * len(look.planes)
 
     def row(self, ky: int) -> Strip:
-        """Return the strip under window row ``ky``; rows are asked for from the top down."""
+        """Return the strip under window row ``ky`` for the only plane; rows are asked for from the top down."""
+        return self.rows(ky)[0]
+
+    def rows(self, ky: int) -> tuple[Strip, ...]:
+        """Return the strips under window row ``ky``, one a view; rows are asked for from the top down."""
         start = ky * self._windows.stride[0]
         box = PixelBox(start, self._x[0], start + self._windows.size[0], self._x[1])
-        kept = tuple(part.below(start) for part in self._parts if part.box.y1 > start)
-        top = kept[-1].box.y1 if kept else start
-        self._parts = (*kept, self._load(PixelBox(top, box.x0, box.y1, box.x1)))
-        return Strip(box, self._parts)
-
-    def _load(self, box: PixelBox) -> Rows:
-        bands = self._look.bands
-        seen = [_mirrored(reader, box, self._look.extent, len(bands)) for reader in self._look.readers]
-        dates = [spec.date for spec in self._look.inputs]
-        inputs = tuple(
-            prepare(spec, seen[spec.date].values, bands, seen[spec.date].valid, consume=dates.count(spec.date) == 1)
-            for spec in self._look.inputs
-        )
-        keep = np.zeros(box.shape, bool)
-        place = (box & self._look.extent).within(box) if box & self._look.extent else None
-        if place is not None:
-            every = np.logical_and.reduce([patch.valid[place] for patch in seen])
-            keep[place] = every & self._cover(box)[place]
-        return Rows(box, inputs, keep)
-
-
-def _mirrored(reader: FrameReader, box: PixelBox, extent: PixelBox, bands: int) -> Patch:
-    """Return the pixels of ``box``, the mirror image where it reaches beyond ``extent``."""
-    if extent.covers(box):
-        return reader.read(box)
-    rows = reflect(box.y0, box.y1, extent.y0, extent.y1)
-    cols = reflect(box.x0, box.x1, extent.x0, extent.x1)
-    shown = PixelBox(int(rows.min()), int(cols.min()), int(rows.max()) + 1, int(cols.max()) + 1)
-    whole = Patch(np.empty((bands, *box.shape), np.float32), np.empty(box.shape, bool))
-    inner = box & extent
-    if inner.covers(shown):
-        # Most pixels are read into their place; those beyond are then copied within the array.
-        place = inner.within(box)
-        reader.read(inner, Patch(whole.values[(slice(None), *place)], whole.valid[place]))
-        source, shown = whole, box
-    else:
-        source = reader.read(shown)
-    for down, across in product(pieces(rows - shown.y0), pieces(cols - shown.x0)):
-        if source is whole and (down[0], across[0]) == (down[1], across[1]):
-            continue
-        whole.values[:, down[0], across[0]] = source.values[:, down[1], across[1]]
-        whole.valid[down[0], across[0]] = source.valid[down[1], across[1]]
-    return whole
-
-
-def overlap(extents: Sequence[PixelBox]) -> PixelBox:
-    """Return the pixels that all extents share."""
-    shared = extents[0]
-    for extent in extents[1:]:
-        shared &= extent
-    return shared
+        kept = [tuple(part.below(start) for part in parts if part.box.y1 > start) for parts in self._parts]
+        top = kept[0][-1].box.y1 if kept[0] else start
+        loaded = self._prepared.rows(PixelBox(top, box.x0, box.y1, box.x1), self._cover)
+        self._parts = tuple((*parts, rows) for parts, rows in zip(kept, loaded, strict=True))
+        return tuple(Strip(box, parts) for parts in self._parts)

@@ -23,6 +23,7 @@ from geowatch.package.prove import Proving, prove
 from geowatch.package.tune import Cut
 from geowatch.predict.recipe import BackendPin
 from geowatch.stages.samples import sample_windows
+from geowatch.stages.timing import dressed, settle_norm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,7 +166,8 @@ def _proving(
     def evidence(size: tuple[int, int]) -> Evidence:
         lattice = _resized(windows, size)
         area = size[0] * size[1] / 256**2
-        seen = sample_windows(package.manifest, lattice, parts, max(FEWEST, round(LOOKED_AT / max(1.0, area))))
+        manifest = dressed(package.manifest, settle_norm(config.norm, None))
+        seen = sample_windows(manifest, lattice, parts, max(FEWEST, round(LOOKED_AT / max(1.0, area))))
         reference = open_reference(package, threads=max(threads, cores()))
         try:
             found = gather_evidence(package.manifest, reference, seen)

@@ -23,17 +23,17 @@ from geowatch.package.choose import usual_batch
 from geowatch.predict.pipeline import InTurn
 from geowatch.predict.recipe import Recipe, pin_recipe, read_recipe
 from geowatch.predict.scoring import Looks, Network
-from geowatch.predict.strips import Look
 from geowatch.stages.aligned import cube_of
 from geowatch.stages.asked import read_asked
 from geowatch.stages.choosing import threads_of
 from geowatch.stages.imagery import Bound, asked_imagery, bind, read_bound
 from geowatch.stages.looks import find_members, noisy_net, shown_package
-from geowatch.stages.parts import Part, layout_of, parts_of
+from geowatch.stages.parts import Part, TimeBlock, blocks_of, layout_of, parts_of
 from geowatch.stages.process import give_back_memory, steady_memory
 from geowatch.stages.provenance import made, scene_sources
 from geowatch.stages.recipes import find_package, has_package, settle_recipe
 from geowatch.stages.sweeping import Figures, Sweeper
+from geowatch.stages.timing import check_domains, dressed, loaded, settle_norm, settle_series, with_block
 from geowatch.stitch.cover import Cover
 from geowatch.stitch.quantise import Quantiser
 from geowatch.store import open_store
@@ -59,7 +59,7 @@ __all__ = ["Job", "Session", "open_session", "run_job"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The tiles of one sweep at one time, as a worker gets them."""
+    """The tiles of one sweep in one time block, as a worker gets them."""
 
     run: str
     """Address of the run's store."""
@@ -70,7 +70,7 @@ class Job:
     grid: str
     """Grid of the tiles."""
     time: int
-    """Place on the heatmap's time axis."""
+    """Time block: with blocks of one plane, the plane's place on the time axis."""
     tiles: tuple[Tile, ...]
     """What to compute."""
     members: tuple[str, ...]
@@ -103,11 +103,13 @@ class Session:
     recipe: Recipe
     reason: str
     config: PredictConfig
+    parts: tuple[Part, ...]
+    """Every plane of the heatmap."""
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        """Every plane of the heatmap."""
-        return parts_of(self.plan, self.bound, self.package.manifest.dates)
+    def blocks(self) -> tuple[TimeBlock, ...]:
+        """The same by the blocks that are computed and stored as one."""
+        return blocks_of(self.parts, self.recipe.time_block)
 
     @property
     def batch(self) -> int:
@@ -133,18 +135,18 @@ class Session:
                 record.bytes for package in (self.package, *self.members) for record in package.manifest.files.values()
             ),
         )
-        columns = cut_to_memory(load, self.plan.tile_px, self.config.memory_bytes)[1]
+        columns = cut_to_memory(loaded(load, self.blocks), self.plan.tile_px, self.config.memory_bytes)[1]
         return min(columns, self.plan.sweep_tiles[1])
 
     def tiles(self, grid: str) -> TileTable:
         """Tiles of a grid."""
         return read_tiles(self.store, self.plan, grid)
 
-    def job(self, part: Part, tiles: tuple[Tile, ...]) -> Job:
+    def job(self, block: TimeBlock, tiles: tuple[Tile, ...]) -> Job:
         """Return the job that computes ``tiles``."""
         members = tuple(str(member.path) for member in self.members)
         return Job(
-            self.config.run, str(self.package.path), self.recipe.digest, part.grid.id, part.time, tiles,
+            self.config.run, str(self.package.path), self.recipe.digest, block.grid.id, block.number, tiles,
             members, self.batch, threads_of(self.config, 1, self.recipe.backend.threads),
             self.config.device or self.recipe.backend.device.partition("-")[0], self.config.cache,
             self.config.fsync, self.config.in_memory, tuple(self.bound.remote.queries.items()),
@@ -190,11 +192,30 @@ def open_session(config: PredictConfig, events: Events) -> Session:
     package = find_package(store, config.model)
     bound = bind(store, config.imagery, plan.grids, plan.region, package.manifest.bands, events)
     _check_bands(bound, package)
-    parts = parts_of(plan, bound, package.manifest.dates)
+    pinned = read_recipe(store)
+    series = settle_series(config.time, pinned, package.manifest)
+    series = with_block(series, plan, bound, _planned(config, package), config.memory_bytes)
+    parts = parts_of(plan, bound, package.manifest.dates, series)
+    check_domains(dressed(package.manifest, settle_norm(config.norm, pinned)), parts)
     members = find_members(store, config.looks, package)
-    settled = settle_recipe(config, store, (package, *members), bound, parts, events)
+    settled = settle_recipe(config, store, (package, *members), (bound, parts, series), events)
     config = replace(config, batch=config.batch or settled.batch)
-    return Session(store, plan, package, members, bound, settled.recipe, settled.reason, config)
+    return Session(store, plan, package, members, bound, settled.recipe, settled.reason, config, parts)
+
+
+def _planned(config: PredictConfig, package: Package) -> Workload:
+    """Return the workload of one plane, as far as it is known before the recipe."""
+    manifest = package.manifest
+    size = (config.window, config.window) if config.window else manifest.window.size
+    overlap = manifest.window.overlap if config.overlap is None else config.overlap
+    return Workload(
+        windows=WindowLattice.of(size, overlap),
+        bands=sum(len(spec.bands) for spec in manifest.inputs),
+        dates=manifest.dates,
+        classes=sum(len(head.classes) for head in manifest.heads),
+        batch=config.batch or usual_batch(size),
+        network_bytes=sum(record.bytes for record in manifest.files.values()),
+    )
 
 
 def _with_asked(config: PredictConfig, store: Store) -> PredictConfig:
@@ -228,6 +249,7 @@ class _Opened:
     bound: Bound
     recipe: Recipe
     network: Network
+    blocks: tuple[TimeBlock, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +275,9 @@ def _opened(run: str, packages: tuple[str, ...], digest: str, setting: _Setting)
             f"recipe {digest[:12]} with package {', '.join(packages)} is not what the run in {run} holds",
             hint="every worker must see the same run folder and package",
         )
-    return _Opened(read_plan(store), bound, recipe, _network(recipe, first, others, setting))
+    plan = read_plan(store)
+    blocks = blocks_of(parts_of(plan, bound, recipe.dates, recipe.series), recipe.time_block)
+    return _Opened(plan, bound, recipe, _network(recipe, first, others, setting), blocks)
 
 
 def _network(recipe: Recipe, package: Package, members: Sequence[Package], setting: _Setting) -> Network:
@@ -302,21 +326,16 @@ def run_job(job: Job, watch: Watch) -> Figures:
 def _run(job: Job, watch: Watch) -> Figures:
     setting = _Setting(job.batch, job.threads, job.device, job.cache)
     opened = _opened(job.run, (job.package, *job.members), job.recipe, setting)
-    part = next(
-        p
-        for p in parts_of(opened.plan, opened.bound, opened.recipe.dates)
-        if (p.grid.id, p.time) == (job.grid, job.time)
-    )
+    block = next(b for b in opened.blocks if (b.grid.id, b.number) == (job.grid, job.time))
     with ExitStack() as stack:
-        readers = tuple(map(stack.enter_context, _readers(part, job, opened)))
-        manifest = opened.network.manifest
-        look = Look(readers, opened.bound.bands, manifest.inputs, part.extent)
+        readers = tuple(map(stack.enter_context, _readers(block, job, opened)))
+        inputs = dressed(opened.network.manifest, opened.recipe.norm).inputs
         sweeper = Sweeper(
             store=open_store(job.run, fsync=job.fsync),
-            layout=layout_of(opened.plan, opened.bound, opened.recipe, part.grid),
-            cover=Cover(part.grid),
-            look=look,
-            time=part.time,
+            layout=layout_of(opened.plan, opened.bound, opened.recipe, block.grid),
+            cover=Cover(block.grid),
+            look=block.look(readers, opened.bound.bands, inputs),
+            block=block.number,
             network=opened.network,
             blend=cast("Blend", opened.recipe.blend),
             recipe=opened.recipe.digest,
@@ -326,15 +345,15 @@ def _run(job: Job, watch: Watch) -> Figures:
         return sweeper.run_in_memory(job.tiles) if job.in_memory else sweeper.run(job.tiles)
 
 
-def _readers(part: Part, job: Job, opened: _Opened) -> Iterator[BoxReader]:
-    """Yield a reader for each date, with as much memory as a pass down the tiles needs to decode each block once."""
+def _readers(block: TimeBlock, job: Job, opened: _Opened) -> Iterator[BoxReader]:
+    """Yield a reader for each frame, with as much memory as a pass down the tiles needs to decode each block once."""
     columns = [tile.ix for tile in job.tiles]
     wide = (max(columns) - min(columns) + 1) * opened.plan.tile_px + 2 * opened.network.windows.size[1]
-    remote = replace(part.remote, queries=dict(job.queries))
+    remote = replace(opened.bound.remote, queries=dict(job.queries))
     cube = cube_of(open_store(job.run), opened.bound)
-    for plan in part.frames:
+    for plan in block.frames:
         size = min(DATE_CACHE_BYTES, plan.pass_bytes(wide))
-        yield cube.reader(part.grid.id, plan, cache_bytes=size, remote=remote)
+        yield cube.reader(block.grid.id, plan, cache_bytes=size, remote=remote)
 
 
 class _Deltas:

@@ -81,7 +81,7 @@ class Names:
     def _tail(plan: Plan, alike: Sequence[Part], part: Part, head: str | None) -> str:
         bits = [] if head is None else [head]
         bits += [part.grid.id] if len(plan.grids) > 1 else []
-        bits += [part.frames[-1].frame_id] if len(alike) > 1 else []
+        bits += [part.label] if len(alike) > 1 else []
         return "".join(f"-{bit}" for bit in bits)
 
 

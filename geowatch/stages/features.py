@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -36,6 +36,7 @@ from geowatch.store.plans import read_plan, read_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from io import BufferedWriter
 
     from numpy.typing import NDArray
@@ -90,6 +91,7 @@ class _Batch:
     shares: NDArray[np.float32]
     outlines: NDArray[Any]
     """shapely polygons."""
+    time: datetime | None = None
 
 
 def features(config: FeaturesConfig, events: Events | None = None) -> Featured:
@@ -128,16 +130,14 @@ def _pool(name: str) -> Pool:
     return name  # type: ignore[return-value]
 
 
-def _fill(
-    file: BufferedWriter, places: pq.ParquetWriter, size: int, batches: Iterator[tuple[Part, Recipe, _Batch]]
-) -> int:
+def _fill(file: BufferedWriter, places: pq.ParquetWriter, size: int, batches: Iterator[tuple[Part, _Batch]]) -> int:
     """Write vectors and places as they come; the header is written again when their number is known."""
     head: dict[str, Any] = {"descr": "<f4", "fortran_order": False}
     np.lib.format.write_array_header_1_0(file, {**head, "shape": (0, size)})
     count = 0
-    for part, recipe, batch in batches:
+    for part, batch in batches:
         file.write(np.ascontiguousarray(batch.vectors, "<f4").tobytes())
-        places.write_table(_rows(part, recipe, batch, places.schema))
+        places.write_table(_rows(part, batch, places.schema))
         count += len(batch.vectors)
     file.seek(0)
     np.lib.format.write_array_header_1_0(file, {**head, "shape": (count, size)})
@@ -158,9 +158,9 @@ def _schema(store: Store) -> pa.Schema:
     return pa.schema(list(fields.items()), metadata={"geo": json.dumps(geo)})
 
 
-def _rows(part: Part, recipe: Recipe, batch: _Batch, schema: pa.Schema) -> pa.Table:
+def _rows(part: Part, batch: _Batch, schema: pa.Schema) -> pa.Table:
     count = len(batch.ids)
-    time = part.frames[recipe.dates - 1].scenes[0].scene.time
+    time = batch.time
     columns = {
         "id": batch.ids, "grid": [part.grid.id] * count, "time_index": [part.time] * count, "time": [time] * count,
         "valid_share": batch.shares, "geometry": list(shapely.to_wkb(batch.outlines)),
@@ -170,11 +170,11 @@ def _rows(part: Part, recipe: Recipe, batch: _Batch, schema: pa.Schema) -> pa.Ta
 
 def _batches(
     config: FeaturesConfig, pool: Pool, store: Store, recipe: Recipe, events: Events
-) -> Iterator[tuple[Part, Recipe, _Batch]]:
+) -> Iterator[tuple[Part, _Batch]]:
     plan, bound = read_plan(store), read_bound(store)
     if bound is None:
         raise InputError(f"the run in {store.url} has no imagery", hint="gw predict --images binds it")
-    parts = parts_of(plan, bound, recipe.dates)
+    parts = parts_of(plan, bound, recipe.dates, recipe.series)
     for number, part in enumerate(parts):
         layout = layout_of(plan, bound, recipe, part.grid)
         head = next(head for head in layout.heads if head.kind == "features")
@@ -185,7 +185,7 @@ def _batches(
         else:
             side = config.cells or recipe.stride_px[0]
             found = _of_cells(_steps(side, head.reduction), config.min_valid, pool, part.grid, patches)
-        yield from ((part, recipe, batch) for batch in found)
+        yield from ((part, replace(batch, time=layout.times[part.time])) for batch in found)
         events.progress("features", number + 1, len(parts))
 
 

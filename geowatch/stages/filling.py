@@ -28,33 +28,38 @@ class Filling:
 
     def __init__(self, layout: HeatmapLayout, tiles: Iterable[Tile]) -> None:
         self._grid: Grid = layout.grid
-        self._heads = layout.heads
+        self._layout = layout
         self._rows: dict[int, list[Tile]] = defaultdict(list)
         for tile in sorted(tiles):
             self._rows[tile.iy].append(tile)
-        self._open: CoreRow | None = None
+        self._open: dict[int, CoreRow] = {}
 
-    def put(self, box: PixelBox, scores: tuple[NDArray[Any], ...], keep: NDArray[np.bool_]) -> Iterator[list[Core]]:
-        """Take finished rows ``box``; yield the cores that they complete. See `CoreRow.put`."""
+    def put(
+        self, box: PixelBox, scores: tuple[NDArray[Any], ...], keep: NDArray[np.bool_], plane: int = 0,
+        *, last: bool = True,
+    ) -> Iterator[list[Core]]:  # fmt: skip
+        """Take finished rows ``box`` of a plane; yield the cores that they complete. See `CoreRow.put`.
+
+        Planes come one after the other; the ``last`` of a block completes cores. With one plane a row of cores is
+        handed on before the next one opens.
+        """
         size = self._grid.tile_px
         for iy in range(box.y0 // size, (box.y1 - 1) // size + 1):
             row = self._row(iy)
             if row is None:
                 continue
-            row.put(box, scores, keep)
-            if box.y1 >= row.box.y1:
-                yield from self.close()
+            row.put(box, scores, keep, plane)
+            if last and box.y1 >= row.box.y1:
+                yield list(self._open.pop(iy).cores())
 
     def close(self) -> Iterator[list[Core]]:
-        """Yield the open row's cores, if there is one."""
-        if self._open is not None:
-            row, self._open = self._open, None
-            yield list(row.cores())
+        """Yield the cores of all open rows."""
+        for iy in sorted(self._open):
+            yield list(self._open.pop(iy).cores())
 
     def _row(self, iy: int) -> CoreRow | None:
-        if self._open is None and iy in self._rows:
+        if iy in self._rows:
             # Taken out of the list: a row of cores opens once.
-            self._open = CoreRow(self._grid, tuple(self._rows.pop(iy)), self._heads)
-        if self._open is not None and self._open.tiles[0].iy == iy:
-            return self._open
-        return None
+            tiles = tuple(self._rows.pop(iy))
+            self._open[iy] = CoreRow(self._grid, tiles, self._layout.heads, self._layout.block)
+        return self._open.get(iy)

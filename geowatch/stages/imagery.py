@@ -193,9 +193,24 @@ def bind(
             check_fingerprints(frame, pinned.remote)
         return pinned
     scenes, queries = choose(config, region, events)
-    frames = make_frames(scenes, order=config.composite)
+    frames = _with_bands(make_frames(scenes, order=config.composite), bands, events)
     bound = _pin(store, config, _document(config, frames, grids, bands), pinned)
     return replace(bound, remote=replace(config.remote, queries=queries))
+
+
+def _with_bands(frames: Sequence[Frame], bands: tuple[str, ...], events: Events) -> Sequence[Frame]:
+    """Leave out the frames of sensors that lack a band, where another sensor has them all.
+
+    Where none has, reading says what is missing.
+    """
+    lacking = sorted({f.sensor for f in frames if not all(scene.has_bands(bands) for scene in f.scenes)})
+    kept = [frame for frame in frames if frame.sensor not in lacking]
+    if not kept or not lacking:
+        return frames
+    for sensor in lacking:
+        count = sum(frame.sensor == sensor for frame in frames)
+        events.note(f"{count} frames of {sensor} are left out: they do not have the bands {', '.join(bands)}")
+    return kept
 
 
 def _pin(store: Store, config: ImageryConfig, content: bytes, pinned: Bound | None) -> Bound:
@@ -207,7 +222,8 @@ def _pin(store: Store, config: ImageryConfig, content: bytes, pinned: Bound | No
         raise PlanMismatchError(
             f"the run in {store.url} is bound to other imagery, or read otherwise, than "
             f"{', '.join(map(public, config.images))}",
-            hint="leave out --images to go on with the run's own, or start another run with --run",
+            hint="leave out --images to go on with the run's own, or start another run with --run; new dates make a "
+            "new run, which gw consolidate --previous joins to this one",
         )
     return pinned
 

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
 
-from geowatch.errors import CoverageError
-from geowatch.predict.strips import overlap
+from geowatch.errors import CoverageError, ImageryError
+from geowatch.grid.timeline import Picking, Series, TimeAxis, frame_axis, step_axis
+from geowatch.predict.strips import Look, View, overlap, union
 from geowatch.stitch.heatmap import HEATMAP, HeadLayout, HeatmapLayout
 from geowatch.stitch.quantise import Quantiser
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator, Sequence
 
     from geowatch.grid.lattice import PixelBox
     from geowatch.grid.plan import Grid, Plan
-    from geowatch.predict.recipe import Recipe
+    from geowatch.package.manifest import InputSpec
+    from geowatch.predict.recipe import Recipe, SeriesPin
     from geowatch.read.plan import FramePlan
+    from geowatch.read.reader import BoxReader
     from geowatch.read.remote import Remote
     from geowatch.stages.imagery import Bound
 
-__all__ = ["Part", "layout_of", "parts_of"]
+__all__ = ["Part", "TimeBlock", "blocks_of", "layout_of", "parts_of"]
+
+_DAY_0 = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +41,201 @@ class Part:
     """What the network sees there, oldest first."""
     remote: Remote
     """How remote imagery is reached."""
+    slots: tuple[int | None, ...] | None = None
+    """For each date of the network the place of its frame in ``frames``, or None; None: all frames in order."""
+    own: int | None = None
+    """Which of the dates it shows, where the network scores each date; None: it shows what all of them say."""
+    day: int | None = None
+    """Day of a plane of a series, counted from 1970-01-01."""
+    keep: Literal["all", "any"] = "all"
+    """Which pixels are scored: those that all dates saw, or those that any saw."""
 
     @property
     def extent(self) -> PixelBox:
-        """Pixels where all of its frames have imagery."""
-        return overlap([frame.extent for frame in self.frames])
+        """Pixels where all of its frames have imagery, or any of them."""
+        extents = [frame.extent for frame in self.frames]
+        return overlap(extents) if self.keep == "all" else union(extents)
+
+    @property
+    def shown(self) -> FramePlan:
+        """The frame that pictures of the plane show: its last, or in a series the one nearest its day."""
+        day = self.day
+        if day is None:
+            return self.frames[-1]
+        return min(self.frames, key=lambda frame: (abs(_day_of(frame) - day), _day_of(frame), frame.frame_id))
+
+    @property
+    def label(self) -> str:
+        """Name that tells it from the other planes of its grid: its last frame's, or in a series its day."""
+        return self.frames[-1].frame_id if self.day is None else _date_of(self.day).isoformat()
+
+    def view(self, frames: Sequence[FramePlan], planes: tuple[int | None, ...]) -> View:
+        """Return what the network sees, ``frames`` being those of the whole time block."""
+        at = {frame.frame_id: place for place, frame in enumerate(frames)}
+        places = [at[frame.frame_id] for frame in self.frames]
+        slots = self.slots if self.slots is not None else tuple(range(len(places)))
+        return View(tuple(None if s is None else places[s] for s in slots), self.extent, self.keep, planes)
 
 
-def parts_of(plan: Plan, bound: Bound, dates: int) -> tuple[Part, ...]:
-    """Return the planes of the heatmap: each run of ``dates`` consecutive frames of each grid."""
-    parts = tuple(
-        Part(grid, time, frames[time : time + dates], bound.remote)
-        for grid in plan.grids
-        for frames in [bound.frames.get(grid.id, ())]
-        for time in range(len(frames) - dates + 1)
-    )
+@dataclass(frozen=True, slots=True)
+class TimeBlock:
+    """The planes of a grid that are computed in one pass and stored as one."""
+
+    grid: Grid
+    """Where."""
+    number: int
+    """Place among the blocks of the time axis."""
+    parts: tuple[Part, ...]
+    """Its planes; those that see nothing at all are left out."""
+    planes: int
+    """Planes that it has room for."""
+
+    @property
+    def frames(self) -> tuple[FramePlan, ...]:
+        """Every frame that any plane sees, oldest first."""
+        every = {frame.frame_id: frame for part in self.parts for frame in part.frames}
+        return tuple(sorted(every.values(), key=lambda f: (f.day or date.max, f.frame_id)))
+
+    @property
+    def extent(self) -> PixelBox:
+        """Pixels where any plane has imagery."""
+        return union([part.extent for part in self.parts])
+
+    @property
+    def label(self) -> str:
+        """Name of its plane, or of the first and the last."""
+        names = dict.fromkeys((self.parts[0].label, self.parts[-1].label))
+        return " to ".join(names)
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What the network sees, once for each plane or for each window of time."""
+        frames = self.frames
+        return tuple(parts[0].view(frames, self._planes(parts)) for parts in self._windows())
+
+    def look(self, readers: tuple[BoxReader, ...], bands: tuple[str, ...], inputs: tuple[InputSpec, ...]) -> Look:
+        """Return what the network sees through readers of `frames`; their domains are their sensors."""
+        domains = tuple(frame.sensor for frame in self.frames)
+        return Look(readers, bands, inputs, self.extent, self.views, domains)
+
+    def _windows(self) -> Iterator[list[Part]]:
+        """Yield the planes that one look of the network gives."""
+        together: dict[int, list[Part]] = {}
+        for part in self.parts:
+            # Dates of one window stand side by side on the time axis.
+            together.setdefault(part.time if part.own is None else part.time - part.own, []).append(part)
+        yield from together.values()
+
+    def _planes(self, parts: list[Part]) -> tuple[int | None, ...]:
+        first = self.number * self.planes
+        if parts[0].own is None or parts[0].slots is None:
+            return (parts[0].time - first,)
+        by_date = {part.own: part.time - first for part in parts}
+        return tuple(by_date.get(slot) for slot in range(len(parts[0].slots)))
+
+
+def parts_of(plan: Plan, bound: Bound, dates: int, series: SeriesPin | None = None) -> tuple[Part, ...]:
+    """Return the planes of the heatmap that see anything.
+
+    Each run of ``dates`` consecutive frames of each grid is one; with a ``series``, what it picks for each of its
+    planes.
+
+    Raises:
+        CoverageError: where the imagery makes no plane.
+        ImageryError: for imagery without a date in a series.
+    """
+    if series is not None:
+        parts = tuple(part for grid in plan.grids for part in _series_parts(grid, bound, dates, series))
+    else:
+        parts = tuple(
+            Part(grid, time, frames[time : time + dates], bound.remote)
+            for grid in plan.grids
+            for frames in [bound.frames.get(grid.id, ())]
+            for time in range(len(frames) - dates + 1)
+        )
     if not parts:
+        most = max(map(len, bound.frames.values()))
         raise CoverageError(
-            f"the network looks at {dates} dates at once, the imagery has {max(map(len, bound.frames.values()))}",
-            hint="give imagery of more dates with --images and --date",
+            f"the network looks at {dates} dates at once, the imagery has {most}"
+            if series is None
+            else f"none of the {most} frames fills the dates that the network looks at",
+            hint="give imagery of more dates with --images and --date" if series is None else "check --time-sensors",
         )
     return parts
+
+
+def blocks_of(parts: Sequence[Part], planes: int = 1) -> tuple[TimeBlock, ...]:
+    """Return the time blocks of ``planes`` planes that hold the parts."""
+    found: dict[tuple[str, int], list[Part]] = {}
+    for part in parts:
+        found.setdefault((part.grid.id, part.time // planes), []).append(part)
+    return tuple(TimeBlock(own[0].grid, number, tuple(own), planes) for (_, number), own in found.items())
+
+
+def _series_parts(grid: Grid, bound: Bound, dates: int, series: SeriesPin) -> Iterator[Part]:
+    frames, axis = _axis(grid, bound, series)
+    seen = Series(tuple(map(_day_of, frames)), tuple(frame.sensor for frame in frames))
+    for time, day in enumerate(axis.days):
+        if series.by_date:
+            slots, own = _window(seen, axis, series, (time, dates)), time % dates
+        else:
+            slots, own = _picking(series, dates).pick(seen, day), None
+        part = _part(Part(grid, time, (), bound.remote, None, own, day, series.keep), frames, slots)
+        if part is not None:
+            yield part
+
+
+def _part(plane: Part, frames: Sequence[FramePlan], slots: Sequence[int | None]) -> Part | None:
+    """Return the plane with what fills its dates, or None where it has nothing to score."""
+    needed = slots if plane.own is None else (slots[plane.own],)
+    if all(s is None for s in needed) or (plane.keep == "all" and None in slots):
+        return None
+    places = sorted({s for s in slots if s is not None})
+    mine = tuple(None if s is None else places.index(s) for s in slots)
+    own = tuple(frames[s] for s in places)
+    return Part(plane.grid, plane.time, own, plane.remote, mine, plane.own, plane.day, plane.keep)
+
+
+def _axis(grid: Grid, bound: Bound, series: SeriesPin) -> tuple[tuple[FramePlan, ...], TimeAxis]:
+    """Return the frames of a grid that a series may pick, and its planes."""
+    wanted = {sensor for sensors in series.sensors for sensor in sensors} if all(series.sensors) else set()
+    frames = tuple(f for f in bound.frames.get(grid.id, ()) if not wanted or f.sensor in wanted)
+    if not frames:
+        return (), TimeAxis((), series.block, series.step_days)
+    days = [_day_of(frame) for frame in frames]
+    if series.step_days is None:
+        return frames, frame_axis(days, series.block)
+    return frames, step_axis(days[0], days[-1], series.step_days, series.block)
+
+
+def _picking(series: SeriesPin, dates: int) -> Picking:
+    accepts = tuple(frozenset(sensors) for sensors in series.sensors)
+    return Picking(series.sampling, dates, series.span_days, series.anchor, series.quota, accepts)
+
+
+def _window(seen: Series, axis: TimeAxis, series: SeriesPin, place: tuple[int, int]) -> tuple[int | None, ...]:
+    """Return what fills the dates of the window of time that a plane (its place, dates) lies in: one each plane."""
+    time, dates = place
+    span = series.step_days or 1
+    days = axis.days[time - time % dates :][:dates]
+    found: list[int | None] = []
+    for slot, day in enumerate(days):
+        accepts = (frozenset(series.sensors[slot]),)
+        found += Picking("hard-dilated", 1, span, series.anchor, {}, accepts).pick(seen, day)
+    return (*found, *[None] * (dates - len(found)))
+
+
+def _day_of(frame: FramePlan) -> int:
+    if frame.day is None:
+        raise ImageryError(
+            f"frame '{frame.frame_id}' has no date, and has no place in a series",
+            hint="put dates in the names of the images, such as scene_2020-06-01.tif",
+        )
+    return (frame.day - _DAY_0).days
+
+
+def _date_of(day: int) -> date:
+    return _DAY_0 + timedelta(days=day)
 
 
 def layout_of(plan: Plan, bound: Bound, recipe: Recipe, grid: Grid) -> HeatmapLayout:
@@ -66,7 +246,17 @@ def layout_of(plan: Plan, bound: Bound, recipe: Recipe, grid: Grid) -> HeatmapLa
         )
         for h in recipe.heads
     )  # fmt: skip
-    frames = bound.frames.get(grid.id, ())
-    times: tuple[datetime | None, ...] = tuple(f.scenes[0].scene.time for f in frames[recipe.dates - 1 :])
     group = HEATMAP if len(plan.grids) == 1 else f"{HEATMAP}/{grid.id}"
-    return HeatmapLayout(grid, heads, times, group)
+    return HeatmapLayout(grid, heads, _times(bound, recipe, grid), group, recipe.time_block)
+
+
+def _times(bound: Bound, recipe: Recipe, grid: Grid) -> tuple[datetime | None, ...]:
+    """Return the times of a grid's planes: of their last frame, or the midnight of a step of days."""
+    if recipe.series is None:
+        frames = bound.frames.get(grid.id, ())
+        return tuple(f.scenes[0].scene.time for f in frames[recipe.dates - 1 :])
+    frames, axis = _axis(grid, bound, recipe.series)
+    if axis.step_days is not None:
+        return tuple(datetime.combine(_date_of(day), datetime.min.time(), UTC) for day in axis.days)
+    last = {_day_of(frame): frame.scenes[0].scene.time for frame in frames}
+    return tuple(last[day] for day in axis.days)

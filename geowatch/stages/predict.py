@@ -123,17 +123,17 @@ def _work(config: PredictConfig, session: Session) -> _Work:
     jobs: list[Job] = []
     total = left = 0
     columns = session.sweep_columns
-    for part in session.parts:
+    for block in session.blocks:
         # What shares depend on is the plan and their number alone, so that machines agree without talking.
-        sweeps = cut_sweeps([session.tiles(part.grid.id)], session.plan.sweep_tiles, at_least=shares)
+        sweeps = cut_sweeps([session.tiles(block.grid.id)], session.plan.sweep_tiles, at_least=shares)
         share = _share(sweeps, index, shares)
-        rest = share.without(partial(_is_finished, session, marked, part.time))
+        rest = share.without(partial(_is_finished, session, marked, block.number))
         total, left = total + share.tile_count, left + rest.tile_count
         if config.in_memory:
             tiles = tuple(tile for sweep in rest for tile in sweep.tiles)
-            jobs += [session.job(part, tiles)] if tiles else []
+            jobs += [session.job(block, tiles)] if tiles else []
         else:
-            jobs += [session.job(part, tiles) for sweep in rest for tiles in _narrowed(sweep.tiles, columns)]
+            jobs += [session.job(block, tiles) for sweep in rest for tiles in _narrowed(sweep.tiles, columns)]
     return _Work(jobs, total, total - left)
 
 
@@ -151,8 +151,8 @@ def _share(sweeps: Sweeps, index: int, shares: int) -> Sweeps:
     return cast("Sweeps", shard_of(sweeps, index - 1, shares))
 
 
-def _is_finished(session: Session, marked: set[MarkerPlace], time: int, tile: Tile) -> bool:
-    place = MarkerPlace(session.recipe.digest, tile, time)
+def _is_finished(session: Session, marked: set[MarkerPlace], block: int, tile: Tile) -> bool:
+    place = MarkerPlace(session.recipe.digest, tile, block)
     return place in marked and is_done(session.store, place)
 
 
@@ -164,7 +164,7 @@ def _workers(config: PredictConfig, session: Session, work: _Work) -> int:
         return 1  # processes would share the accelerator, and each hold the network there
     left = work.total - work.before
     down, right = session.recipe.stride_px
-    windows = left * session.plan.tile_px**2 / (down * right)
+    windows = left * session.recipe.time_block * session.plan.tile_px**2 / (down * right)
     runs = Looks.of(session.recipe).runs(1 + len(session.members))
     seconds = windows * runs * (session.package.manifest.gflop_per_window or 1.0) / _GFLOP_PER_S
     if config.in_memory or seconds < _WORTH_A_CLUSTER_S:

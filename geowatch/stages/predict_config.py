@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from geowatch.stages.imagery import ImageryConfig
 from geowatch.stages.looks import LooksConfig
+from geowatch.stages.timing import NormConfig, TimeConfig
 
 __all__ = ["PredictConfig"]
 
@@ -38,6 +39,10 @@ class PredictConfig:
     """Type of the heatmap: uint8 (default), uint16, float16 or float32."""
     looks: LooksConfig = field(default_factory=LooksConfig)
     """In which ways a window is looked at, and what is kept beside scores."""
+    time: TimeConfig = field(default_factory=TimeConfig)
+    """How planes stand in time, and what each sees of a series."""
+    norm: NormConfig = field(default_factory=NormConfig)
+    """Normalisation by hand."""
     batch: int | None = None
     """Most windows that run at once, 4 unless measured; it changes no value."""
     workers: int | None = None

@@ -14,6 +14,7 @@ from geowatch.predict.recipe import HeadPin, Recipe, read_recipe
 from geowatch.stages.choosing import obeyed, settle_backend
 from geowatch.stages.events import Silent
 from geowatch.stages.looks import settle_looks
+from geowatch.stages.timing import check_heads, settle_norm
 from geowatch.stitch.quantise import Quantiser
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from geowatch.package import Package
     from geowatch.package.manifest import Manifest
+    from geowatch.predict.recipe import SeriesPin
     from geowatch.stages.events import Events
     from geowatch.stages.imagery import Bound
     from geowatch.stages.parts import Part
@@ -76,18 +78,19 @@ def settle_recipe(
     config: PredictConfig,
     store: Store,
     packages: Sequence[Package],
-    bound: Bound,
-    parts: Sequence[Part],
+    seen: tuple[Bound, Sequence[Part], SeriesPin | None],
     events: Events | None = None,
 ) -> Settled:
     """Return the recipe and how it came about; ``packages`` are the run's, and those that answer beside it.
 
-    What the options leave open is as the run's recipe says; without one, as the package says.
+    What the options leave open is as the run's recipe says; without one, as the package says. ``seen`` is
+    the imagery, the planes that it makes, and how they stand in time.
 
     Raises:
         RecipeMismatchError: where the options want another backend than the recipe.
     """
     package, *members = packages
+    bound, parts, series = seen
     pinned = read_recipe(store)
     windows = _windows(config, pinned, package.manifest)
     if pinned is None:
@@ -95,6 +98,7 @@ def settle_recipe(
         windows = chosen.windows
     else:
         chosen = obeyed(config, pinned)
+    check_heads(package.manifest)
     heads = tuple(
         HeadPin(
             name=h.name, classes=h.classes, activation=h.activation, colors=h.colors,
@@ -108,7 +112,7 @@ def settle_recipe(
     recipe = Recipe(
         package=package.digest, imagery=bound.digest, window_px=windows.size,
         stride_px=windows.stride, blend=blend, dates=package.manifest.dates, heads=heads, backend=chosen.pin,
-        fused=chosen.fused,
+        fused=chosen.fused, series=series, norm=settle_norm(config.norm, pinned),
     )  # fmt: skip
     tile_px = parts[0].grid.tile_px
     recipe = settle_looks(config.looks, recipe, pinned, package, members, tile_px)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geowatch.errors import ImageryError
-from geowatch.predict.strips import Look, Strips
+from geowatch.predict.strips import Strips
 from geowatch.read.reader import FrameReader
+from geowatch.stages.parts import TimeBlock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,9 @@ def sample_windows(
     Raises:
         ImageryError: where no window has any valid pixel.
     """
-    strips = [strip for part in parts[:1] for strip in _strips(manifest, windows, part, max(_LOOKED_AT, count))]
+    # The first plane that sees most of the series: others may hold little but what fills missing dates.
+    fullest = max(parts, key=lambda part: len(part.frames))
+    strips = [strip for part in (fullest,) for strip in _strips(manifest, windows, part, max(_LOOKED_AT, count))]
     strips = [strip for strip in strips if strip.keep.any()]
     if not strips:
         raise ImageryError(
@@ -52,9 +55,10 @@ def _strips(manifest: Manifest, windows: WindowLattice, part: Part, most: int) -
     down, right = windows.touching(part.extent & part.grid.bounds)
     places = [(ky, kx) for ky in down for kx in right] if len(down) * len(right) <= most else _spread(down, right, most)
     with ExitStack() as stack:
-        opened = (FrameReader(plan, cache_bytes=32 << 20, remote=part.remote) for plan in part.frames)
+        block = TimeBlock(part.grid, part.time, (part,), 1)
+        opened = (FrameReader(plan, cache_bytes=32 << 20, remote=part.remote) for plan in block.frames)
         readers = tuple(map(stack.enter_context, opened))
-        look = Look(readers, manifest.bands, manifest.inputs, part.extent)
+        look = block.look(readers, manifest.bands, manifest.inputs)
         return [Strips(look, windows, range(kx, kx + 1), _everywhere).row(ky) for ky, kx in places]
 
 

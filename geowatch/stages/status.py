@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages.imagery import read_bound
-from geowatch.stages.parts import parts_of
+from geowatch.stages.parts import blocks_of, parts_of
 from geowatch.stages.stitch import COVERAGE
 from geowatch.store import open_store
 from geowatch.store.markers import MarkerPlace, is_done, markers_in
@@ -22,12 +22,12 @@ __all__ = ["PartStatus", "Status", "status"]
 
 @dataclass(frozen=True, slots=True)
 class PartStatus:
-    """One plane of the heatmap."""
+    """One plane of the heatmap, or the planes of a time block."""
 
     grid: str
     """Grid."""
     frame: str
-    """Frame that it shows."""
+    """Frame that it shows; days from the first plane to the last of a time block."""
     tiles: int
     """Tiles planned."""
     done: int
@@ -73,8 +73,8 @@ def status(run: str = "gw-run") -> Status:
     if recipe is not None and bound is not None:
         done = _done(store, recipe)
         parts = tuple(
-            PartStatus(p.grid.id, p.frames[-1].frame_id, len(tables[p.grid.id]), *done.get((p.grid.id, p.time), (0, 0)))
-            for p in parts_of(plan, bound, recipe.dates)
+            PartStatus(b.grid.id, b.label, len(tables[b.grid.id]), *done.get((b.grid.id, b.number), (0, 0)))
+            for b in blocks_of(parts_of(plan, bound, recipe.dates, recipe.series), recipe.time_block)
         )
     return Status(
         store.url, plan.id, recipe.digest if recipe else None, sum(map(len, tables.values())), parts,

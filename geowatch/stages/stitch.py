@@ -113,7 +113,7 @@ def planes_of(store: Store, recipe: Recipe) -> list[Plane]:
     plan, bound = read_plan(store), read_bound(store)
     if bound is None:
         raise InputError(f"the run in {store.url} has no imagery", hint="gw predict --images binds it")
-    parts = parts_of(plan, bound, recipe.dates)
+    parts = parts_of(plan, bound, recipe.dates, recipe.series)
     tables = {grid.id: list(read_tiles(store, plan, grid.id)) for grid in plan.grids}
     layouts = {grid.id: layout_of(plan, bound, recipe, grid) for grid in plan.grids}
     several = sum(pin.kind == "scores" for pin in recipe.heads) > 1
@@ -133,7 +133,7 @@ def planes_of(store: Store, recipe: Recipe) -> list[Plane]:
             head=head,
             tiles=tables[part.grid.id],
             time=part.time,
-            frame=part.frames[-1],
+            frame=part.shown,
             remote=part.remote,
         )
         for part in parts

@@ -85,7 +85,8 @@ class Sweeper:
     layout: HeatmapLayout
     cover: Cover
     look: Look
-    time: int
+    block: int
+    """Which time block; the look's views are its planes."""
     network: Network
     blend: Blend
     recipe: str
@@ -103,7 +104,7 @@ class Sweeper:
         with Behind(self._publisher(figures), depth=_CORE_ROWS_BEHIND, name="gw-write") as writer:
             worked = [tile for tile in tiles if self._work(tile)]
             for tile in sorted(set(tiles) - set(worked)):
-                writer.put(list(CoreRow(self.layout.grid, (tile,), self.layout.heads).cores()))
+                writer.put(list(_core_row(self.layout, tile).cores()))
             filling = Filling(self.layout, worked)
             for span in _runs(sorted(needed)):
                 self._pass(span, needed, filling, writer.put, figures)
@@ -128,7 +129,7 @@ class Sweeper:
 
     def _publisher(self, figures: Figures) -> Callable[[list[Core]], None]:
         def publish_one(core: Core) -> Marker:
-            return publish_core(self.store, self.layout, core, self.time, self.recipe)
+            return publish_core(self.store, self.layout, core, self.block, self.recipe)
 
         def publish(cores: list[Core]) -> None:
             # Two at a time: when the network is done with a sweep, a core of the machine would idle.
@@ -178,15 +179,16 @@ class Sweeper:
             hand_on(cores)
 
     def _rows(self, span: range, needed: dict[int, list[int]], figures: Figures) -> Iterator[Row]:
-        """Yield rows of windows with what is kept of them; windows under which nothing is kept are left out."""
+        """Yield rows of windows, those of all views in turn; windows under which nothing is kept are left out."""
         windows = self.network.windows
         strips = Strips(self.look, windows, _columns(span, needed), self.cover.mask)
-        for ky, strip in zip(span, ahead(strips.row, span, name="gw-read", depth=_STRIPS_AHEAD), strict=True):
+        for ky, shown in zip(span, ahead(strips.rows, span, name="gw-read", depth=_STRIPS_AHEAD), strict=True):
             if self.stopping():
                 raise InterruptedRunError("stopped on request", hint="run the same command again to resume")
-            kept = strip.kept(needed[ky], windows)
-            figures.skipped += len(needed[ky]) - len(kept)
-            yield Row(ky, kept, strip)
+            for view, strip in enumerate(shown):
+                kept = strip.kept(needed[ky], windows)
+                figures.skipped += len(needed[ky]) - len(kept)
+                yield Row(ky, kept, strip, view)
             self._tell(figures)
 
     def _count(self, batch: Sequence[Cut], figures: Figures) -> None:
@@ -210,7 +212,7 @@ class Sweeper:
 
 
 class _Adding:
-    """Scores on their way into cores: they add up in bands, one a head, and leave as finished rows."""
+    """Scores on their way into cores: they add up in bands, one a view and head, and leave as finished rows."""
 
     def __init__(
         self, sweeper: Sweeper, filling: Filling, hand_on: Callable[[list[Core]], None], columns: range
@@ -220,8 +222,10 @@ class _Adding:
         self._stride = windows.stride[0]
         self._filling = filling
         self._hand_on = hand_on
-        self._bands = [_band(sweeper, head, (hull.x0, hull.x1)) for head in sweeper.layout.heads]
-        self._reductions = [head.reduction for head in sweeper.layout.heads]
+        self._views = sweeper.look.planes
+        self._heads = sweeper.layout.heads
+        columns_px = hull.x0, hull.x1
+        self._bands = [[_band(sweeper, h, columns_px, len(v.planes)) for h in self._heads] for v in self._views]
 
     def add(self, scored: tuple[Sequence[Cut], Layers]) -> None:
         """Take a batch; hand on the rows of cores that it completes."""
@@ -229,33 +233,55 @@ class _Adding:
         start = 0
         for cut in batch:
             stop = start + len(cut.kx)
-            for band, scores in zip(self._bands, layers, strict=bool(layers)):
+            for band, scores in zip(self._bands[cut.row.view], layers, strict=bool(layers)):
                 band.add(cut.kx, scores[start:stop])
             start = stop
             if cut.last:
-                self._finish(cut.row.strip)
+                self._finish(cut.row.strip, cut.row.view)
 
-    def _finish(self, strip: Strip) -> None:
-        keep = strip.keep_above(strip.box.y0 + self._stride)
-        y = 0
-        for pieces in zip(*(band.finished() for band in self._bands), strict=True):
-            rows = pieces[0].shape[1] * self._reductions[0]
+    def _finish(self, strip: Strip, view: int) -> None:
+        keeps = strip.keeps_above(strip.box.y0 + self._stride)
+        bands, y = self._bands[view], 0
+        for pieces in zip(*(band.finished() for band in bands), strict=True):
+            rows = pieces[0].shape[1] * self._heads[0].reduction
             box = PixelBox(strip.box.y0 + y, strip.box.x0, strip.box.y0 + y + rows, strip.box.x1)
-            for cores in self._filling.put(box, pieces, keep[y : y + rows]):
-                self._hand_on(cores)
+            self._put(view, box, pieces, [keep[y : y + rows] for keep in keeps])
             y += rows
-        for band in self._bands:
+        for band in bands:
             band.move_on()
 
+    def _put(
+        self, view: int, box: PixelBox, pieces: tuple[NDArray[Any], ...], keeps: Sequence[NDArray[np.bool_]]
+    ) -> None:
+        """Hand finished rows of a view on to the planes that it gives."""
+        planes = self._views[view].planes
+        final = max(number for number, plane in enumerate(planes) if plane is not None)
+        for number, (plane, keep) in enumerate(zip(planes, keeps, strict=True)):
+            last = view == len(self._views) - 1 and number == final
+            scores = tuple(_plane_of(h, piece, number) for h, piece in zip(self._heads, pieces, strict=True))
+            if plane is not None:
+                for cores in self._filling.put(box, scores, keep, plane, last=last):
+                    self._hand_on(cores)
 
-def _band(sweeper: Sweeper, head: HeadLayout, columns: tuple[int, int]) -> Band:
+
+def _plane_of(head: HeadLayout, scores: NDArray[Any], number: int) -> NDArray[Any]:
+    """Return the scores (K, h, w) of one date of a view, from those of all its dates (T K, h, w)."""
+    count = len(head.classes)
+    return scores[number * count : (number + 1) * count]
+
+
+def _core_row(layout: HeatmapLayout, tile: Tile) -> CoreRow:
+    return CoreRow(layout.grid, (tile,), layout.heads, layout.block)
+
+
+def _band(sweeper: Sweeper, head: HeadLayout, columns: tuple[int, int], dates: int) -> Band:
     windows = sweeper.network.windows.coarser(head.reduction)
     weights = unit_weights(sweeper.blend, windows)
     across = columns[0] // head.reduction, columns[1] // head.reduction
     device = device_of(sweeper.network)
     if device is None:
-        return Band(len(head.classes), windows, weights, across)
-    return DeviceBand(head, windows, weights, across, device)
+        return Band(dates * len(head.classes), windows, weights, across)
+    return DeviceBand(head, windows, weights, across, device, dates=dates)
 
 
 class _Whole:
@@ -266,29 +292,38 @@ class _Whole:
         self._layout = sweeper.layout
         # As far as windows reach, so that it starts and ends where coarser pixels do.
         self._box = windows.hull(work)
-        self._keep = np.zeros(self._box.shape, bool)
-        self._heads = []
+        self._views = sweeper.look.planes
+        self._keeps = [[np.zeros(self._box.shape, bool) for _ in view.planes] for view in self._views]
+        self._heads: list[list[InMemory]] = [[] for _ in self._views]
         for head in sweeper.layout.heads:
             coarse = windows.coarser(head.reduction)
             weights = unit_weights(sweeper.blend, coarse)
-            self._heads.append(InMemory(len(head.classes), coarse, weights, coarser(self._box, head.reduction)))
+            box = coarser(self._box, head.reduction)
+            for view, heads in zip(self._views, self._heads, strict=True):
+                heads.append(InMemory(len(view.planes) * len(head.classes), coarse, weights, box))
 
     def seen(self, row: Row) -> Row:
         """Note which pixels of a row are kept."""
         box = row.strip.box & self._box
-        self._keep[box.within(self._box)] = row.strip.keep[box.within(row.strip.box)]
+        for mine, theirs in zip(self._keeps[row.view], row.strip.keeps_above(row.strip.box.y1), strict=True):
+            mine[box.within(self._box)] = theirs[box.within(row.strip.box)]
         return row
 
     def add(self, batch: Sequence[Cut], layers: Layers) -> None:
         """Take the scores of a batch."""
-        for head, scores in zip(self._heads, layers, strict=bool(layers)):
-            for (ky, kx), window in zip(places(batch), scores, strict=True):
-                head.add(ky, kx, window)
+        views = [cut.row.view for cut in batch for _ in cut.kx]
+        for number, scores in enumerate(layers):
+            for view, (ky, kx), window in zip(views, places(batch), scores, strict=True):
+                self._heads[view][number].add(ky, kx, window)
 
     def cores(self, tile: Tile) -> list[Core]:
         """Return a tile's core, of scores that are complete."""
-        row = CoreRow(self._layout.grid, (tile,), self._layout.heads)
-        row.put(self._box, tuple(head.scores for head in self._heads), self._keep)
+        row = _core_row(self._layout, tile)
+        for view, heads, keeps in zip(self._views, self._heads, self._keeps, strict=True):
+            for number, (plane, keep) in enumerate(zip(view.planes, keeps, strict=True)):
+                own = zip(self._layout.heads, heads, strict=True)
+                if plane is not None:
+                    row.put(self._box, tuple(_plane_of(h, each.scores, number) for h, each in own), keep, plane)
         return list(row.cores())
 
 

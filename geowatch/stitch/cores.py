@@ -34,7 +34,7 @@ class Core:
     tile: Tile
     """Whose core it is."""
     heads: tuple[NDArray[np.generic], ...]
-    """Stored values of each head, shape (1, K, side, side), the side being that of the tile over the reduction."""
+    """Stored values of each head, shape (planes of a block, K, side, side), the side the tile's over the reduction."""
     valid_px: int
     """Pixels that have scores."""
 
@@ -42,7 +42,7 @@ class Core:
 class CoreRow:
     """The cores of adjacent tiles of one row of tiles, being filled from the top down."""
 
-    def __init__(self, grid: Grid, tiles: tuple[Tile, ...], heads: tuple[HeadLayout, ...]) -> None:
+    def __init__(self, grid: Grid, tiles: tuple[Tile, ...], heads: tuple[HeadLayout, ...], block: int = 1) -> None:
         self.tiles = tiles
         boxes = [grid.core(tile) for tile in tiles]
         #: All pixels of the row, gaps between tiles included.
@@ -51,26 +51,27 @@ class CoreRow:
         self._heads = heads
         self._boxes = tuple(coarser(self.box, h.reduction) for h in heads)
         self._stored = [
-            h.quantiser.empty((len(h.classes), *box.shape)) for h, box in zip(heads, self._boxes, strict=True)
+            h.quantiser.empty((block, len(h.classes), *box.shape)) for h, box in zip(heads, self._boxes, strict=True)
         ]
-        self._valid = np.zeros(self.box.shape, bool)
+        self._valid = np.zeros((block, *self.box.shape), bool)
 
-    def put(self, box: PixelBox, scores: tuple[NDArray[Any], ...], keep: NDArray[np.bool_]) -> None:
+    def put(self, box: PixelBox, scores: tuple[NDArray[Any], ...], keep: NDArray[np.bool_], plane: int = 0) -> None:
         """Take finished rows; what lies outside the row's box is dropped.
 
         Args:
             box: Where they are; a multiple of each head's reduction at all four sides.
             scores: Scores of each head, shape (K, height / reduction, width / reduction) of ``box``; or stored values.
             keep: Which pixels have scores, shape (height, width).
+            plane: Which plane of the time block they belong to.
         """
         part = box & self.box
         if not part:
             return
-        self._valid[part.within(self.box)] = keep[part.within(box)]
+        self._valid[(plane, *part.within(self.box))] = keep[part.within(box)]
         for stored, head, mine, values in zip(self._stored, self._heads, self._boxes, scores, strict=True):
             theirs = coarser(box, head.reduction)
             shared = theirs & mine
-            here, there = (slice(None), *shared.within(mine)), (slice(None), *shared.within(theirs))
+            here, there = (plane, slice(None), *shared.within(mine)), (slice(None), *shared.within(theirs))
             head.quantiser.encode_into(stored[here], values[there], _coarser_mask(keep, head.reduction)[there[1:]])
 
     def cores(self) -> Iterator[Core]:
@@ -78,10 +79,10 @@ class CoreRow:
         for tile in self.tiles:
             core = self._grid.core(tile)
             heads = tuple(
-                stored[(np.newaxis, slice(None), *coarser(core, head.reduction).within(mine))]
+                stored[(slice(None), slice(None), *coarser(core, head.reduction).within(mine))]
                 for stored, head, mine in zip(self._stored, self._heads, self._boxes, strict=True)
             )
-            yield Core(tile, heads, int(self._valid[core.within(self.box)].sum()))
+            yield Core(tile, heads, int(self._valid[(slice(None), *core.within(self.box))].sum()))
 
 
 def coarser(box: PixelBox, reduction: int) -> PixelBox:

@@ -28,15 +28,15 @@ class DeviceBand(Band):
 
     def __init__(
         self, head: HeadLayout, windows: WindowLattice, weights: NDArray[np.float32], columns: tuple[int, int],
-        device: str,
+        device: str, *, dates: int = 1,
     ) -> None:  # fmt: skip
-        """Lay out the rows of ``head`` on ``device``; see `Band`."""
+        """Lay out the rows of ``head``, of so many dates, on ``device``; see `Band`."""
         import torch
 
         super().__init__(0, windows, weights, columns)
         self._quantiser = head.quantiser
         self._weights: Any = torch.from_numpy(weights).to(device)
-        self._sum: Any = self._weights.new_zeros((len(head.classes), windows.size[0], columns[1] - columns[0]))
+        self._sum: Any = self._weights.new_zeros((dates * len(head.classes), windows.size[0], columns[1] - columns[0]))
 
     def finished(self) -> tuple[NDArray[Any], ...]:
         """Return the finished rows as stored values; see `Band.finished`."""

@@ -1,7 +1,8 @@
 """The heatmap: a Zarr group that xarray, rioxarray and any Zarr v3 library open as it is.
 
-One array a head, axes (time, class, y, x), one shard a tile. All metadata is a function of the plan and the recipe,
-so that any worker may publish it, once, before the first shard. The arrays cover whole tiles; deliverables crop.
+One array a head, axes (time, class, y, x), one shard for a tile and a block of planes. All metadata is a function of
+the plan and the recipe, so that any worker may publish it, once, before the first shard. The arrays cover whole tiles;
+deliverables crop.
 """
 
 from __future__ import annotations
@@ -71,18 +72,20 @@ class HeatmapLayout:
     """One entry a plane of the time axis; None where the imagery is undated."""
     group: str = HEATMAP
     """Key of the Zarr group."""
+    block: int = 1
+    """Planes of the time axis that one shard holds."""
 
     @property
     def shape(self) -> tuple[int, int]:
         """(rows, columns) of the arrays: whole tiles."""
         return self.grid.array_box.shape
 
-    def shard_key(self, head: HeadLayout, tile: Tile, time: int) -> str:
-        """Key of the object that holds a tile's core."""
+    def shard_key(self, head: HeadLayout, tile: Tile, block: int) -> str:
+        """Key of the object that holds a tile's core for the planes of a time block."""
         box = self.grid.array_box
         row = tile.iy - box.y0 // self.grid.tile_px
         column = tile.ix - box.x0 // self.grid.tile_px
-        return f"{self.group}/{head.name}/c/{time}/0/{row}/{column}"
+        return f"{self.group}/{head.name}/c/{block}/0/{row}/{column}"
 
     def publish(self, store: Store) -> None:
         """Publish the metadata and coordinates, unless they are there already; the group's own entry comes last."""
@@ -125,7 +128,7 @@ class HeatmapLayout:
         group.create_array(
             head.name,
             shape=(len(self.times), planes, *(side // head.reduction for side in self.shape)),
-            shards=(1, planes, tile, tile),
+            shards=(self.block, planes, tile, tile),
             chunks=(1, 1, chunk, chunk),
             dtype=stored.stored,
             fill_value=stored.fill,

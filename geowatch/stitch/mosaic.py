@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from geowatch.errors import DamagedError
-from geowatch.stitch.shard import decode_shard, inner_chunk_px
+from geowatch.stitch.shard import decode_shard, decode_window, inner_chunk_px
 from geowatch.store.markers import MarkerPlace, read_marker
 
 if TYPE_CHECKING:
@@ -33,12 +33,15 @@ class Mosaic:
     """Digest of the recipe."""
 
     def is_there(self, tile: Tile, time: int) -> bool:
-        """Whether the tile is finished and its objects are in place."""
-        marker = read_marker(self.store, MarkerPlace(self.recipe, tile, time))
+        """Whether the tile is finished at the plane ``time`` of the time axis and its objects are in place."""
+        marker = read_marker(self.store, self._place(tile, time))
         return marker is not None and all(self.store.size(o.key) == o.size_bytes for o in marker.objects)
 
+    def _place(self, tile: Tile, time: int) -> MarkerPlace:
+        return MarkerPlace(self.recipe, tile, time // self.layout.block)
+
     def core(self, tile: Tile, time: int, head: HeadLayout) -> NDArray[np.generic]:
-        """Return stored values of a tile's core, shape (K, side, side); absent shards are fill.
+        """Return stored values of a tile's core at plane ``time``, shape (K, side, side); absent shards are fill.
 
         The side is that of a tile, over the head's reduction.
 
@@ -47,16 +50,42 @@ class Mosaic:
         """
         size = self.layout.grid.tile_px // head.reduction
         core = head.quantiser.empty((1, len(head.classes), size, size))
-        key = self.layout.shard_key(head, tile, time)
-        marker = read_marker(self.store, MarkerPlace(self.recipe, tile, time))
-        listed = {} if marker is None else {o.key: o for o in marker.objects}
-        if key in listed:
-            content = self.store.get(key)
-            if sha256(content).hexdigest() != listed[key].sha256:
-                raise DamagedError(
-                    f"the bytes of '{key}' are not those that were written",
-                    hint="gw verify --repair, then gw predict, make the tile again",
-                )
-            decode_shard(content, core, inner_chunk_px(size))
+        content = self._content(tile, time, head)
+        if content is not None:
+            block = self.layout.block
+            decode_shard(content, core, inner_chunk_px(size), block=block, first=time % block)
         first: NDArray[np.generic] = core[0]
         return first
+
+    def window(
+        self, tile: Tile, time: int, head: HeadLayout, at: tuple[slice, slice], classes: tuple[int, ...]
+    ) -> NDArray[np.generic]:
+        """Return stored values of some rows, columns and classes of a tile's core, shape (classes, rows, columns).
+
+        Costs what the window takes, not the core; absent shards are fill.
+
+        Raises:
+            DamagedError: as `core` does.
+        """
+        size = self.layout.grid.tile_px // head.reduction
+        out = head.quantiser.empty((len(classes), at[0].stop - at[0].start, at[1].stop - at[1].start))
+        content = self._content(tile, time, head)
+        if content is not None:
+            block = self.layout.block
+            decode_window(content, out, (time % block, *at), classes, (block, len(head.classes), size, size))
+        return out
+
+    def _content(self, tile: Tile, time: int, head: HeadLayout) -> bytes | None:
+        """Return the bytes of the shard that holds a tile's plane, checked against its marker; None for no shard."""
+        key = self.layout.shard_key(head, tile, time // self.layout.block)
+        marker = read_marker(self.store, self._place(tile, time))
+        listed = {} if marker is None else {o.key: o for o in marker.objects}
+        if key not in listed:
+            return None
+        content = self.store.get(key)
+        if sha256(content).hexdigest() != listed[key].sha256:
+            raise DamagedError(
+                f"the bytes of '{key}' are not those that were written",
+                hint="gw verify --repair, then gw predict, make the tile again",
+            )
+        return content

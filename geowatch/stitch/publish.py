@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["publish_core"]
 
 
-def publish_core(store: Store, layout: HeatmapLayout, core: Core, time: int, recipe: str) -> Marker:
-    """Publish a core under the recipe with digest ``recipe``; doing it twice does no harm."""
+def publish_core(store: Store, layout: HeatmapLayout, core: Core, block: int, recipe: str) -> Marker:
+    """Publish a core of a time block under the recipe with digest ``recipe``; doing it twice does no harm."""
     objects: list[StoredObject] = []
     for head, stored in zip(layout.heads, core.heads, strict=True):
         content = encode_shard(stored, head.quantiser.is_fill, inner_chunk_px(stored.shape[-1]))
-        key = layout.shard_key(head, core.tile, time)
+        key = layout.shard_key(head, core.tile, block)
         if content is None:
             store.delete(key)  # what a damaged run may have left there
             continue
         store.put(key, content)
         objects.append(StoredObject.of(key, content))
-    marker = Marker(tile=core.tile.name, time=time, recipe=recipe, valid_px=core.valid_px, objects=tuple(objects))
-    write_marker(store, MarkerPlace(recipe, core.tile, time), marker)
+    marker = Marker(tile=core.tile.name, time=block, recipe=recipe, valid_px=core.valid_px, objects=tuple(objects))
+    write_marker(store, MarkerPlace(recipe, core.tile, block), marker)
     return marker

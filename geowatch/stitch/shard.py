@@ -19,10 +19,11 @@ from geowatch.stitch.codec import compress, decompress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from numpy.typing import NDArray
 
-__all__ = ["decode_shard", "encode_shard", "inner_chunk_px"]
+__all__ = ["decode_shard", "decode_window", "encode_shard", "inner_chunk_px"]
 
 _ABSENT = np.uint64(2**64 - 1)
 
@@ -70,26 +71,87 @@ def encode_shard(
     return b"".join([*parts, table, google_crc32c.value(table).to_bytes(4, "little")])
 
 
-def decode_shard(content: bytes, core: NDArray[np.generic], chunk_px: int) -> None:
+def decode_shard(
+    content: bytes, core: NDArray[np.generic], chunk_px: int, *, block: int | None = None, first: int = 0
+) -> None:
     """Fill ``core`` (T, K, H, W; preset to fill) from the bytes of its shard.
+
+    Args:
+        content: The shard.
+        core: Gets its T planes, or those of them from ``first`` on.
+        chunk_px: Side of a chunk.
+        block: Planes of the shard where they are not those of ``core``.
+        first: The first of them that is wanted.
 
     Raises:
         DamagedError: where the index or a chunk is not what it should be.
     """
     counts = (core.shape[0], core.shape[1], core.shape[2] // chunk_px, core.shape[3] // chunk_px)
+    index = _index(content, (block or counts[0], *counts[1:]))
+    for (t, *place), where in _chunks(counts, chunk_px):
+        chunk = _chunk(content, index[(first + t, *place)], core.dtype, chunk_px)
+        if chunk is not None:
+            core[where] = chunk
+
+
+def decode_window(
+    content: bytes,
+    window: NDArray[np.generic],
+    at: tuple[int, slice, slice],
+    classes: tuple[int, ...],
+    shape: tuple[int, ...],
+) -> None:
+    """Fill ``window`` (classes, h, w; preset to fill) with some rows and columns of one of a shard's planes.
+
+    Only chunks that the window meets are decoded.
+
+    Args:
+        content: Bytes of the shard.
+        window: Array to fill.
+        at: Plane of the shard, rows and columns that it shows.
+        classes: Which of the shard's classes it has.
+        shape: (T, K, H, W) of the whole shard.
+
+    Raises:
+        DamagedError: where the index or a chunk is not what it should be.
+    """
+    px = inner_chunk_px(shape[-1])
+    index = _index(content, (shape[0], shape[1], shape[2] // px, shape[3] // px))
+    plane, rows, columns = at
+    for out, k in enumerate(classes):
+        for y, x in product(
+            range(rows.start // px, -(-rows.stop // px)), range(columns.start // px, -(-columns.stop // px))
+        ):
+            if (chunk := _chunk(content, index[plane, k, y, x], window.dtype, px)) is None:
+                continue
+            (to_y, from_y), (to_x, from_x) = _shared(rows, y, px), _shared(columns, x, px)
+            window[out, to_y, to_x] = chunk[from_y, from_x]
+
+
+def _shared(span: slice, at: int, px: int) -> tuple[slice, slice]:
+    """Return what a span of pixels and chunk ``at`` share, as a slice of the span and one of the chunk."""
+    start, stop = max(span.start, at * px), min(span.stop, (at + 1) * px)
+    return slice(start - span.start, stop - span.start), slice(start - at * px, stop - at * px)
+
+
+def _index(content: bytes, counts: tuple[int, ...]) -> NDArray[np.uint64]:
+    """Return (offset, length) of each chunk. Raises DamagedError where they are not what was written."""
     table = content[-(16 * int(np.prod(counts)) + 4) : -4]
     if google_crc32c.value(table).to_bytes(4, "little") != content[-4:]:
         raise DamagedError("a shard's index is damaged", hint="gw verify names the tile; gw predict makes it again")
-    index = np.frombuffer(table, "<u8").reshape(*counts, 2)
-    for place, chunk in _chunks(counts, chunk_px):
-        offset, length = index[place]
-        if offset == _ABSENT:
-            continue
-        try:
-            plain = decompress(content[int(offset) : int(offset + length)], core.dtype)
-            core[chunk] = np.frombuffer(plain, core.dtype).reshape(chunk_px, chunk_px)
-        except (RuntimeError, ValueError) as error:
-            raise DamagedError(f"a shard's chunk is damaged: {error}", hint="gw verify names the tile") from error
+    return np.frombuffer(table, "<u8").reshape(*counts, 2)
+
+
+def _chunk(content: bytes, place: NDArray[np.uint64], dtype: np.dtype[np.generic], px: int) -> NDArray[Any] | None:
+    """Return a chunk (px, px), or None where all of it is fill."""
+    offset, length = place
+    if offset == _ABSENT:
+        return None
+    try:
+        plain = decompress(content[int(offset) : int(offset + length)], dtype)
+        return np.frombuffer(plain, dtype).reshape(px, px)
+    except (RuntimeError, ValueError) as error:
+        raise DamagedError(f"a shard's chunk is damaged: {error}", hint="gw verify names the tile") from error
 
 
 def _chunks(counts: tuple[int, int, int, int], px: int) -> Iterator[tuple[tuple[int, ...], tuple[int | slice, ...]]]:

@@ -1,6 +1,6 @@
 """Markers: a tile is done when its marker says so.
 
-A marker is named by recipe, grid, time and tile, made only if absent and only after the tile's objects are
+A marker is named by recipe, grid, time block and tile, made only if absent and only after the tile's objects are
 published; it lists each of them with size and digest, or says that the tile is all fill. Resuming is the plan less
 the valid markers.
 """
@@ -53,7 +53,7 @@ class Marker(BaseModel):
     tile: str
     """Name of the tile."""
     time: int
-    """Place on the heatmap's time axis."""
+    """Time block: with blocks of one plane, the plane's place on the heatmap's time axis."""
     recipe: str
     """Digest of the recipe."""
     valid_px: int
@@ -71,7 +71,7 @@ class MarkerPlace:
     tile: Tile
     """The tile."""
     time: int
-    """Place on the heatmap's time axis."""
+    """Time block: with blocks of one plane, the plane's place on the heatmap's time axis."""
 
     @property
     def key(self) -> str:

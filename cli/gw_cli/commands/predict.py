@@ -20,11 +20,14 @@ _WORTH_TELLING_S = 2
     gw predict --jit --images scenes/ --model cloud-package/
     gw predict --images 'scenes/*.tif' --model pkg/ --workers 4 --memory 2GB
     gw predict --shard 1/8
+    gw predict --images series/ --model change/ --time-step 30 --time-span 730
     """,
 )
 @options.run
 @options.network
 @options.looks
+@options.time
+@options.norm
 @options.imagery
 @options.reading
 @options.work

@@ -26,6 +26,8 @@ from gw_cli.session import Session
 @options.grid
 @options.network
 @options.looks
+@options.time
+@options.norm
 @options.imagery
 @options.reading
 @options.workers
