@@ -1,7 +1,4 @@
-"""Tables of activity classification and prediction: phases of detected sites against the truth (section 8).
-
-As in `tables`, a table is a list of rows from column to value, and `None` is an empty cell.
-"""
+"""Tables of activity classification and prediction: phases of detected sites against the truth (section 8)."""
 
 from __future__ import annotations
 
@@ -43,7 +40,7 @@ def activity_tables(scores: SubsetScores) -> dict[str, Table]:
     }
     for pair in pairs:
         tables[f"ac_confusion_matrix_{pair.truth.id}.csv"] = _confusion_table(pair.labels)
-        tables[f"ac_f1_{pair.truth.id}.csv"] = [{"": "F1 score", **_f1_row(pair.labels)}]
+        tables[f"ac_f1_{pair.truth.id}.csv"] = Table.of([{"": "F1 score", **_f1_row(pair.labels)}])
         tables[f"ac_temporal_error_{pair.truth.id}.csv"] = _error_table([pair], Pair.onset_error)
         tables[f"ap_temporal_error_{pair.truth.id}.csv"] = _error_table([pair], Pair.foretold_error)
     return tables
@@ -75,7 +72,8 @@ def _errors(pairs: Sequence[Pair], error: Callable[[Pair, str], Error | str]) ->
 
 def _error_table(pairs: Sequence[Pair], error: Callable[[Pair, str], Error | str]) -> Table:
     found = _errors(pairs, error)
-    return [{"": row, **{phase: figures[row] for phase, figures in found.items()}} for row in ERROR_ROWS]
+    rows = ({"": row, **{phase: figures[row] for phase, figures in found.items()}} for row in ERROR_ROWS)
+    return Table.of(rows)
 
 
 def _phases_with_days(pairs: Sequence[Pair]) -> list[str]:
@@ -85,11 +83,11 @@ def _phases_with_days(pairs: Sequence[Pair]) -> list[str]:
 
 def _tiou_table(pairs: Sequence[Pair]) -> Table:
     phases = _phases_with_days(pairs)
-    return [{"": pair.name, **{phase: pair.tiou(phase) for phase in phases}} for pair in pairs]
+    return Table.of({"": pair.name, **{phase: pair.tiou(phase) for phase in phases}} for pair in pairs)
 
 
 def _confusion_table(labels: Counter[tuple[str, str]]) -> Table:
-    return [{"": true, **row} for true, row in confusion(labels).items()]
+    return Table.of({"": true, **row} for true, row in confusion(labels).items())
 
 
 def _f1_row(labels: Counter[tuple[str, str]]) -> dict[str, float | None]:
@@ -98,15 +96,16 @@ def _f1_row(labels: Counter[tuple[str, str]]) -> dict[str, float | None]:
 
 def _f1_table(pairs: Sequence[Pair]) -> Table:
     macro = {phase: macro_f1(pairs, phase) for phase in F1_PHASES}
-    return [{"": "F1 micro average", **_f1_row(joined(pairs))}, {"": "F1 macro average", **macro}]
+    return Table.of([{"": "F1 micro average", **_f1_row(joined(pairs))}, {"": "F1 macro average", **macro}])
 
 
 def _phase_table(pairs: Sequence[Pair]) -> Table:
     """Return what truth and proposal say, a row for each day that any truth site was seen."""
     days = sorted({seen.day for pair in pairs for seen in pair.truth.kept})
-    return [
+    rows = (
         {"date": date.fromordinal(day).isoformat(), **{pair.name: _both(pair, day) for pair in pairs}} for day in days
-    ]
+    )
+    return Table.of(rows)
 
 
 def _both(pair: Pair, day: int) -> str | None:

@@ -221,6 +221,6 @@ def _overlaps(truth: Area, proposal: Area) -> tuple[float, float, float]:
     both = area_km2(intersection(one, other))
     if not both:
         return 0.0, 0.0, 0.0
-    return tuple(
-        both / area if area else 0.0 for area in (area_km2(union([one, other])), area_km2(truth), area_km2(other))
-    )
+    areas = area_km2(union([one, other])), area_km2(truth), area_km2(other)
+    iou, iot, iop = (both / area if area else 0.0 for area in areas)
+    return iou, iot, iop

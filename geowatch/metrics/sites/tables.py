@@ -1,16 +1,17 @@
 """Tables of the SMART programme: names, columns and rounding as its own program writes them (section 8).
 
-A table is a list of rows, each from column to value; `None` is an empty cell. `site_tables`, `bas_tables` and
-`activity_tables` give tables by the file that they belong into.
+`site_tables` and `bas_tables` give tables by the file that they belong into; those of phases stand in
+`activity_tables`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from geowatch.metrics.sites.bas import Assignment, Detection, f_score, rounded, scores_of
+from geowatch.metrics.sites.comparing import Comparison, Judgement
 from geowatch.metrics.sites.evaluation import RegionScores, SubsetScores
 from geowatch.metrics.sites.reading import ScoredSite
 from geowatch.metrics.sites.thresholds import Thresholds
@@ -18,9 +19,24 @@ from geowatch.metrics.sites.thresholds import Thresholds
 __all__ = ["BETAS", "Row", "Table", "bas_tables", "figures_of", "site_tables"]
 
 Row = Mapping[str, object]
-"""Values by column."""
-Table = Sequence[Row]
-"""Rows of the same columns."""
+"""Values by column; `None` is an empty cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, which has its columns even without a row."""
+
+    columns: tuple[str, ...]
+    """Names."""
+    rows: tuple[Row, ...]
+    """Values by column."""
+
+    @classmethod
+    def of(cls, rows: Iterable[Row], columns: Sequence[str] = ()) -> Table:
+        """Return the table of these rows; ``columns`` are those of a table without any."""
+        found = tuple(rows)
+        return cls(tuple(found[0]) if found else tuple(columns), found)
+
 
 BETAS = {"f_0.33": 1 / 3, "f_0.5": 0.5, "f_1": 1.0, "f_2": 2.0, "f_3": 3.0}
 """Weights of recall, by the name of the figure."""
@@ -28,6 +44,21 @@ BETAS = {"f_0.33": 1 / 3, "f_0.5": 0.5, "f_1": 1.0, "f_2": 2.0, "f_3": 3.0}
 _DISTANCES = (
     "min spatial distance (meters)", "central spatial distance (meters)", "max spatial distance (meters)",
     "min temporal distance (days)", "central temporal distance (days)", "max temporal distance (days)",
+)  # fmt: skip
+_SITE = (
+    "id", "status", "polygon union area", "max polygon area", "confidence score", "first observation", "start date",
+    "earliest start", "latest start", "start activity", "end activity", "end date", "last observation", "model type",
+)  # fmt: skip
+_DETECTION = (
+    "site type", "truth site", "site area", "matched site models", "spatial overlap", "temporal iot", "temporal iop",
+    *_DISTANCES, "site count", "association status", "associated", "color code", "model type",
+)  # fmt: skip
+_PROPOSAL = (
+    "site model", "site area", "matched truth sites", "site count", "association status", "associated", "color code",
+)  # fmt: skip
+_FAILED = (
+    "truth site", "site model", "spatial overlap", "temporal iot", "temporal iop",
+    "truth start", "truth end", "site model start", "site model end",
 )  # fmt: skip
 #: What viewers colour sites by.
 _COLORS = {"tp": 1, "fp": 2, "fn": 3, "tn": 4, "0": 5, "tpfp": 6}
@@ -80,29 +111,20 @@ def _f_row(found: Assignment) -> Row:
 def site_tables(scores: RegionScores) -> dict[str, Table]:
     """Return the tables of the sites that take part, by file."""
     return {
-        "gt_sites.csv": [_site_row(each) for each in scores.truth],
-        "sm_sites.csv": [_site_row(each) for each in scores.proposals],
+        "gt_sites.csv": _table(_SITE, map(_site_row, scores.truth)),
+        "sm_sites.csv": _table(_SITE, map(_site_row, scores.proposals)),
     }
 
 
-def _site_row(site: ScoredSite) -> Row:
-    activity = site.interval or (None, None)
-    return {
-        "id": site.id,
-        "status": site.status,
-        "polygon union area": site.area_km2,
-        "max polygon area": site.largest_km2,
-        "confidence score": site.score,
-        "first observation": _iso(site.seen[0].day),
-        "start date": _iso(site.start),
-        "earliest start": _iso(site.earliest_start),
-        "latest start": _iso(site.latest_start),
-        "start activity": _iso(activity[0]),
-        "end activity": _iso(activity[1]),
-        "end date": _iso(site.end),
-        "last observation": _iso(site.seen[-1].day),
-        "model type": site.letter,
-    }
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    return Table.of((dict(zip(columns, row, strict=True)) for row in rows), columns)
+
+
+def _site_row(site: ScoredSite) -> Sequence[object]:
+    first, last = site.interval or (None, None)
+    days = (site.start, site.earliest_start, site.latest_start, first, last, site.end, site.seen[-1].day)
+    sizes = (site.area_km2, site.largest_km2, site.score)
+    return (site.id, site.status, *sizes, *map(_iso, (site.seen[0].day, *days)), site.letter)
 
 
 def _iso(day: int | None) -> str | None:
@@ -112,72 +134,50 @@ def _iso(day: int | None) -> str | None:
 def bas_tables(scores: SubsetScores) -> dict[str, Table]:
     """Return the tables of broad area search, by file in the folder ``bas``."""
     ranked = sorted(scores.rows, key=lambda row: -row.f1)
-    tables: dict[str, Table] = {
-        "scoreboard.csv": [_scoreboard_row(row) for row in ranked],
-        "f_scores.csv": [_f_row(row) for row in ranked],
-        f"bestScore_{scores.best.at.name}.csv": [_scoreboard_row(scores.best)],
+    tables = {
+        "scoreboard.csv": Table.of(map(_scoreboard_row, ranked)),
+        "f_scores.csv": Table.of(map(_f_row, ranked)),
+        f"bestScore_{scores.best.at.name}.csv": Table.of([_scoreboard_row(scores.best)]),
     }
     for row in scores.rows:
-        tables[f"detections_{row.at.name}.csv"] = [_detection_row(each) for each in row.detections]
-        tables[f"proposals_{row.at.name}.csv"] = [_proposal_row(each, row) for each in row.proposals]
-        tables[f"failAssoc_{row.at.name}.csv"] = _failed(row)
-        tables[f"siteType_{row.at.name}.csv"] = _site_types(row)
+        name = row.at.name
+        tables[f"detections_{name}.csv"] = _table(_DETECTION, map(_detection_row, row.detections))
+        tables[f"proposals_{name}.csv"] = _table(_PROPOSAL, (_proposal_row(each, row) for each in row.proposals))
+        tables[f"failAssoc_{name}.csv"] = _table(_FAILED, sorted(map(_failed_row, row.failed), key=_names))
+        tables[f"siteType_{name}.csv"] = _site_types(row)
     return tables
 
 
-def _detection_row(each: Detection) -> Row:
-    seen = each.judgement
-    return {
-        "site type": each.status,
-        "truth site": each.truth.id,
-        "site area": each.truth.area_km2,
-        "matched site models": ", ".join(member.id for member in each.members),
-        "spatial overlap": seen.spatial if seen else None,
-        "temporal iot": seen.tiot if seen else None,
-        "temporal iop": seen.tiop if seen else None,
-        **dict.fromkeys(_DISTANCES),
-        "site count": len(each.members),
-        "association status": each.mark,
-        "associated": bool(each.members),
-        "color code": _COLORS.get(each.mark),
-        "model type": each.truth.letter,
-    }
+def _detection_row(each: Detection) -> Sequence[object]:
+    members, seen = each.members, each.judgement
+    overlaps = (seen.spatial, seen.tiot, seen.tiop) if seen else (None, None, None)
+    names = ", ".join(member.id for member in members)
+    marks = (len(members), each.mark, bool(members), _COLORS.get(each.mark), each.truth.letter)
+    return (each.status, each.truth.id, each.truth.area_km2, names, *overlaps, *(None for _ in _DISTANCES), *marks)
 
 
-def _proposal_row(site: ScoredSite, found: Assignment) -> Row:
+def _proposal_row(site: ScoredSite, found: Assignment) -> Sequence[object]:
     takers, mark = found.takers.get(site.id, ()), found.mark_of(site)
-    return {
-        "site model": site.id,
-        "site area": site.area_km2,
-        "matched truth sites": ", ".join(each.truth.id for each in takers),
-        "site count": len(takers),
-        "association status": mark,
-        "associated": bool(takers),
-        "color code": _COLORS[mark],
-    }
+    names = ", ".join(each.truth.id for each in takers)
+    return (site.id, site.area_km2, names, len(takers), mark, bool(takers), _COLORS[mark])
 
 
-def _failed(found: Assignment) -> Table:
-    rows = [
-        {
-            "truth site": pair.truth.id,
-            "site model": pair.group.id,
-            "spatial overlap": seen.spatial,
-            "temporal iot": seen.tiot,
-            "temporal iop": seen.tiop,
-            "truth start": _iso((pair.truth.interval or (pair.truth.start, 0))[0]),
-            "truth end": _iso((pair.truth.interval or (0, pair.truth.end))[1]),
-            "site model start": _iso(min(each.start for each in pair.group.members)),
-            "site model end": _iso(max(each.end for each in pair.group.members)),
-        }
-        for pair, seen in found.failed
-    ]
-    return sorted(rows, key=lambda row: (str(row["truth site"]), str(row["site model"])))
+def _failed_row(failed: tuple[Comparison, Judgement]) -> Sequence[object]:
+    pair, seen = failed
+    truth, members = pair.truth, pair.group.members
+    first, last = truth.interval or (truth.start, truth.end)
+    days = (first, last, min(each.start for each in members), max(each.end for each in members))
+    return (truth.id, pair.group.id, seen.spatial, seen.tiot, seen.tiop, *map(_iso, days))
+
+
+def _names(row: Sequence[object]) -> tuple[str, str]:
+    return str(row[0]), str(row[1])
 
 
 def _site_types(found: Assignment) -> Table:
-    taken: Counter[str] = Counter()
-    for status in {each.status for each in found.detections}:
-        taken[status] = len({m.id for each in found.detections if each.status == status for m in each.members})
-    rows: list[Row] = [{"site type": status, "site models": taken[status]} for status in sorted(taken)]
-    return [*rows, {"site type": "false alarm", "site models": len(found.unclaimed)}]
+    """Return how many proposals truth sites of each status took, and how many none took."""
+    taken: dict[str, set[str]] = {each.status: set() for each in found.detections}
+    for each in found.detections:
+        taken[each.status] |= {member.id for member in each.members}
+    counts = [(status, len(taken[status])) for status in sorted(taken)]
+    return _table(("site type", "site models"), [*counts, ("false alarm", len(found.unclaimed))])
