@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.doctor import doctor as doctor
     from geowatch.stages.evaluate import EvaluateConfig as EvaluateConfig
     from geowatch.stages.evaluate import evaluate_pixels as evaluate_pixels
+    from geowatch.stages.evaluate_sites import EvaluateSitesConfig as EvaluateSitesConfig
+    from geowatch.stages.evaluate_sites import evaluate_sites as evaluate_sites
     from geowatch.stages.features import FeaturesConfig as FeaturesConfig
     from geowatch.stages.features import features as features
     from geowatch.stages.imagery import ImageryConfig as ImageryConfig
@@ -47,6 +49,8 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.stitch import stitch as stitch
     from geowatch.stages.tile import TileConfig as TileConfig
     from geowatch.stages.tile import tile as tile
+    from geowatch.stages.track import TrackConfig as TrackConfig
+    from geowatch.stages.track import track as track
     from geowatch.stages.verify import VerifyConfig as VerifyConfig
     from geowatch.stages.verify import verify as verify
 
@@ -59,11 +63,13 @@ _MODULES = {
     "status": "Status",
     "stitch": "StitchConfig",
     "tile": "TileConfig",
+    "track": "TrackConfig",
     "verify": "VerifyConfig",
 }
 _MODEL = ("ImportConfig", "PackageConfig", "import_model", "package_model", "show_model", "verify_model")
 _MODULE_OF = {name: name for name in _MODULES} | {name: module for module, name in _MODULES.items()}
 _MODULE_OF |= dict.fromkeys(("EvaluateConfig", "evaluate_pixels"), "evaluate")
+_MODULE_OF |= dict.fromkeys(("EvaluateSitesConfig", "evaluate_sites"), "evaluate_sites")
 _MODULE_OF |= dict.fromkeys(("CompileConfig", "compile_model"), "compiling")
 _MODULE_OF |= dict.fromkeys(("QuantiseConfig", "quantise_model"), "quantising")
 _MODULE_OF |= dict.fromkeys(_MODEL, "model") | {"ImageryConfig": "imagery", "lineage": "lineage"}

@@ -17,6 +17,7 @@ COMMANDS = {
     "tile": "Cut a region into a plan of tiles.",
     "predict": "Run a model over the imagery of a plan.",
     "stitch": "Finish the heatmap: join, check, write maps and pictures.",
+    "track": "Find what stands out in a heatmap, tile by tile.",
     "features": "Reduce stored activations to one vector a window or a polygon.",
     "evaluate": "Compare what was made with the truth.",
     "run": "Do all of it: tile, predict and stitch.",

@@ -45,3 +45,16 @@ def test_a_tile_without_marker_is_not_there_and_reads_as_fill(mosaic):
     absent = Tile("utm18n", 0, 1)
     assert not mosaic.is_there(absent, 0)
     assert (mosaic.core(absent, 0, HEAD) == 255).all()
+
+
+@pytest.mark.parametrize(
+    "at", [(slice(0, 64), slice(0, 64)), (slice(3, 40), slice(17, 18)), (slice(60, 64), slice(0, 5))]
+)
+def test_a_window_is_that_part_of_the_core(mosaic, at):
+    core = mosaic.core(HERE, 0, HEAD)
+    assert np.array_equal(mosaic.window(HERE, 0, HEAD, at, (1,)), core[[1]][(slice(None), *at)])
+    assert np.array_equal(mosaic.window(HERE, 0, HEAD, at, (1, 0)), core[[1, 0]][(slice(None), *at)])
+
+
+def test_a_window_of_a_tile_without_marker_is_fill(mosaic):
+    assert (mosaic.window(Tile("utm18n", 0, 1), 0, HEAD, (slice(2, 5), slice(0, 64)), (0,)) == 255).all()
