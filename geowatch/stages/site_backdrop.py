@@ -1,12 +1,14 @@
-"""What lies behind a map of sites: the imagery of the date that shows most of the region, else the map of classes."""
+"""What lies behind a map of sites: the imagery of the date that shows most of the region, zones joined."""
 
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
+from pyproj import Transformer
 
 from geowatch.consolidate.output.report.facts import Frame
 from geowatch.errors import GwError
@@ -14,6 +16,7 @@ from geowatch.predict.recipe import read_recipe
 from geowatch.stages.deliverables import backdrop
 from geowatch.stages.imagery import read_bound
 from geowatch.stages.stitch import planes_of
+from geowatch.stitch.joined import owner_of
 from geowatch.stitch.thin import thin_step
 
 if TYPE_CHECKING:
@@ -22,50 +25,103 @@ if TYPE_CHECKING:
     from geowatch.stages.deliverables import Plane
     from geowatch.stages.site_order import Order
 
-__all__ = ["clearest_plane", "find_backdrop", "picture_of"]
+__all__ = ["Picture", "find_picture", "framed"]
 
 #: Longer side of the picture.
 _LONGEST_PX = 1400
+_EMPTY = (232, 232, 228)
+
+Bounds = tuple[float, float, float, float]
 
 
-def find_backdrop(order: Order) -> Frame | None:
-    """Return the imagery behind a map in the sites' CRS; None where it is not at hand."""
-    plane = clearest_plane(order)
-    if plane is None or plane.grid.lattice.crs != order.sites.crs:
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Imagery as a picture."""
+
+    pixels: NDArray[np.uint8]
+    """Shape (height, width, 3)."""
+    bounds: Bounds
+    """Left, bottom, right, top in the sites' CRS."""
+    shows: str
+    """What it is."""
+
+
+def framed(picture: Picture | None) -> Frame | None:
+    """Return a picture as it lies in a page."""
+    if picture is None:
         return None
-    found = picture_of(plane, order)
-    if found is None:
-        return None
-    picture, bounds = found
     out = io.BytesIO()
-    Image.fromarray(picture).save(out, "JPEG", quality=82)
-    return Frame(out.getvalue(), "image/jpeg", bounds, f"the imagery of {plane.frame.frame_id}")
+    Image.fromarray(picture.pixels).save(out, "JPEG", quality=82)
+    return Frame(out.getvalue(), "image/jpeg", picture.bounds, picture.shows)
 
 
-def clearest_plane(order: Order) -> Plane | None:
-    """Return the plane with the most imagery over the region's bounds; among equals the latest."""
+def find_picture(order: Order) -> Picture | None:
+    """Return the imagery in the sites' CRS; None where there is none or it cannot be read, which is noted."""
+    planes = _clearest(order)
+    if not planes:
+        return None
+    try:
+        found = [_of_plane(plane) for plane in planes]
+    except GwError as error:
+        order.notes.append(f"the map of sites has no imagery behind it: {error.fact}")
+        return None
+    pictures = [(plane, picture) for plane, picture in zip(planes, found, strict=True) if picture is not None]
+    if len(planes) == 1 and pictures and planes[0].grid.lattice.crs == order.sites.crs:
+        return pictures[0][1]
+    return _joined(order, pictures) if pictures and order.sites.crs else None
+
+
+def _clearest(order: Order) -> list[Plane]:
+    """Return each grid's plane with the most imagery; among equals the latest."""
     recipe = read_recipe(order.store)
     if recipe is None or read_bound(order.store) is None:
-        return None
+        return []
     planes = [plane for plane in planes_of(order.store, recipe) if plane.head.kind == "scores"]
-    return max(planes, key=lambda plane: (_extent_px(plane), plane.time), default=None)
+    grids = dict.fromkeys(plane.grid.id for plane in planes)
+    return [max((p for p in planes if p.grid.id == grid), key=lambda p: (_extent_px(p), p.time)) for grid in grids]
 
 
 def _extent_px(plane: Plane) -> int:
     return (plane.frame.extent & plane.grid.bounds).area_px
 
 
-def picture_of(plane: Plane, order: Order) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]] | None:
-    """Return a plane's imagery thinned (height, width, 3), and its bounds; None where it cannot be read."""
+def _of_plane(plane: Plane) -> Picture | None:
     bounds = plane.grid.bounds
     step = thin_step(bounds, _LONGEST_PX)
     shape = -(-bounds.height // step), -(-bounds.width // step)
-    try:
-        picture = backdrop(plane, shape, step)
-    except GwError as error:
-        order.notes.append(f"the map has no imagery behind it: {error.fact}")
-        return None
-    if picture is None:
+    pixels = backdrop(plane, shape, step)
+    if pixels is None:
         return None
     whole = type(bounds)(bounds.y0, bounds.x0, bounds.y0 + shape[0] * step, bounds.x0 + shape[1] * step)
-    return picture, plane.grid.lattice.bounds(whole)
+    return Picture(pixels, plane.grid.lattice.bounds(whole), f"the imagery of {plane.frame.frame_id}")
+
+
+def _joined(order: Order, pictures: list[tuple[Plane, Picture]]) -> Picture | None:
+    """Return the zones' pictures as one in longitude and latitude."""
+    if order.plan.region is None or order.sites.crs not in {"EPSG:4326", "OGC:CRS84"}:
+        return None
+    left, bottom, right, top = order.plan.region.geometry.bounds
+    step = max(right - left, top - bottom) / _LONGEST_PX
+    width, height = max(1, round((right - left) / step)), max(1, round((top - bottom) / step))
+    lon, lat = np.meshgrid(left + (np.arange(width) + 0.5) * step, top - (np.arange(height) + 0.5) * step)
+    lonlat = np.stack([lon.ravel(), lat.ravel()], axis=1)
+    owner = owner_of([plane.grid for plane, _ in pictures], lonlat)
+    out = np.full((len(lonlat), 3), _EMPTY, np.uint8)
+    for place, (plane, picture) in enumerate(pictures):
+        here = np.flatnonzero(owner == place)
+        out[here] = _sampled(picture, str(plane.grid.lattice.crs), lonlat[here])
+    bounds = (left, top - height * step, left + width * step, top)
+    return Picture(out.reshape(height, width, 3), bounds, pictures[-1][1].shows)
+
+
+def _sampled(picture: Picture, crs: str, lonlat: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return the picture's pixels under places."""
+    height, width = picture.pixels.shape[:2]
+    left, bottom, right, top = picture.bounds
+    x, y = Transformer.from_crs("OGC:CRS84", crs, always_xy=True).transform(lonlat[:, 0], lonlat[:, 1])
+    columns = np.floor((np.asarray(x) - left) / (right - left) * width)
+    rows = np.floor((top - np.asarray(y)) / (top - bottom) * height)
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    out = np.full((len(lonlat), 3), _EMPTY, np.uint8)
+    out[inside] = picture.pixels[rows[inside].astype(np.int64), columns[inside].astype(np.int64)]
+    return out

@@ -20,8 +20,9 @@ from geowatch.errors import ConfigError
 from geowatch.stages.deliver_config import OUTPUTS
 from geowatch.stages.site_mosaic import write_mosaic
 from geowatch.stages.site_order import Order
-from geowatch.stages.site_report import write_report
+from geowatch.stages.site_report import write_pages
 from geowatch.stages.site_smart import write_smart
+from geowatch.stages.site_stac import write_stac
 
 if TYPE_CHECKING:
     from geowatch.consolidate.output.batches import Batches
@@ -67,7 +68,9 @@ def deliver_sites(
     for number, name in enumerate(names):
         if name in _WRITERS:
             _WRITERS[name](order)
-        events.progress("deliver", number + 1, len(names))
+        events.progress("deliver", number + 1, len(names) + 1)
+    write_pages(order)
+    events.progress("deliver", len(names) + 1, len(names) + 1)
     for note in order.notes:
         events.note(note)
     return SiteFiles(order.digests, tuple(order.notes))
@@ -107,6 +110,5 @@ def _summary(order: Order) -> None:
 _WRITERS: dict[str, Callable[[Order], None]] = {
     "parquet": _parquet, "fgb": _flatgeobuf, "gpkg": _geopackage, "geojson": _geojson, "smart": write_smart,
     "summary": _summary,
-    "mosaic": write_mosaic,
-    "report": write_report,
+    "mosaic": write_mosaic, "stac": write_stac,
 }  # fmt: skip

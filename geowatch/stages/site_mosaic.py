@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,8 @@ from geowatch.stages.stitch import planes_of
 from geowatch.stitch.cog import CogSpec, cog_writer
 from geowatch.stitch.joined import Joined, Layer
 from geowatch.stitch.maps import NO_CLASS, legend_of
+from geowatch.stitch.stac import MapItem, stac_item
+from geowatch.track.document import default_salient
 
 if TYPE_CHECKING:
     from geowatch.grid.lattice import PixelBox
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from geowatch.stages.site_order import Order
     from geowatch.stitch.heatmap import HeadLayout
 
-__all__ = ["MAP", "SCORE", "salient_classes", "write_mosaic"]
+__all__ = ["MAP", "SCORE", "joined_item", "write_mosaic"]
 
 MAP, SCORE = "sites/map.tif", "sites/score.tif"
 """Keys of the joined maps."""
@@ -34,8 +35,8 @@ MAP, SCORE = "sites/map.tif", "sites/score.tif"
 _BLOCK_PX = 512
 #: A joined map has at most this many times the pixels of the grids' bounds: beyond, most of it would be empty.
 _EMPTIEST = 20
+_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 _METRES_PER_DEGREE = 111_319.490793
-_WORK = frozenset({"Site Preparation", "Active Construction"})
 
 
 def write_mosaic(order: Order) -> None:
@@ -48,29 +49,32 @@ def write_mosaic(order: Order) -> None:
     except ConfigError as error:
         order.leave_out("mosaic", MAP, error)
         return
-    salient = salient_classes(planes[0].head, _tracked(order))
+    salient = _salient(order, planes[0].head)
     layers = [Layer(p.mosaic, p.head, p.time, p.tiles, salient) for p in planes]
     _write(order, Joined(lattice, tuple(layers)), box, planes)
 
 
-def salient_classes(head: HeadLayout, tracked: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the places of the classes that are looked for.
+def joined_item(order: Order) -> bytes:
+    """Return the joined maps as a STAC item whose files lie beside it."""
+    planes, (lattice, box) = _latest(order), _target(order)
+    legend = legend_of(planes[0].head)
+    item = MapItem(
+        id=f"{order.region_id}-joined".replace(" ", "-"),
+        lattice=lattice,
+        box=box,
+        time=max((t for p in planes if (t := p.mosaic.layout.times[p.time]) is not None), default=None),
+        assets={"map": ("map.tif", _COG), "score": ("score.tif", _COG)},
+        classes=tuple(zip(legend.names, legend.colors, strict=True)),
+        properties={"gw:recipe": planes[0].mosaic.recipe},
+    )
+    return stac_item(item)
 
-    Those that were tracked; without tracking, work in progress where the classes are construction phases; else every
-    class of a head of several labels, and all but the first of others.
-    """
-    asked = [place for place, name in enumerate(head.classes) if name in (tracked or _WORK)]
-    if asked:
-        return tuple(asked)
-    return tuple(range(0 if head.activation == "sigmoid" or len(head.classes) == 1 else 1, len(head.classes)))
 
-
-def _tracked(order: Order) -> tuple[str, ...]:
-    """Return the names of the classes that tracking looked for, as far as the run says."""
-    if order.store.size("track.json") is None:
-        return ()
-    found = json.loads(order.store.get("track.json")).get("salient")
-    return tuple(str(name) for name in found) if isinstance(found, list) else ()
+def _salient(order: Order, head: HeadLayout) -> tuple[int, ...]:
+    """Return the places of the classes that were tracked, or that would be."""
+    named = order.tracking.salient if order.tracking else default_salient(head.classes)
+    places = tuple(place for place, name in enumerate(head.classes) if name in named)
+    return places or tuple(range(len(head.classes)))
 
 
 def _latest(order: Order) -> list[Plane]:

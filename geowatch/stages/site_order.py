@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from geowatch.errors import ConfigError
 from geowatch.stages.deliverables import file_digest, put_object
+from geowatch.track.document import TRACKING, Tracking
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
     from geowatch.stages.deliver_config import DeliverConfig
     from geowatch.store import Store
 
-__all__ = ["Order"]
+__all__ = ["SIMULATION", "Order"]
+
+#: Key of the document that says that a run's imagery is a simulation.
+SIMULATION = "simulation.json"
 
 
 @dataclass(slots=True)
@@ -43,6 +48,21 @@ class Order:
     def region_id(self) -> str:
         """Name of the region."""
         return self.wanted.region_id or (self.plan.region.id if self.plan.region else "region")
+
+    @property
+    def tracking(self) -> Tracking | None:
+        """What the sites were searched with, as far as the run says."""
+        known = self.store.size(TRACKING) is not None
+        return Tracking.from_json(self.store.get(TRACKING)) if known else None
+
+    @property
+    def simulated(self) -> str | None:
+        """What is made up, where the run's imagery is a simulation."""
+        if self.store.size(SIMULATION) is None:
+            return None
+        said = json.loads(self.store.get(SIMULATION))
+        found = said.get("says") if isinstance(said, dict) else None
+        return str(found or "the imagery of this run was rendered; nothing here was observed")
 
     def write(self, key: str, write: Callable[[Path], object]) -> None:
         """Publish a file that ``write`` makes at the path that it is given."""

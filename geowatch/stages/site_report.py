@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import shapely
@@ -15,16 +17,18 @@ from geowatch.consolidate.output.summary import counted, total
 from geowatch.grid.crs import project
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages.recipes import package_name
-from geowatch.stages.site_backdrop import find_backdrop
+from geowatch.stages.site_backdrop import find_picture, framed
 from geowatch.stages.site_order import Order
+from geowatch.stages.site_picture import draw_sites
 from geowatch.stages.stitch import COVERAGE
 from geowatch.version import __version__
 
 if TYPE_CHECKING:
     from geowatch.consolidate.output.report.facts import Frame
     from geowatch.sites.model import Area
+    from geowatch.stages.site_backdrop import Picture
 
-__all__ = ["FILES", "write_report"]
+__all__ = ["FILES", "PICTURE", "REPORT", "write_pages"]
 
 #: What the files beside the report are, by key.
 FILES = {
@@ -50,19 +54,27 @@ _FIGURES = {
     "fn": ("Missed", "true sites that were not found"),
     "ffpa": ("False area", "share of the region that is covered by false alarms"),
 }
-_SIMULATION = "simulation.json"
-_EVALUATION = ("sites/evaluation.json", "evaluation.json")
-_TRACK = "track.json"
+_PIECE_BYTES = 1 << 22
+_EVALUATION = ("evaluation/evaluation.json", "evaluation.json")
 
 
-def write_report(order: Order) -> None:
-    """Write ``sites/report.html``."""
-    picked = pick(order.sites, order.observations)
-    page = report_page(_facts(order, picked))
-    order.put("sites/report.html", page)
+REPORT, PICTURE = "sites/report.html", "sites/sites.png"
+"""Keys of the page and of the picture."""
 
 
-def _facts(order: Order, picked: Picked) -> ReportFacts:
+def write_pages(order: Order) -> None:
+    """Write ``sites/sites.png`` and ``sites/report.html``, those of them that are wanted."""
+    if not (order.wanted.wants("picture") or order.wanted.wants("report")):
+        return
+    picture = find_picture(order)
+    facts = _facts(order, pick(order.sites, order.observations), picture)
+    if order.wanted.wants("picture"):
+        order.put(PICTURE, draw_sites(facts, picture))
+    if order.wanted.wants("report"):
+        order.put(REPORT, report_page(replace(facts, files=tuple(_files(order)))))
+
+
+def _facts(order: Order, picked: Picked, picture: Picture | None) -> ReportFacts:
     region = order.plan.region
     counts = counted(order.sites)
     first, last = picked.days or (None, None)
@@ -74,16 +86,15 @@ def _facts(order: Order, picked: Picked) -> ReportFacts:
         counts=counts,
         sites=picked.sites,
         times=_times(order) or len(picked.dates),
-        map=map_facts(order, picked, find_backdrop(order)),
+        map=map_facts(order, picked, framed(picture)),
         observations=picked.observations,
         time_lines=order.wanted.report_sites,
         starts=picked.starts,
         ends=picked.ends,
         coverage=_coverage(order),
         scores=tuple(_scores(order)),
-        files=tuple(_files(order)),
         models=_models(order, picked),
-        simulated=_simulated(order),
+        simulated=order.simulated,
         lineage=tuple(_lineage(order)),
         colors=_colors(order),
     )
@@ -157,9 +168,9 @@ def _steps(order: Order, sites: int) -> list[Step]:
     coverage = _coverage(order)
     if coverage is not None:
         steps.append(Step("stitch", f"{coverage.scored_px / max(1, coverage.region_px):.1%} has scores"))
-    track = _Document.of(order, _TRACK)
-    if track is not None:
-        steps.append(Step("track", str(track.content.get("mode", ""))))
+    tracking = order.tracking
+    if tracking is not None:
+        steps.append(Step("track", f"{tracking.mode}, {', '.join(tracking.salient)}"))
     steps.append(Step("consolidate", f"{sites:,} site{'' if sites == 1 else 's'}"))
     if _evaluation(order) is not None:
         steps.append(Step("evaluate", "against the truth"))
@@ -168,9 +179,8 @@ def _steps(order: Order, sites: int) -> list[Step]:
 
 def _times(order: Order) -> int:
     """Return the dates that tracking looked at, or 0 where the run does not say."""
-    track = _Document.of(order, _TRACK)
-    times = track.content.get("times") if track else None
-    return len(times) if isinstance(times, list) else 0
+    grids = order.tracking.grids if order.tracking else ()
+    return len({grid.times[plane] for grid in grids for plane in grid.planes})
 
 
 def _coverage(order: Order) -> Coverage | None:
@@ -178,10 +188,10 @@ def _coverage(order: Order) -> Coverage | None:
     if found is None:
         return None
     planes, bare = found.content.get("planes", []), found.content.get("grids_without_imagery", {})
-    sums = {
-        name: sum(plane[name] for plane in planes) for name in ("region_px", "scored_px", "no_imagery_px", "gap_px")
-    }
+    names = ("region_px", "scored_px", "no_imagery_px", "gap_px")
+    sums = {name: sum(plane[name] for plane in planes) for name in names}
     missing = dict.fromkeys(name for plane in planes for name in plane["missing_tiles"])
+    missing |= dict.fromkeys(order.tracking.gaps if order.tracking else ())
     return Coverage(**sums, planes=len(planes), missing=tuple(missing), bare=tuple(bare))
 
 
@@ -193,57 +203,54 @@ def _scores(order: Order) -> list[Score]:
     found = _evaluation(order)
     if found is None:
         return []
-    figures = _flat(found.content)
+    figures = found.content.get("summary", {})
     return [Score(name, _figure(figures[key]), means) for key, (name, means) in _FIGURES.items() if key in figures]
 
 
-def _flat(document: dict[str, Any]) -> dict[str, float]:
-    """Return the first number under each name, wherever in the document it lies."""
-    found: dict[str, float] = {}
-    for key, value in document.items():
-        if isinstance(value, dict):
-            found = _flat(value) | found
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            found[key.lower()] = value
-    return found
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
-def _figure(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+def _made(order: Order) -> Callable[[str], bool]:
+    """Return whether a file is one of the order's, or of the run's where only pages are written anew."""
+    others = set(order.digests) - {PICTURE, REPORT}
+    return others.__contains__ if others else lambda key: order.store.size(key) is not None
 
 
 def _files(order: Order) -> list[tuple[str, int, str]]:
-    made = [(key, what) for key, what in FILES.items() if key in order.digests]
-    files = [(key.removeprefix("sites/"), order.store.size(key) or 0, what) for key, what in made]
-    regions = [key for key in order.digests if key.startswith("sites/region_models/")]
-    return files + [
-        (key.removeprefix("sites/"), order.store.size(key) or 0, "SMART region model; site models beside it")
-        for key in regions
-    ]
+    made, store = _made(order), order.store
+    region = f"sites/region_models/{order.region_id}.geojson"
+    known = FILES | {region: "SMART region model; site models beside it"}
+    return [(key.removeprefix("sites/"), store.size(key) or 0, what) for key, what in known.items() if made(key)]
 
 
 def _models(order: Order, picked: Picked) -> dict[str, str]:
+    made = _made(order)
     named = {site.id: f"site_models/{order.region_id}_{site.number:04d}.geojson" for site in picked.sites}
-    return {site: href for site, href in named.items() if f"sites/{href}" in order.digests}
-
-
-def _simulated(order: Order) -> str | None:
-    found = _Document.of(order, _SIMULATION)
-    if found is None:
-        return None
-    return str(found.content.get("says") or "the imagery of this run was rendered; nothing here was observed.")
+    return {site: href for site, href in named.items() if made(f"sites/{href}")}
 
 
 def _lineage(order: Order) -> list[tuple[str, str]]:
-    recipe, track = read_recipe(order.store), _Document.of(order, _TRACK)
+    recipe = read_recipe(order.store)
     known = {
         "plan": order.plan.id,
         "recipe": recipe.digest if recipe else None,
-        "tracking": str(track.content.get("digest", "")) if track else None,
-        "sites.parquet, sha256": order.digests.get("sites/sites.parquet"),
+        "tracking": order.tracking.digest if order.tracking else None,
+        "sites.parquet, sha256": _digest(order, "sites/sites.parquet"),
         "code": f"gw-geowatch {__version__}",
     }
     return [(name, value) for name, value in known.items() if value]
+
+
+def _digest(order: Order, key: str) -> str | None:
+    """Return the sha256 of a file of the run, or None where there is none."""
+    size = order.store.size(key)
+    if key in order.digests or size is None:
+        return order.digests.get(key)
+    digest = sha256()
+    for start in range(0, size, _PIECE_BYTES):
+        digest.update(order.store.get(key, start, _PIECE_BYTES))
+    return digest.hexdigest()
 
 
 def _colors(order: Order) -> dict[str, str]:
