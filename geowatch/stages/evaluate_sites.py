@@ -123,8 +123,8 @@ def evaluate_sites(config: EvaluateSitesConfig, events: Events | None = None) ->
     chosen = _with_truth(_regions(config), truth, config, events)
     scores = []
     for number, region in enumerate(chosen):
-        given = (read_sites(documents.of(region.id)) for documents in (truth, proposals))
-        scores.append(evaluate_region(region, *given, config.sweep, config.filters))
+        true, proposed = (read_sites(documents.of(region.id)) for documents in (truth, proposals))
+        scores.append(evaluate_region(region, true, proposed, config.sweep, config.filters))
         events.progress("evaluate", number + 1, len(chosen))
     return _write(config, scores, _sources(truth, proposals))
 
