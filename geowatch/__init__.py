@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.clean import clean as clean
     from geowatch.stages.compiling import CompileConfig as CompileConfig
     from geowatch.stages.compiling import compile_model as compile_model
+    from geowatch.stages.consolidate import ConsolidateConfig as ConsolidateConfig
+    from geowatch.stages.consolidate import consolidate as consolidate
     from geowatch.stages.doctor import Report as Report
     from geowatch.stages.doctor import doctor as doctor
     from geowatch.stages.evaluate import EvaluateConfig as EvaluateConfig
@@ -56,6 +58,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
 
 _MODULES = {
     "clean": "CleanConfig",
+    "consolidate": "ConsolidateConfig",
     "doctor": "Report",
     "features": "FeaturesConfig",
     "predict": "PredictConfig",

@@ -93,11 +93,12 @@ def _span(seen: Seen, active: NDArray[np.bool_], owners: int) -> tuple[Ints, Int
 
 def _gone(candidates: Candidates, terms: Terms, end: Ints) -> Ints:
     """Return as end, where none is known, the day of the time after the last on which a site was found."""
-    lengths = np.array([len(days) for days in terms.days])
-    after = candidates.last_plane + 1
-    more = (end == NO_DAY) & (after < lengths[candidates.grid])
-    days = terms.days_of(candidates.grid, np.where(more, after, -1))
-    return np.where(more, days, end)
+    following = np.full(len(candidates), -1)
+    for number, planes in enumerate(terms.planes):
+        mine = (candidates.grid == number) & (end == NO_DAY)
+        after = np.searchsorted(planes, candidates.last_plane[mine], side="right")
+        following[mine] = np.append(planes, -1)[after]
+    return np.where(following >= 0, terms.days_of(candidates.grid, following), end)
 
 
 def lasts(course: Course, rules: Rules) -> NDArray[np.bool_]:

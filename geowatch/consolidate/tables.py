@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from geowatch.consolidate.terms import Terms
     from geowatch.grid.areas import Ints
 
-__all__ = ["Naming", "footprint_batch", "observation_batch", "observation_schema", "site_batch", "site_schema"]
+__all__ = [
+    "Naming", "footprint_batch", "footprint_schema", "keys_of", "observation_batch", "observation_schema", "site_batch",
+    "site_ids", "site_schema",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

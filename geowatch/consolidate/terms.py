@@ -38,6 +38,8 @@ class Terms:
     """Where the pixels of each are."""
     days: tuple[NDArray[np.int64], ...]
     """Of each grid: the day of each place on its time axis, since 1970-01-01 UTC; `NO_DAY` where none is known."""
+    planes: tuple[NDArray[np.int64], ...]
+    """Of each grid: places on its time axis that were looked at, ascending."""
     classes: tuple[str, ...]
     """Classes K of the scores."""
     salient: tuple[int, ...]

@@ -30,6 +30,7 @@ def terms_of(search: Search, classes: int, days: Sequence[int], lattice: Lattice
         grids=("g",),
         lattices=(lattice,),
         days=(np.array(days, dtype=np.int64),),
+        planes=(np.array(search.planes, dtype=np.int64),),
         classes=names,
         salient=search.salient,
         kinds=names if search.mode == "polygons" else (None,),

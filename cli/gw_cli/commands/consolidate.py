@@ -1,0 +1,70 @@
+"""``gw consolidate``: what was tracked in all tiles as the sites of the region."""
+
+from __future__ import annotations
+
+import click
+
+from gw_cli import options
+from gw_cli.lazy import command as gw_command
+from gw_cli.session import Session
+
+_AREA = "M2"
+
+
+@gw_command(
+    "consolidate",
+    config="geowatch.stages.consolidate_config:ConsolidateConfig",
+    examples="""
+    gw consolidate
+    gw consolidate --min-area 9000 --fill-holes 2000 --min-days 60
+    gw consolidate --previous last-month/gw-run --region-id KR_R001
+    gw consolidate --phases viterbi --transitions phases.json --simplify 0.5
+    """,
+)
+@options.run
+@options.option("--previous", metavar="RUN", help="Run folder of earlier sites, which go on under their ids.")
+@options.flag("--allow-gaps", help="Make sites although tiles are missing; sites/gaps.json lists them.")
+@options.option("--min-area", type=float, metavar=_AREA, help="Smallest area in square metres.  [default: 0.0]")
+@options.option("--max-area", type=float, metavar=_AREA, help="Largest area in square metres.")
+@options.option("--fill-holes", type=float, metavar=_AREA, help="Fill holes smaller than this.  [default: 0.0]")
+@options.option("--min-days", type=int, metavar="DAYS", help="Shortest time from start to end.  [default: 0]")
+@options.option("--max-days", type=int, metavar="DAYS", help="Longest time from start to end.")
+@options.option("--min-score", type=float, metavar="SCORE", help="Least mean score, 0 to 1.  [default: 0.0]")
+@options.option(
+    "--link-overlap",
+    type=float,
+    metavar="SHARE",
+    help="Outlines of two times are one site where they share more than this part of the smaller.  [default: 0.0]",
+)
+@options.option(
+    "--phases",
+    type=click.Choice(["none", "argmax", "viterbi"]),
+    help="Phases by the best class of each date, or by the likeliest sequence. Left out: viterbi for the four "
+    "phases of construction, else none.",
+)
+@options.option("--transitions", metavar="FILE", help="JSON file: phases, and how they follow each other.")
+@options.option(
+    "--active-score",
+    type=float,
+    metavar="SCORE",
+    help="Without phases: mean score from which a site is active. Left out: the low threshold of tracking.",
+)
+@options.option("--simplify", type=float, metavar="PX", help="Corners may move by this.  [default: 0.0]")
+@options.option("--status", metavar="STATUS", help="Status of sites.  [default: system_confirmed]")
+@options.option("--region-id", metavar="ID", help="Region that site ids begin with, such as KR_R001.")
+@options.option("--originator", metavar="CODE", help="Who proposes the sites, in SMART documents.  [default: kit]")
+@options.flag("--deliver/--no-deliver", help="Write GeoParquet, SMART models and the rest.  [default: true]")
+@options.fsync
+@options.common
+@click.pass_context
+def command(ctx: click.Context, /, **given: object) -> None:
+    """Join what was tracked in all tiles into the sites of the region.
+
+    Leaves sites/sites.arrow and sites/observations.arrow in the run folder, and what is made of them: GeoParquet,
+    GeoPackage, FlatGeobuf, GeoJSON, SMART site and region models, tables.
+    """
+    from geowatch.stages.consolidate import consolidate
+
+    session: Session = ctx.obj
+    done = consolidate(session.configure(ctx, given), session.events)
+    session.made(f"{done.run}/{name}" for name in done.files)

@@ -1,0 +1,169 @@
+"""Consolidate: from the fragments of all tiles to the sites of the region.
+
+What touches across a seam is one; every decision on a whole site is taken here, once all of it is known. Sites
+leave as soon as they are whole and wait on disk for their numbers; then the tables are written in the order of the
+numbers, and from the tables what people open.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geowatch.consolidate.phases import CONSTRUCTION, PhaseModel
+from geowatch.consolidate.shelf import Shelf
+from geowatch.consolidate.tables import Naming
+from geowatch.consolidate.terms import Rules
+from geowatch.consolidate.whole_region import Consolidation, order_of
+from geowatch.errors import ConfigError, InterruptedRunError
+from geowatch.lineage import Source
+from geowatch.stages.consolidate_config import ConsolidateConfig
+from geowatch.stages.events import Events, Silent
+from geowatch.stages.provenance import made, record
+from geowatch.stages.site_deliverables import deliver_sites
+from geowatch.stages.site_tables import OBSERVATIONS, SITES, stored_batches
+from geowatch.stages.site_writing import Written, write_tables
+from geowatch.stages.tracked import Tracked, read_tracked, refuse_gaps
+from geowatch.store import open_store
+
+if TYPE_CHECKING:
+    from geowatch.consolidate.terms import Terms
+    from geowatch.track.document import Tracking
+
+__all__ = ["ConsolidateConfig", "Consolidated", "consolidate"]
+
+#: Key of the account of what is missing, and of what became no site.
+GAPS = "sites/gaps.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Consolidated:
+    """What consolidate made."""
+
+    run: str
+    """Run folder."""
+    files: tuple[str, ...]
+    """Keys of what was written."""
+    sites: int
+    """Sites."""
+    observations: int
+    """Observations of them."""
+    left_out: dict[str, int]
+    """Places that became no site, by what they lack: area, score, activity or duration."""
+    missing: int
+    """Tiles that are missing."""
+
+
+def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Consolidated:
+    """Join fragments into sites, decide on them, and write tables and what is made of them.
+
+    Raises:
+        InputError: where nothing was tracked.
+        CoverageError: for missing tiles without ``allow_gaps``.
+        ConfigError: for options that do not fit what was tracked.
+    """
+    events = events or Silent()
+    store = open_store(config.run, fsync=config.fsync)
+    tracked = read_tracked(store)
+    refuse_gaps(tracked, allowed=config.allow_gaps)
+    rules, model = _rules(config, tracked.tracking)
+    work = Consolidation(tracked.terms, rules, model, simplify=_tolerance(config, tracked.terms))
+    naming = Naming(tracked.terms, _region(config, tracked), config.status, () if model is None else model.names)
+    with tempfile.TemporaryDirectory(prefix="gw-consolidate-") as folder:
+        shelf = Shelf(Path(folder), len(tracked.tracking.classes))
+        try:
+            _fill(shelf, work, tracked, events)
+            written = write_tables(store, shelf, order_of(shelf.rows), naming, events)
+        finally:
+            shelf.close()
+    _account(tracked, work.left_out)
+    delivered = {} if not config.deliver else _deliver(config, tracked, events)
+    _record(config, tracked, written, delivered)
+    files = (*written.digests, GAPS, *delivered)
+    return Consolidated(
+        store.url, files, written.sites, written.observations, dict(work.left_out), len(tracked.missing)
+    )
+
+
+def _fill(shelf: Shelf, work: Consolidation, tracked: Tracked, events: Events) -> None:
+    for grid in range(len(tracked.plan.grids)):
+        for sites in work.sites(grid, tracked.seams(grid), tracked.fragments(grid, events)):
+            shelf.add(sites)
+            if events.stopping():
+                raise InterruptedRunError("stopped while joining tiles", hint="run the same command again")
+
+
+def _rules(config: ConsolidateConfig, tracking: Tracking) -> tuple[Rules, PhaseModel | None]:
+    model = _model(config, tracking)
+    wanted = config.phases or ("none" if model is None else "viterbi")
+    rules = Rules(
+        min_area_m2=config.min_area,
+        max_area_m2=config.max_area,
+        fill_holes_m2=config.fill_holes,
+        min_days=config.min_days,
+        max_days=config.max_days,
+        min_score=config.min_score,
+        link_overlap=config.link_overlap,
+        timing="threshold" if wanted == "none" else wanted,
+        active_score=tracking.low if config.active_score is None else config.active_score,
+    )
+    return rules, model
+
+
+def _model(config: ConsolidateConfig, tracking: Tracking) -> PhaseModel | None:
+    """Return the model of phases, or None where none are asked for."""
+    if config.phases == "none" or tracking.mode == "polygons":
+        if config.phases in ("argmax", "viterbi"):
+            raise ConfigError("polygons of a date have no phases", hint="track with --mode footprint or linked")
+        return None
+    if config.transitions is not None:
+        model = PhaseModel.from_json(Path(config.transitions).read_text())
+    elif set(CONSTRUCTION) <= set(tracking.classes):
+        model = PhaseModel.of_construction()
+    elif config.phases is None:
+        return None
+    else:
+        model = PhaseModel.alike(tracking.classes, [name in tracking.salient for name in tracking.classes])
+    model.columns(tracking.classes)
+    return model
+
+
+def _tolerance(config: ConsolidateConfig, terms: Terms) -> float:
+    return config.simplify * max(lattice.resolution for lattice in terms.lattices)
+
+
+def _region(config: ConsolidateConfig, tracked: Tracked) -> str:
+    region = tracked.plan.region
+    return config.region_id or (region.id if region is not None else "region")
+
+
+def _account(tracked: Tracked, left_out: Counter[str]) -> None:
+    document = {
+        "schema_version": "1",
+        "missing_tiles": list(tracked.missing),
+        "gaps_in_scores": {tile: list(planes) for tile, planes in tracked.tracking.gaps.items()},
+        "left_out": dict(sorted(left_out.items())),
+    }
+    tracked.store.put(GAPS, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
+
+
+def _deliver(config: ConsolidateConfig, tracked: Tracked, events: Events) -> dict[str, str]:
+    tables = map(partial(stored_batches, tracked.store), (SITES, OBSERVATIONS))
+    return deliver_sites(tracked.store, tracked.plan, *tables, config, events).digests
+
+
+def _record(config: ConsolidateConfig, tracked: Tracked, written: Written, delivered: dict[str, str]) -> None:
+    digest = tracked.tracking.digest
+    fragments = [Source(f"fragments/{digest[:12]}", version=f"tracking:{digest}", role="fragments")]
+    figures = {"sites": written.sites, "observations": written.observations}
+    for key, sha256 in written.digests.items():
+        entry = made("consolidate", key, config, sources=fragments, figures=figures, sha256=sha256)
+        record(tracked.store, entry)
+    tables = [Source(key, version=f"sha256:{sha256}", role="sites") for key, sha256 in written.digests.items()]
+    for key, sha256 in delivered.items():
+        record(tracked.store, made("consolidate", key, config, sources=tables, sha256=sha256))
