@@ -126,7 +126,7 @@ def split_groups(groups: Mapping[str, Sequence[Unit]], parts: Sequence[Share], s
     if len(groups) < len(parts):
         raise ConfigError(
             f"all images hang together in {len(groups)} groups, which make no {len(parts)} parts",
-            hint="split otherwise: --by time, or smaller blocks with --block",
+            hint="split otherwise: --by time, or smaller blocks with --block-m",
         )
     total = sum(map(len, groups.values()))
     made: dict[str, list[Unit]] = {part.name: [] for part in parts}
@@ -164,6 +164,6 @@ def split_time(units: Sequence[Unit], parts: Sequence[Share], gap_days: int) -> 
         made[part.name] = [unit for unit in units if unit.day in taken]
         if not taken:
             raise ConfigError(
-                f"{len(days)} days leave none for part '{part.name}'", hint="give fewer parts, or a shorter --gap"
+                f"{len(days)} days leave none for part '{part.name}'", hint="give fewer parts, or a shorter --gap-days"
             )
     return made

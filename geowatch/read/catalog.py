@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from geowatch.errors import ImageryError
+from geowatch.errors import CorruptImageError, ImageryError
 from geowatch.read.build import Found, Refused, tolerant
 from geowatch.read.files import group_files, scenes_of_files
 from geowatch.read.identify import IMAGE_SUFFIXES, sniff_file
@@ -136,7 +136,7 @@ def _of_folder(folder: Path, options: SceneOptions, root: Path, refused: Refused
         yield from tolerant(lambda: scenes_of_safe(document, options), refused)
         return
     documents = mtl_files(folder)
-    items = [] if documents else [p for p in sorted(folder.glob("*.json")) if is_stac(read_json(p))]
+    items = [] if documents else [p for p in sorted(folder.glob("*.json")) if _is_item(p)]
     for mtl in documents:
         yield from tolerant(partial(_of_source, mtl, options, refused), refused)
     for item in items:
@@ -147,6 +147,14 @@ def _of_folder(folder: Path, options: SceneOptions, root: Path, refused: Refused
         for inner in entries:
             if inner.is_dir():
                 yield from _of_folder(inner, options, root, refused)
+
+
+def _is_item(path: Path) -> bool:
+    """Whether a file of a folder is STAC; folders hold other JSON too."""
+    try:
+        return is_stac(read_json(path))
+    except CorruptImageError:
+        return False
 
 
 def _is_image(path: Path) -> bool:

@@ -166,8 +166,10 @@ def find_chosen(config: SourceConfig, choice: Choice, events: Events) -> tuple[t
     return select_scenes(of_sensors, choice.selection), catalog
 
 
-def open_dataset(config: SourceConfig, events: Events) -> Bundle:
+def open_dataset(config: SourceConfig, events: Events, *, tolerate: bool = False) -> Bundle:
     """Return all sources as one bundle, its files by absolute names; labels of kwcoco bundles stay.
+
+    With ``tolerate``, scenes that cannot be used are told as notes and left out.
 
     Raises:
         ImageryError: a source cannot be read.
@@ -180,7 +182,8 @@ def open_dataset(config: SourceConfig, events: Events) -> Bundle:
         images = [_masked(image, config) for image in images_of(bundle, config.video)]
         bundles.append(part_of(bundle, images))
     if others or not places:
-        catalog = find_series(others, config.options)
+        refused = (lambda error: events.note(f"left out: {error.fact}")) if tolerate else None
+        catalog = find_series(others, config.options, refused=refused)
         for note in catalog.notes:
             events.note(note)
         bundles.append(anchored(wrap(document_of_scenes(catalog.scenes, here.parent), here)))

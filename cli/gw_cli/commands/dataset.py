@@ -7,6 +7,11 @@ from gw_cli.lazy import LazyGroup
 command = LazyGroup(
     name="dataset",
     commands_help={
+        "scan": "List the imagery of folders, catalogs and bundles.",
+        "stats": "Count mean, deviation and range of each band, by domain.",
+        "subset": "Take a part of a dataset: days, sensors, place, bands, cloud.",
+        "union": "Put several datasets into one.",
+        "split": "Split a dataset into parts such that nothing leaks.",
         "align": "Put a run's frames on disk as a cube, cropped and resampled.",
     },
     package="gw_cli.commands",
