@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ from geowatch.stitch.thin import thin_step
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from geowatch.consolidate.output.report.pick import Picked
     from geowatch.stages.deliverables import Plane
     from geowatch.stages.site_order import Order
 
@@ -55,9 +58,9 @@ def framed(picture: Picture | None) -> Frame | None:
     return Frame(out.getvalue(), "image/jpeg", picture.bounds, picture.shows)
 
 
-def find_picture(order: Order) -> Picture | None:
+def find_picture(order: Order, picked: Picked) -> Picture | None:
     """Return the imagery in the sites' CRS; None where there is none or it cannot be read, which is noted."""
-    planes = _clearest(order)
+    planes = _clearest(order, _seen(picked))
     if not planes:
         return None
     try:
@@ -71,14 +74,27 @@ def find_picture(order: Order) -> Picture | None:
     return _joined(order, pictures) if pictures and order.sites.crs else None
 
 
-def _clearest(order: Order) -> list[Plane]:
-    """Return each grid's plane with the most imagery; among equals the latest."""
+def _seen(picked: Picked) -> Mapping[tuple[str, int], float]:
+    """Return how much of the sites each grid's times show."""
+    seen: defaultdict[tuple[str, int], float] = defaultdict(float)
+    for site in picked.sites:
+        for each in site.sightings:
+            seen[site.grid, each.time] += each.seen_share
+    return seen
+
+
+def _clearest(order: Order, seen: Mapping[tuple[str, int], float]) -> list[Plane]:
+    """Return each grid's plane that shows most of the sites, then of the bounds; among equals the latest."""
     recipe = read_recipe(order.store)
     if recipe is None or read_bound(order.store) is None:
         return []
     planes = [plane for plane in planes_of(order.store, recipe) if plane.head.kind == "scores"]
     grids = dict.fromkeys(plane.grid.id for plane in planes)
-    return [max((p for p in planes if p.grid.id == grid), key=lambda p: (_extent_px(p), p.time)) for grid in grids]
+
+    def shows(plane: Plane) -> tuple[float, int, int]:
+        return round(seen.get((plane.grid.id, plane.time), 0.0), 3), _extent_px(plane), plane.time
+
+    return [max((plane for plane in planes if plane.grid.id == grid), key=shows) for grid in grids]
 
 
 def _extent_px(plane: Plane) -> int:
@@ -93,7 +109,9 @@ def _of_plane(plane: Plane) -> Picture | None:
     if pixels is None:
         return None
     whole = type(bounds)(bounds.y0, bounds.x0, bounds.y0 + shape[0] * step, bounds.x0 + shape[1] * step)
-    return Picture(pixels, plane.grid.lattice.bounds(whole), f"the imagery of {plane.frame.frame_id}")
+    return Picture(
+        pixels, plane.grid.lattice.bounds(whole), f"the imagery of {plane.frame.day or plane.frame.frame_id}"
+    )
 
 
 def _joined(order: Order, pictures: list[tuple[Plane, Picture]]) -> Picture | None:

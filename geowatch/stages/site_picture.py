@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,7 +84,9 @@ def _fitted(facts: ReportFacts, picture: Picture) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(picture.pixels).resize(size, Image.Resampling.LANCZOS))
 
 
-def _outline(site: Shown, facts: ReportFacts, number: int, place: object) -> Outline:
+def _outline(
+    site: Shown, facts: ReportFacts, number: int, place: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> Outline:
     rings = shapely.get_rings(shapely.get_parts(shapely.transform(site.outline, place)))
     points = tuple(shapely.get_coordinates(ring) for ring in rings.tolist())
     return Outline(points, color_of(site.label, facts.colors), str(site.number) if number < _NAMED else "")

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import shapely
+from shapely.geometry import Polygon
 
 from geowatch.consolidate.output.report.facts import Coverage, MapFacts, ReportFacts, Score, Step
 from geowatch.consolidate.output.report.page import report_page
@@ -66,8 +67,9 @@ def write_pages(order: Order) -> None:
     """Write ``sites/sites.png`` and ``sites/report.html``, those of them that are wanted."""
     if not (order.wanted.wants("picture") or order.wanted.wants("report")):
         return
-    picture = find_picture(order)
-    facts = _facts(order, pick(order.sites, order.observations), picture)
+    picked = pick(order.sites, order.observations)
+    picture = find_picture(order, picked)
+    facts = _facts(order, picked, picture)
     if order.wanted.wants("picture"):
         order.put(PICTURE, draw_sites(facts, picture))
     if order.wanted.wants("report"):
@@ -120,7 +122,7 @@ def _region(order: Order, crs: str | None) -> Area | None:
     return geometry if degrees else project(geometry, crs, order.plan.grids[0].lattice.resolution)
 
 
-def _grid_boxes(order: Order) -> list[shapely.Geometry]:
+def _grid_boxes(order: Order) -> list[Polygon]:
     return [shapely.box(*grid.lattice.bounds(grid.bounds)) for grid in order.plan.grids]
 
 

@@ -148,7 +148,7 @@ def _site(row: dict[str, Any], outline: Area, programme: Programme) -> Site:
 
 def _one(outline: Area) -> Area:
     """Return the hull of an outline of several parts: the boundary in a site model is one polygon."""
-    return outline if outline.geom_type == "Polygon" else _plain(outline.convex_hull)
+    return outline if outline.geom_type == "Polygon" else _plain(cast("Area", outline.convex_hull))
 
 
 def _last_day(start: date | None, end: date) -> date:

@@ -24,6 +24,8 @@ class Sighting:
 
     day: date
     """When."""
+    time: int
+    """Place on the heatmap's time axis."""
     phase: str | None
     """Its phase then."""
     score: float
@@ -40,6 +42,8 @@ class Shown:
     """Its id."""
     number: int
     """Its number."""
+    grid: str
+    """Grid that it lies on."""
     kind: str
     """Its class; empty where classes were joined."""
     status: str

@@ -66,7 +66,8 @@ def draw_map(facts: ReportFacts) -> str:
     view, height = _View.of(facts.map)
     parts = [*_behind(facts.map, view)]
     if facts.map.region is not None:
-        parts.append(tag("path", d=outline_path([view.shape(facts.map.region)]), class_="region"))
+        edge = outline_path([view.shape(facts.map.region)])
+        parts += [tag("path", d=edge, class_="region under-region"), tag("path", d=edge, class_="region")]
     parts += _others(facts.map, view)
     parts += [_site(site, view, facts) for site in reversed(facts.sites)]
     parts += [_name(site, view) for site in reversed(facts.sites[:_NAMED])]

@@ -97,8 +97,9 @@ def _inside(shapes: NDArray[np.object_], crs: str | None) -> list[tuple[float, f
 
 def _of_row(row: dict[str, Any], shape: Any, place: tuple[float, float] | None) -> Shown:  # noqa: ANN401
     return Shown(
-        id=row["site_id"], number=row["number"], kind=row["class"] or "", status=row["status"], start=row["start"],
-        end=row["end"], area_m2=row["area_m2"], score=row["score"], events=row["events"] or "", outline=shape,
+        id=row["site_id"], number=row["number"], grid=row["grid"], kind=row["class"] or "", status=row["status"],
+        start=row["start"], end=row["end"], area_m2=row["area_m2"], score=row["score"], events=row["events"] or "",
+        outline=shape,
         lonlat=place,
     )  # fmt: skip
 
@@ -115,9 +116,9 @@ def _see(picked: Picked, shown: list[Shown], observations: Batches) -> None:
 
 
 def _sightings(rows: pa.RecordBatch) -> Iterator[Sighting]:
-    names = ("date", "phase", "score", "seen_share")
-    for day, phase, score, share in zip(*(_column(rows, name) for name in names), strict=True):
-        yield Sighting(day, phase, score, share)
+    names = ("date", "time", "phase", "score", "seen_share")
+    for values in zip(*(_column(rows, name) for name in names), strict=True):
+        yield Sighting(*values)
 
 
 def _numbers(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:

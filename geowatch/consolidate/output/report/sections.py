@@ -75,7 +75,9 @@ def coverage_section(facts: ReportFacts) -> str:
 def _coverage_words(found: Coverage, shares: tuple[float, float, float]) -> str:
     lines = [
         f"{shares[0]:.1%} has scores ({found.scored_px:,} of {found.region_px:,} pixels).",
-        f"{shares[1]:.1%} has no valid imagery, such as clouds or the edge of a scene: nothing can be found there.",
+        f"{shares[1]:.1%} has no valid imagery, such as clouds or the edge of a scene: nothing can be found there."
+        if found.no_imagery_px
+        else "There is valid imagery everywhere.",
     ]
     text = "".join(element("p", line) for line in lines)
     if found.missing:
