@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gw_cli import options
+from gw_cli.deliver_options import deliver
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
 
@@ -19,6 +20,7 @@ _AREA = "M2"
     gw consolidate --min-area 9000 --fill-holes 2000 --min-days 60
     gw consolidate --previous last-month/gw-run --region-id KR_R001
     gw consolidate --phases viterbi --transitions phases.json --simplify 0.5
+    gw consolidate --outputs parquet,gpkg,report --report-sites 200
     """,
 )
 @options.run
@@ -51,9 +53,8 @@ _AREA = "M2"
 )
 @options.option("--simplify", type=float, metavar="PX", help="Corners may move by this.  [default: 0.0]")
 @options.option("--status", metavar="STATUS", help="Status of sites.  [default: system_confirmed]")
-@options.option("--region-id", metavar="ID", help="Region that site ids begin with, such as KR_R001.")
-@options.option("--originator", metavar="CODE", help="Who proposes the sites, in SMART documents.  [default: kit]")
 @options.flag("--deliver/--no-deliver", help="Write GeoParquet, SMART models and the rest.  [default: true]")
+@deliver
 @options.fsync
 @options.common
 @click.pass_context
@@ -61,7 +62,8 @@ def command(ctx: click.Context, /, **given: object) -> None:
     """Join what was tracked in all tiles into the sites of the region.
 
     Leaves sites/sites.arrow and sites/observations.arrow in the run folder, and what is made of them: GeoParquet,
-    GeoPackage, FlatGeobuf, GeoJSON, SMART site and region models, tables.
+    GeoPackage, FlatGeobuf, GeoJSON, SMART site and region models, tables, a picture, a STAC collection, and
+    sites/report.html.
     """
     from geowatch.stages.consolidate import consolidate
 
