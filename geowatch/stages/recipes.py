@@ -10,6 +10,7 @@ from geowatch.errors import ConfigError, PackageError, PlanMismatchError
 from geowatch.grid.blend import BLENDS
 from geowatch.grid.windows import WindowLattice
 from geowatch.package import load_package
+from geowatch.package.colors import default_colors
 from geowatch.predict.recipe import HeadPin, Recipe, read_recipe
 from geowatch.stages.choosing import obeyed, settle_backend
 from geowatch.stages.events import Silent
@@ -101,7 +102,7 @@ def settle_recipe(
     check_heads(package.manifest)
     heads = tuple(
         HeadPin(
-            name=h.name, classes=h.classes, activation=h.activation, colors=h.colors,
+            name=h.name, classes=h.classes, activation=h.activation, colors=h.colors or default_colors(h.classes),
             stored=_stored(config, pinned, h.activation),
         )
         for h in package.manifest.heads
