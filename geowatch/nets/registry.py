@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from geowatch.errors import ConfigError
+from geowatch.nets.change import ChangeConfig, ChangeDetector, describe_change
 from geowatch.nets.season import SeasonConfig, SeasonNet
 from geowatch.nets.unet import UNet, UNetConfig
 from geowatch.nets.weights import fill_weights, parse_weights
@@ -31,11 +32,16 @@ class NetEntry:
     """Constructor; weights are drawn from torch's generator."""
     summary: str
     """One line for people."""
+    describe: Callable[[Any], Mapping[str, object]] | None = None
+    """What a package says of it where the user does not, by field of ``ImportSpec``; None says nothing."""
 
 
 #: All networks by name.
 NETS: Mapping[str, NetEntry] = MappingProxyType(
     {
+        "change-detector": NetEntry(
+            ChangeConfig, ChangeDetector, "building sites in a series of images, untrained", describe_change
+        ),
         "season": NetEntry(SeasonConfig, SeasonNet, "how far an index stands between its low and high of the year"),
         "unet": NetEntry(UNetConfig, UNet, "small U-Net for any multiple of 2**depth pixels, fast on a CPU"),
     }

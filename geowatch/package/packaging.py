@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from geowatch.errors import BackendError, PackageError
 from geowatch.package.backends.onnxruntime import GraphSession
@@ -66,6 +66,7 @@ def package_net(source: NetSource, spec: ImportSpec, output: str | Path) -> Pack
         PackageError: the network cannot be built, filled, exported or described so.
         ConfigError: the registry has no such network or option.
     """
+    spec = _described(source, spec)
     net, kept = _build(source, spec)
     size = spec.window or (DEFAULT_WINDOW_PX, DEFAULT_WINDOW_PX)
     inputs = describe_inputs(_arguments(net, spec, size), spec)
@@ -78,6 +79,21 @@ def package_net(source: NetSource, spec: ImportSpec, output: str | Path) -> Pack
     )
     name = spec.name or identifier(source.net.rpartition(":")[2], "model")
     return publish_network(model, spec, output, name=name, origin=origin, net=kept)
+
+
+def _described(source: NetSource, spec: ImportSpec) -> ImportSpec:
+    """Return ``spec`` with what a network of the registry says of itself wherever the user says nothing."""
+    from geowatch.nets.registry import NETS, net_config
+
+    entry = None if source.foreign else NETS.get(source.net)
+    if entry is None or entry.describe is None:
+        return spec
+    own = dict(entry.describe(net_config(source.net, source.options)))
+    silent = {f.name for f in fields(ImportSpec) if getattr(spec, f.name) == f.default}
+    known = {name: value for name, value in own.items() if name in silent}
+    if "inputs" in known:
+        known["inputs"] = TypeAdapter(tuple[InputSpec, ...]).validate_python(known["inputs"])
+    return replace(spec, **known)
 
 
 def _build(source: NetSource, spec: ImportSpec) -> tuple[nn.Module, tuple[NetSpec, dict[str, bytes]] | None]:

@@ -1,0 +1,1 @@
+"""A simulation of image series with known building sites: land, seasons, clouds, sensors, truth."""

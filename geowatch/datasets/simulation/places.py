@@ -1,0 +1,47 @@
+"""Between pixels of a simulation and places on the globe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+
+from geowatch.datasets.simulation.scenario import MARGIN_PX, RESOLUTION_M
+from geowatch.grid.crs import project, to_lonlat
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+    from shapely.geometry import MultiPolygon, Polygon
+
+__all__ = ["lonlat_of", "outline_of", "pixels_of"]
+
+#: Decimals of a degree: about a decimetre.
+_DECIMALS = 6
+#: The outline stays this far within the outermost pixels: rounding must not make it touch the next ones.
+_WITHIN_PX = 0.25
+
+
+def lonlat_of(outline: Polygon | MultiPolygon, geobox: GeoBox) -> Polygon | MultiPolygon:
+    """Return an outline in pixels (x column, y row) as longitude and latitude, rounded to a decimetre."""
+    a = geobox.affine
+
+    def place(points: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> object:
+        xy = np.stack([a.a * points[:, 0] + a.c, a.e * points[:, 1] + a.f], axis=1)
+        return np.round(to_lonlat(xy, str(geobox.crs)), _DECIMALS)
+
+    return shapely.transform(outline, place)
+
+
+def pixels_of(area: Polygon | MultiPolygon, geobox: GeoBox) -> Polygon | MultiPolygon:
+    """Return an area in longitude and latitude as pixels (x column, y row) of a geobox."""
+    a = geobox.affine
+    projected = project(area, str(geobox.crs), RESOLUTION_M)
+    return shapely.transform(projected, lambda p: (p - np.array([a.c, a.f])) / np.array([a.a, a.e]))
+
+
+def outline_of(geobox: GeoBox) -> Polygon:
+    """Return the region within a geobox's margin, longitude and latitude."""
+    edge = MARGIN_PX + _WITHIN_PX
+    inner = shapely.box(edge, edge, geobox.width - edge, geobox.height - edge)
+    return lonlat_of(inner, geobox)

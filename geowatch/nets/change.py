@@ -1,0 +1,236 @@
+"""A detector of building sites in a series of images that needs no training: medians, peaks and counts over time.
+
+It sees T dates in equal bins over whole years, half of them before the day that is asked for and half after it, and
+asks three things of each pixel by itself. Has it lost its plants for longer than a season? Does its surface keep
+changing? Is it neither water nor merely unseen? What it takes for granted is how plants, soil, water and buildings
+reflect, and that fields are green once a year; nothing is fitted to any images.
+
+With reflectances b, g, r, n, s of blue, green, red, near infra-red and short-wave infra-red (1.6 um):
+
+    greenness  G = (n - r) / (n + r)        wetness  W = (g - s) / (g + s)
+    slope      L = (s - b) / (s + b)        light    B = ln((b + g + r) / 3 + n / 3)
+
+Soil rises steeply towards the infra-red (L above 0.45), concrete, metal and asphalt hardly (0.1 to 0.3). A peak is
+the mean of the two largest values in a span; a range is the distance of the 20 and 80 percent quantiles, so that
+single clouds and shadows that a mask missed count for nothing. With S(x, at, width) = 1 / (1 + exp((at - x) / width)):
+
+    green season of a date    C = the largest G at its time of the year, over all years
+    proof of a span           E = min(1, sum of S(C, 0.5) over its dates that were seen / proof)
+    bare over a span          S(-peak of G) * E: it was looked at when it used to be green, and was not
+    lost     = the most of bare over the year ahead, behind and around  *  S(peak of G in all dates before)
+    moving   = S(range of B + 2 * range of L, over the year around)
+    changing = dry * not green now * (1 - (1 - lost) * (1 - moving * not green over the year around))
+
+    Active Construction  changing * moving
+    Site Preparation     changing * (1 - moving) * S(median of L now)          bare soil that lies still
+    Post Construction    changing * (1 - moving) * (1 - S(median of L now))    built, and not long ago
+    No Activity          1 - changing
+
+Dates that did not see a pixel hold a fill value far below any reflectance. Scores of a pixel that was hardly seen tend
+to No Activity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+
+import torch
+from torch import Tensor, nn
+
+from geowatch.errors import ConfigError
+
+__all__ = ["ChangeConfig", "ChangeDetector", "describe_change"]
+
+#: Bands of each date, in order, and classes of the output.
+BANDS = ("blue", "green", "red", "nir", "swir16")
+CLASSES = ("No Activity", "Site Preparation", "Active Construction", "Post Construction")
+#: What stands for values that were not seen; above half of it lies every reflectance.
+FILL = -1.0
+_DARKEST, _LEAST_SHARE = 0.005, 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeConfig:
+    """Dates of the detector, and where its questions are half answered."""
+
+    dates: int = 72
+    """Dates of a window, T; an even number of them for each year."""
+    years: int = 3
+    """Years that they span."""
+    bare: float = 0.38
+    """Greenness below which ground counts as bare."""
+    green: float = 0.5
+    """Greenness above which it counts as grown over."""
+    proof: float = 2.5
+    """Dates in the green season that must have seen the ground bare."""
+    moving: float = 0.62
+    """Range of light and slope within a year above which a surface is being worked on."""
+    soil: float = 0.4
+    """Slope above which bare ground is soil rather than stone, concrete or metal."""
+    wet: float = 0.05
+    """Wetness above which the ground is under water."""
+
+    def __post_init__(self) -> None:
+        if self.years < 1 or self.dates % (2 * self.years) or self.dates // self.years < 8:
+            raise ConfigError(
+                f"{self.dates} dates over {self.years} years do not make seasons",
+                hint="choose an even number of dates a year, 8 or more, such as dates=72 for years=3",
+            )
+        if self.proof <= 0:
+            raise ConfigError(f"proof of {self.proof:g} dates proves nothing", hint="choose a number above 0")
+
+    @property
+    def season(self) -> int:
+        """Dates of a year."""
+        return self.dates // self.years
+
+
+class ChangeDetector(nn.Module):
+    """The detector; see the module's text. It has no weights."""
+
+    def __init__(self, config: ChangeConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Return logits (N, 4, H, W) of the classes from reflectances ``x`` (N, T, 5, H, W) of `BANDS`."""
+        c, now, year = self.config, self.config.dates // 2, self.config.season
+        seen = (x[:, :, 0] > FILL / 2).to(x.dtype)
+        green, wet, slope, light = _indices(x.clamp_min(_DARKEST))
+        look = _Look(seen)
+        spans = (now, now + year), (now - year, now), (now - year // 2, now + year // 2)
+        peaks = [look.peak(green, span) for span in spans]
+        proofs = [look.total(self._proof(green, seen), span) for span in spans]
+        bare = [
+            _above(c.bare, peak, 0.04) * (p / c.proof).clamp_max(1.0) for peak, p in zip(peaks, proofs, strict=True)
+        ]
+        lost = reduce(torch.maximum, bare) * _above(look.peak(green, (0, now)), c.green, 0.05)
+        around = spans[2]
+        often = (look.total(seen, around) / (year / 4)).clamp_max(1.0)
+        reach = look.range(light, around) + 2 * look.range(slope, around)
+        moving = _above(reach * often, c.moving, 0.05)
+        worked = moving * _above(c.bare, peaks[2], 0.04) * often
+        dry = _above(c.wet, look.peak(wet, (now - year, now + year)), 0.04)
+        here = now - max(1, year // 12), now + max(1, year // 12)
+        change = dry * _above(c.bare, look.peak(green, here), 0.04) * (1 - (1 - lost) * (1 - worked))
+        soil = _above(look.quantile(slope, (here[0] - 1, here[1] + 1), 0.5), c.soil, 0.03)
+        still = change * (1 - moving)
+        shares = torch.stack([1 - change, still * soil, change * moving, still * (1 - soil)], 1)
+        return {"scores": shares.clamp_min(_LEAST_SHARE).log()}
+
+    def _proof(self, green: Tensor, seen: Tensor) -> Tensor:
+        """Return for each date (N, T, H, W) whether the pixel was seen, and is green at this time of some year."""
+        years, season = self.config.years, self.config.season
+        known = torch.where(seen > 0, green, torch.full_like(green, FILL))
+        best = reduce(torch.maximum, [known[:, k * season : (k + 1) * season] for k in range(years)])
+        return torch.cat([_above(best, self.config.green, 0.05)] * years, 1) * seen
+
+
+def _indices(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return greenness, wetness, slope and light (N, T, H, W)."""
+    b, g, r, n, s = (x[:, :, k] for k in range(len(BANDS)))
+    return (n - r) / (n + r), (g - s) / (g + s), (s - b) / (s + b), ((b + g + r + n) / 3).log()
+
+
+def _above(x: Tensor | float, at: Tensor | float, width: float) -> Tensor:
+    """Return from 0 to 1 how far ``x`` lies above ``at``."""
+    return torch.sigmoid((x - at) / width)  # type: ignore[arg-type]  # one of them is a tensor
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Statistics over spans of dates ``(first, end)`` that leave out what was not seen."""
+
+    seen: Tensor
+    """1 where a date saw a pixel, (N, T, H, W)."""
+
+    def total(self, x: Tensor, span: tuple[int, int]) -> Tensor:
+        """Return the sum (N, H, W) over a span."""
+        return x[:, span[0] : span[1]].sum(1)
+
+    def peak(self, x: Tensor, span: tuple[int, int]) -> Tensor:
+        """Return the mean of the two largest values (N, H, W); `FILL` stands for those that are missing."""
+        planes = self._known(x, span, FILL)
+        first, second = planes[0], torch.full_like(planes[0], FILL)
+        for plane in planes[1:]:
+            second = torch.maximum(second, torch.minimum(first, plane))
+            first = torch.maximum(first, plane)
+        return (first + second) / 2
+
+    def range(self, x: Tensor, span: tuple[int, int]) -> Tensor:
+        """Return the distance (N, H, W) of the quantiles of 20 and 80 percent."""
+        ordered, ranks = self._ordered(x, span)
+        return (ordered * (self._weights(span, ranks, 0.2) - self._weights(span, ranks, 0.8))).sum(1)
+
+    def quantile(self, x: Tensor, span: tuple[int, int], share: float) -> Tensor:
+        """Return the value (N, H, W) that ``share`` of the values lie above, linear between them; else `FILL`."""
+        ordered, ranks = self._ordered(x, span)
+        return (ordered * self._weights(span, ranks, share)).sum(1)
+
+    def _weights(self, span: tuple[int, int], ranks: Tensor, share: float) -> Tensor:
+        place = (self.total(self.seen, span).unsqueeze(1) - 1).clamp_min(0.0) * share
+        return (1 - (ranks - place).abs()).clamp_min(0.0)
+
+    def _ordered(self, x: Tensor, span: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Return the values of a span, largest first, (N, S, H, W), and their ranks (1, S, 1, 1)."""
+        planes = self._known(x, span, 8 * FILL)
+        for low, high in _comparisons(len(planes)):
+            planes[low], planes[high] = (
+                torch.maximum(planes[low], planes[high]),
+                torch.minimum(planes[low], planes[high]),
+            )
+        ranks = torch.arange(len(planes), dtype=x.dtype, device=x.device).view(1, -1, 1, 1)
+        return torch.stack(planes, 1), ranks
+
+    def _known(self, x: Tensor, span: tuple[int, int], fill: float) -> list[Tensor]:
+        part, seen = x[:, span[0] : span[1]], self.seen[:, span[0] : span[1]]
+        return list(torch.where(seen > 0, part, torch.full_like(part, fill)).unbind(1))
+
+
+def _comparisons(count: int) -> list[tuple[int, int]]:
+    """Return which pairs are to be put in order, one after the other, to sort: Batcher's merge exchange (1968).
+
+    Comparing whole planes is many times faster than sorting along an axis, and the same on every backend.
+
+    >>> _comparisons(3)
+    [(0, 1), (0, 2), (1, 2)]
+    """
+    found: list[tuple[int, int]] = []
+    step = 1
+    while step < count:
+        reach = step
+        while reach >= 1:
+            for start in range(reach % step, count - reach, 2 * reach):
+                found += [
+                    (k, k + reach)
+                    for k in range(start, start + min(reach, count - start - reach))
+                    if k // (2 * step) == (k + reach) // (2 * step)
+                ]
+            reach //= 2
+        step *= 2
+    return found
+
+
+def describe_change(config: ChangeConfig) -> Mapping[str, object]:
+    """Return what a package says of the detector, by field of ``geowatch.package.spec.ImportSpec``."""
+    return {
+        "bands": BANDS,
+        "classes": CLASSES,
+        "colors": ("#e8e8e8", "#fdae61", "#d7301f", "#4575b4"),
+        "dates": config.dates,
+        "overlap": 0.0,
+        "blend": "mean",
+        "activation": "softmax",
+        "license": "Apache-2.0",
+        "description": "Building sites in a series of images, by what plants, soil and buildings reflect; untrained.",
+        "series_sampling": "uniform",
+        "series_span_days": round(365.25 * config.years),
+        "series_anchor": 0.5,
+        "series_step_days": 60,
+        "inputs": tuple(
+            {"name": f"series.{k}", "tensor": "x", "bands": BANDS, "date": k, "layout": "NTCHW", "fill": FILL}
+            for k in range(config.dates)
+        ),
+    }
