@@ -87,9 +87,11 @@ def _flatgeobuf(order: Order) -> None:
 
 
 def _geopackage(order: Order) -> None:
+    classes = order.tracking.classes if order.tracking else ()
+    spread = spread_scores(order.observations, classes)
     layers = [
         Layer("sites", order.sites, f"Sites of {order.region_id}"),
-        Layer("observations", spread_scores(order.observations), f"Sites of {order.region_id}, date by date"),
+        Layer("observations", spread, f"Sites of {order.region_id}, date by date"),
     ]
     order.write("sites/sites.gpkg", lambda path: write_geopackage(layers, path))
 

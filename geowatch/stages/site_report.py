@@ -55,6 +55,7 @@ _FIGURES = {
     "fn": ("Missed", "true sites that were not found"),
     "ffpa": ("False area", "share of the region that is covered by false alarms"),
 }
+_GAPS = "sites/gaps.json"
 _PIECE_BYTES = 1 << 22
 _EVALUATION = ("evaluation/evaluation.json", "evaluation.json")
 
@@ -94,6 +95,7 @@ def _facts(order: Order, picked: Picked, picture: Picture | None) -> ReportFacts
         starts=picked.starts,
         ends=picked.ends,
         coverage=_coverage(order),
+        left_out=_gaps(order).get("left_out", {}),
         scores=tuple(_scores(order)),
         models=_models(order, picked),
         simulated=order.simulated,
@@ -194,7 +196,14 @@ def _coverage(order: Order) -> Coverage | None:
     sums = {name: sum(plane[name] for plane in planes) for name in names}
     missing = dict.fromkeys(name for plane in planes for name in plane["missing_tiles"])
     missing |= dict.fromkeys(order.tracking.gaps if order.tracking else ())
+    missing |= dict.fromkeys(_gaps(order).get("missing_tiles", ()))
     return Coverage(**sums, planes=len(planes), missing=tuple(missing), bare=tuple(bare))
+
+
+def _gaps(order: Order) -> dict[str, Any]:
+    """Return the account of what consolidate did without."""
+    found = _Document.of(order, _GAPS)
+    return found.content if found else {}
 
 
 def _evaluation(order: Order) -> _Document | None:
@@ -223,7 +232,11 @@ def _files(order: Order) -> list[tuple[str, int, str]]:
     made, store = _made(order), order.store
     region = f"sites/region_models/{order.region_id}.geojson"
     known = FILES | {region: "SMART region model; site models beside it"}
-    return [(key.removeprefix("sites/"), store.size(key) or 0, what) for key, what in known.items() if made(key)]
+    return [
+        (key.removeprefix("sites/"), store.size(key) or 0, what)
+        for key, what in known.items()
+        if made(key) or key in order.digests
+    ]
 
 
 def _models(order: Order, picked: Picked) -> dict[str, str]:

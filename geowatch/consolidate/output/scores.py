@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
 from geowatch.consolidate.output.batches import Batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
-__all__ = ["classes_of", "spread_scores"]
+__all__ = ["column_name", "spread_scores"]
 
 
-def classes_of(observations: Batches) -> tuple[str, ...]:
-    """Return the names of the classes that scores are of: the entry ``classes`` of the metadata, a JSON list."""
-    named = (observations.schema.metadata or {}).get(b"classes")
-    return () if named is None else tuple(json.loads(named))
-
-
-def spread_scores(observations: Batches) -> Batches:
+def spread_scores(observations: Batches, classes: Sequence[str] = ()) -> Batches:
     """Return the table with ``score_<class>`` for each class in place of ``scores``; they are numbered without names.
 
     >>> column_name("Site Preparation")
@@ -31,7 +24,9 @@ def spread_scores(observations: Batches) -> Batches:
     import pyarrow as pa
 
     count = _count(observations)
-    names = [column_name(name) for name in classes_of(observations)] or [f"score_{k}" for k in range(count)]
+    names = [column_name(name) for name in classes]
+    if len(set(names)) != count:
+        names = [f"score_{k}" for k in range(count)]
     kept = [field for field in observations.schema if field.name != "scores"]
     fields = [*kept[:-1], *(pa.field(name, pa.float32()) for name in names), kept[-1]]
     schema = pa.schema(fields, observations.schema.metadata)

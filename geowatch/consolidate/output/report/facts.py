@@ -182,6 +182,8 @@ class ReportFacts:
     """Ends by day, of all sites."""
     coverage: Coverage | None = None
     """How much was looked at; None where nobody counted."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Places that became no site, by what they lacked."""
     scores: tuple[Score, ...] = ()
     """Figures of an evaluation."""
     files: tuple[tuple[str, int, str], ...] = ()

@@ -90,7 +90,8 @@ def _map_section(facts: ReportFacts) -> str:
     behind = f" Behind them: {facts.map.picture.shows}." if facts.map.picture else ""
     others = 0 if facts.map.others is None else len(facts.map.others)
     rest = f" {many(others, 'smaller site')} {'is a dot' if others == 1 else 'are dots'}." if others else ""
-    lead = f"Outlines in the colour of each site's latest phase; numbers name the largest.{rest}{behind}"
+    stands = "latest phase" if any(site.phase for site in facts.sites) else "class or status"
+    lead = f"Outlines in the colour of each site's {stands}; numbers name the largest.{rest}{behind}"
     return element("h2", "Map") + element("p", escape(lead)) + element("div", draw_map(facts) + _legend(facts), "card")
 
 

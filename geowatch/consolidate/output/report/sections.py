@@ -29,7 +29,7 @@ def starts_section(facts: ReportFacts) -> str:
     )
     return (
         element("h2", "When it happened")
-        + element("p", "Starts above the line, ends below it, by quarter of the year.")
+        + element("p", f"Starts above the line, ends below it, by {axis.period}.")
         + element("div", draw_counts(facts.starts, facts.ends, replace(axis, width=1040.0)) + legend, "card")
     )
 
@@ -55,14 +55,14 @@ def coverage_section(facts: ReportFacts) -> str:
     """Return what was looked at and what was not, in plain words."""
     found = facts.coverage
     if found is None:
-        return element("h2", "Gaps and coverage") + element(
-            "p", "Nobody has counted how much of the region has scores: run <code>gw stitch</code>."
-        )
+        unknown = "How much of the region has scores was not counted: <code>gw stitch</code> does."
+        body = element("p", unknown) + _left_out(facts)
+        return element("h2", "Gaps and coverage") + element("div", body, "card")
     whole = max(1, found.region_px)
     shares = (found.scored_px / whole, found.no_imagery_px / whole, found.gap_px / whole)
     names = ("g-scored", "g-none", "g-gap")
     gauge = "".join(f'<i class="{n}" style="width:{s:.3%}"></i>' for n, s in zip(names, shares, strict=True))
-    body = element("div", gauge, "gauge") + _coverage_words(found, shares)
+    body = element("div", gauge, "gauge") + _coverage_words(found, shares) + _left_out(facts)
     return (
         element("h2", "Gaps and coverage")
         + element(
@@ -92,6 +92,13 @@ def _coverage_words(found: Coverage, shares: tuple[float, float, float]) -> str:
     if found.bare:
         text += element("p", f"No imagery at all on grid {escape(', '.join(found.bare))}.", "ko")
     return text
+
+
+def _left_out(facts: ReportFacts) -> str:
+    if not any(facts.left_out.values()):
+        return ""
+    why = ", ".join(f"{count:,} for their {escape(name)}" for name, count in facts.left_out.items() if count)
+    return element("p", f"Places that were tracked and became no site: {why}.")
 
 
 def files_section(facts: ReportFacts) -> str:

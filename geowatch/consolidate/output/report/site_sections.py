@@ -73,12 +73,15 @@ def table_section(facts: ReportFacts) -> str:
         return ""
     everything = total(facts.counts).sites
     which = "All of them" if everything == len(sites) else f"The {len(sites):,} largest of {everything:,}"
-    lead = f"{which}, largest first; <code>sites.csv</code> has every one."
+    lead = f"{which}, largest first."
+    if any(name == "sites.csv" for name, _, _ in facts.files):
+        lead += " <code>sites.csv</code> has every one."
     if facts.models:
         lead += " An id opens the site's model."
     heads = (("site", ""), ("class", ""), ("status", ""), ("latest phase", ""), ("start", ""), ("end", ""),
              ("area ▾", "num"), ("score", "num"), ("dates", "num"), ("lon, lat", "num"))  # fmt: skip
-    used = [place for place, _ in enumerate(heads) if place != 1 or any(site.kind for site in sites)]
+    empty = {1} - {1 for site in sites if site.kind} | {3} - {3 for site in sites if site.phase}
+    used = [place for place, _ in enumerate(heads) if place not in empty]
     head = "".join(_head(*heads[place]) for place in used)
     body = "".join(_row(site, facts, used) for site in sites)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -97,8 +100,9 @@ def _row(site: Shown, facts: ReportFacts, used: list[int]) -> str:
     linked = f'<a href="{escape(model, quote=True)}">{name}</a>' if model else name
     place = "" if site.lonlat is None else f"{site.lonlat[0]:.5f}, {site.lonlat[1]:.5f}"
     cells = [
-        linked, escape(site.kind), _STATUS.get(site.status, escape(site.status)),
-        f'<i class="swatch" style="background:{color}"></i>{escape(site.phase or "")}',
+        f'<i class="swatch" style="background:{color}"></i>{linked}', escape(site.kind),
+        _STATUS.get(site.status, escape(site.status)),
+        escape(site.phase or ""),
         f"{site.start or ''}", f"{site.end or 'going on'}", area(site.area_m2), f"{site.score:.2f}",
         f"{len(site.sightings)}", place,
     ]  # fmt: skip

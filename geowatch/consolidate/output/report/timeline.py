@@ -49,7 +49,14 @@ class Axis:
         if len(years) > 1:
             step = -(-len(years) // 12)
             return [(day, str(day.year)) for day in years if (day.year - years[0].year) % step == 0]
-        return [(day, f"{day:%b %Y}" if day.month == 1 else f"{day:%b}") for day in _months(self.first, self.last)]
+        months = _months(self.first, self.last) or [self.first]
+        return [(day, f"{day:%b %Y}" if day.month == 1 or day == months[0] else f"{day:%b}") for day in months]
+
+    @property
+    def period(self) -> str:
+        """How starts and ends are counted along it: by quarter, month or day."""
+        span = (self.last - self.first).days
+        return "quarter" if span > 1100 else "month" if span > 100 else "day"
 
 
 def axis_of(sites: tuple[Shown, ...], start: date | None, end: date | None) -> Axis | None:
@@ -83,21 +90,21 @@ def draw_time_line(site: Shown, axis: Axis, colors: Mapping[str, str]) -> str:
 
 
 def draw_counts(starts: Mapping[date, int], ends: Mapping[date, int], axis: Axis) -> str:
-    """Return how many sites started (up) and ended (down), as bars a quarter wide."""
-    bars = {"start": _by_quarter(starts), "end": _by_quarter(ends)}
+    """Return how many sites started (up) and ended (down) in each period."""
+    bars = {"start": _by_period(starts, axis.period), "end": _by_period(ends, axis.period)}
     top = max([1, *(count for each in bars.values() for count in each.values())])
     parts = []
     for kind, sign in (("start", -1), ("end", 1)):
-        for quarter, count in bars[kind].items():
-            x0, x1 = axis.at(quarter), axis.at(_after(quarter))
+        for first, count in bars[kind].items():
+            x0, x1 = axis.at(first), axis.at(_after(first, axis.period))
             height = 44.0 * count / top
             y = 60 - height if sign < 0 else 60.0
-            label = tag("title", f"{count} {kind}{'s' if count > 1 else ''}, quarter of {quarter:%b %Y}")
-            parts.append(tag("rect", label, x=x0 + 1, y=y, width=max(1.0, x1 - x0 - 2), height=height, class_=kind))
+            label = tag("title", f"{count} {kind}{'s' if count > 1 else ''}, {axis.period} from {first}")
+            parts.append(tag("rect", label, x=x0 + 1, y=y, width=max(1.5, x1 - x0 - 2), height=height, class_=kind))
     parts += [tag("line", x1=0, y1=60, x2=axis.width, y2=60, class_="rule")]
     parts += [words(axis.at(day) + 4, 118, name, class_="tick") for day, name in axis.ticks()]
-    parts += [words(2, 12, f"up to {top} a quarter", class_="tick")]
-    return _drawing(axis.width, 122.0, "Starts and ends of sites by quarter", parts, "counts")
+    parts += [words(2, 12, f"up to {top} a {axis.period}", class_="tick")]
+    return _drawing(axis.width, 122.0, f"Starts and ends of sites by {axis.period}", parts, "counts")
 
 
 def _active(site: Shown, axis: Axis) -> str:
@@ -155,26 +162,32 @@ def _height(score: float) -> float:
     return _CURVE_BOTTOM - min(1.0, max(0.0, score)) * (_CURVE_BOTTOM - _CURVE_TOP)
 
 
-def _by_quarter(days: Mapping[date, int]) -> dict[date, int]:
+def _by_period(days: Mapping[date, int], period: str) -> dict[date, int]:
+    """Return counts by the first day of each period."""
+    months = {"quarter": 3, "month": 1}.get(period)
     found: dict[date, int] = {}
     for day in sorted(days):
-        quarter = date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
-        found[quarter] = found.get(quarter, 0) + days[day]
+        first = day if months is None else date(day.year, (day.month - 1) // months * months + 1, 1)
+        found[first] = found.get(first, 0) + days[day]
     return found
 
 
-def _after(quarter: date) -> date:
-    return date(quarter.year + quarter.month // 10, (quarter.month + 2) % 12 + 1, 1)
+def _after(first: date, period: str) -> date:
+    """Return the day after a period's last."""
+    months = {"quarter": 3, "month": 1}.get(period)
+    return first + timedelta(days=1) if months is None else _later(first, months)
 
 
-def _months(first: date, last: date) -> Iterator[date]:
+def _later(day: date, months: int) -> date:
+    place = day.month - 1 + months
+    return date(day.year + place // 12, place % 12 + 1, 1)
+
+
+def _months(first: date, last: date) -> list[date]:
     count = (last.year - first.year) * 12 + last.month - first.month
     step = -(-max(1, count) // 12)
-    for k in range(1, count + 1):
-        place = first.month - 1 + k
-        day = date(first.year + place // 12, place % 12 + 1, 1)
-        if k % step == 0 or day.month == 1:
-            yield day
+    days = [_later(first, k) for k in range(1, count + 1)]
+    return [day for k, day in enumerate(days, start=1) if k % step == 0]
 
 
 def _drawing(width: float, height: float, name: str, parts: list[str], kind: str) -> str:
