@@ -328,7 +328,7 @@ time = combine(
         "--time-block",
         type=COUNT,
         metavar="PLANES",
-        help="Planes computed and stored as one; it changes no value. Left out: 4 for a series, fewer if memory is short.",
+        help="Planes computed and stored as one; no value changes. Left out: 4 for a series, fewer in little memory.",
     ),
 )
 """How planes stand in time, and what each sees of a series."""

@@ -27,6 +27,8 @@ __all__ = ["check_head", "infer_head"]
 
 #: Name of a head that nobody named; what its tensor is called says nothing to those who open a heatmap.
 ONLY_HEAD = "scores"
+#: Axis of the classes, where there is one.
+_CLASS_AXIS = {"NCHW": 1, "NHWC": 3, "NHW": 0, "NTCHW": 2}
 #: How far sums and limits of probabilities may be off.
 TOLERANCE = 2e-3
 
@@ -36,12 +38,12 @@ def infer_head(output: str, raw: NDArray[Any], spec: ImportSpec, window: tuple[i
 
     Raises PackageError where the classes do not fit, or what the values are is not clear.
     """
-    layout, channels, size = _axes(output, raw, len(spec.classes), window)
+    layout, channels, size = _axes(output, raw, spec, window)
     activation = spec.activation
     if raw.dtype.kind in "iub" and activation not in {"auto", "labels"}:
         raise PackageError(f"output {output!r} is {raw.dtype}", hint="whole numbers are labels: --activation labels")
     if activation == "auto":
-        activation = _activation(output, raw, 1 if layout == "NCHW" else -1, len(spec.classes), channels)
+        activation = _activation(output, raw, _CLASS_AXIS[layout], len(spec.classes), channels)
     try:
         return HeadSpec(
             name=ONLY_HEAD,
@@ -56,9 +58,13 @@ def infer_head(output: str, raw: NDArray[Any], spec: ImportSpec, window: tuple[i
         raise PackageError(f"output {output!r} does not fit: {complaint(error)}") from error
 
 
-def _axes(output: str, raw: NDArray[Any], classes: int, window: tuple[int, int]) -> tuple[str, int, tuple[int, int]]:
+def _axes(
+    output: str, raw: NDArray[Any], spec: ImportSpec, window: tuple[int, int]
+) -> tuple[str, int, tuple[int, int]]:
     """Return (layout, channels, (height, width)) of a raw output."""
-    shape = raw.shape
+    shape, classes = raw.shape, len(spec.classes)
+    if raw.ndim == 5 and shape[1] == _dates(spec) and shape[2] in {1, classes} and _reduces(shape[3:], window):
+        return "NTCHW", shape[2], (shape[3], shape[4])
     if raw.ndim == 3 and _reduces(shape[1:], window):
         return "NHW", 1, (shape[1], shape[2])
     if raw.ndim == 4 and shape[1] in {1, classes} and _reduces(shape[2:], window):
@@ -69,6 +75,10 @@ def _axes(output: str, raw: NDArray[Any], classes: int, window: tuple[int, int])
         f"output {output!r} has shape {shape} for windows of {window} px and {classes} classes",
         hint="name as many --classes as the output has channels; its size is the window's, 1/2, 1/4 or 1/8",
     )
+
+
+def _dates(spec: ImportSpec) -> int:
+    return max((part.date for part in spec.inputs), default=spec.dates - 1) + 1
 
 
 def _reduces(size: tuple[int, ...], window: tuple[int, int]) -> bool:
@@ -107,11 +117,12 @@ def _is_share(raw: NDArray[Any]) -> bool:
 
 def check_head(head: HeadSpec, raw: NDArray[Any], window: tuple[int, int]) -> None:
     """Compare an output with what is said of it. Raises PackageError where they contradict each other."""
-    layout_ndim = 3 if head.layout == "NHW" else 4
-    axis = {"NCHW": 1, "NHWC": 3, "NHW": 0}[head.layout]
-    size = raw.shape[1:3] if head.layout in {"NHWC", "NHW"} else raw.shape[2:4]
+    axis = _CLASS_AXIS[head.layout]
+    at = head.layout.index("H")
+    size = raw.shape[at : at + 2]
     wanted = (window[0] // head.reduction, window[1] // head.reduction)
-    if raw.ndim != layout_ndim or size != wanted or (raw.ndim == 4 and raw.shape[axis] != head.raw_channels):
+    channels = raw.shape[axis] if raw.ndim > 3 else head.raw_channels
+    if raw.ndim != len(head.layout) or size != wanted or channels != head.raw_channels:
         raise PackageError(
             f"output {head.output!r} has shape {raw.shape}; head {head.name!r} says {head.layout}, "
             f"{head.raw_channels} channels and {wanted} px",

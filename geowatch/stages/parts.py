@@ -201,11 +201,11 @@ def _axis(grid: Grid, bound: Bound, series: SeriesPin) -> tuple[tuple[FramePlan,
     wanted = {sensor for sensors in series.sensors for sensor in sensors} if all(series.sensors) else set()
     frames = tuple(f for f in bound.frames.get(grid.id, ()) if not wanted or f.sensor in wanted)
     if not frames:
-        return (), TimeAxis((), series.block, series.step_days)
-    days = [_day_of(frame) for frame in frames]
+        return (), TimeAxis(())
+    days, block = [_day_of(frame) for frame in frames], max(1, series.block)  # 0 until it is settled
     if series.step_days is None:
-        return frames, frame_axis(days, series.block)
-    return frames, step_axis(days[0], days[-1], series.step_days, series.block)
+        return frames, frame_axis(days, block)
+    return frames, step_axis(days[0], days[-1], series.step_days, block)
 
 
 def _picking(series: SeriesPin, dates: int) -> Picking:

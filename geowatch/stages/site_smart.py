@@ -14,7 +14,9 @@ from geowatch.errors import ConfigError
 from geowatch.predict.recipe import read_recipe
 from geowatch.sites.smart import dump, region_document, site_document, smart_sensor
 from geowatch.stages.imagery import read_bound
+from geowatch.stages.parts import parts_of
 from geowatch.stages.site_order import Order
+from geowatch.store.plans import read_plan
 
 if TYPE_CHECKING:
     from geowatch.consolidate.output.batches import Batches
@@ -100,8 +102,5 @@ def _seen(order: Order) -> dict[tuple[str, int], Seen]:
     bound, recipe = read_bound(order.store), read_recipe(order.store)
     if bound is None or recipe is None:
         return {}
-    return {
-        (grid, time): Seen(frame.frame_id, smart_sensor(frame.sensor))
-        for grid, frames in bound.frames.items()
-        for time, frame in enumerate(frames[recipe.dates - 1 :])
-    }
+    parts = parts_of(read_plan(order.store), bound, recipe.dates, recipe.series)
+    return {(part.grid.id, part.time): Seen(part.shown.frame_id, smart_sensor(part.shown.sensor)) for part in parts}

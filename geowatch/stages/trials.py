@@ -10,6 +10,7 @@ from geowatch.stages.imagery import bind
 from geowatch.stages.parts import parts_of
 from geowatch.stages.samples import sample_windows
 from geowatch.stages.tile import TileConfig, tile
+from geowatch.stages.timing import TimeConfig, settle_series
 from geowatch.store import open_store
 from geowatch.store.plans import read_plan
 
@@ -37,6 +38,7 @@ def image_windows(
         store = open_store(folder)
         plan = read_plan(store)
         bound = bind(store, imagery, plan.grids, plan.region, package.manifest.bands, events)
-        parts = parts_of(plan, bound, package.manifest.dates)
+        series = settle_series(TimeConfig(), None, package.manifest)
+        parts = parts_of(plan, bound, package.manifest.dates, series)
         windows = WindowLattice.of(size, package.manifest.window.overlap)
         return sample_windows(package.manifest, windows, parts, count)
