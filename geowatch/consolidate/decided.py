@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geowatch.consolidate.decide import area_m2_of, chosen_by_area, fill_holes, is_sure
-from geowatch.consolidate.outlines import wkb_of
+from geowatch.consolidate.outlines import site_wkb, wkb_of
 from geowatch.consolidate.series import course_of, lasts
 from geowatch.consolidate.terms import NO_DAY
 from geowatch.grid.areas import spread
@@ -100,7 +100,7 @@ def _decided(
     candidates: Candidates, course: Course, area_m2: NDArray[np.float64], terms: tuple[Terms, float]
 ) -> Decided:
     n, seen = len(candidates), candidates.seen
-    outlines = wkb_of(candidates.areas, candidates.place_grid, *terms)
+    outlines = site_wkb(candidates.areas, candidates.place_owner, candidates.place_grid, *terms)
     shapes = Wkb(np.zeros(0, np.uint8), np.zeros(len(seen) + 1, np.int64))
     if candidates.shapes is not None and len(seen):
         shapes = wkb_of(candidates.shapes, candidates.grid[seen.owner], *terms)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from geowatch.grid.areas import Areas, Ints
     from geowatch.grid.lattice import Lattice
 
-__all__ = ["GLOBE", "crs_of", "wkb_of"]
+__all__ = ["GLOBE", "crs_of", "site_wkb", "wkb_of"]
 
 #: CRS of outlines where a run has several grids.
 GLOBE = "EPSG:4326"
@@ -28,6 +28,24 @@ GLOBE = "EPSG:4326"
 def crs_of(terms: Terms) -> str | None:
     """Return the CRS of outlines: the grid's where there is one, else longitude and latitude."""
     return terms.lattices[0].crs if len(terms.lattices) == 1 else GLOBE
+
+
+def site_wkb(
+    areas: Areas, place_owner: Ints, place_grid: NDArray[np.integer], terms: Terms, simplify: float = 0.0
+) -> Wkb:
+    """Return the outline of each site from those of its places; places on several grids are united."""
+    wkb = wkb_of(areas, place_grid, terms, simplify)
+    several = np.bincount(place_owner) > 1
+    if not several.any():
+        return wkb
+    shared = several[place_owner]
+    shapes = shapely.from_wkb(wkb.take(np.flatnonzero(shared)).to_list())
+    owner = place_owner[shared]
+    first = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
+    united = [shapely.union_all(part) for part in np.split(shapes, first[1:])]
+    alone = np.flatnonzero(~shared)
+    united_wkb = _written(shapely.normalize(np.array(united)))
+    return _in_order([(place_owner[alone], wkb.take(alone)), (owner[first], united_wkb)])
 
 
 def wkb_of(areas: Areas, grid: NDArray[np.integer], terms: Terms, simplify: float = 0.0) -> Wkb:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,18 +103,27 @@ def observation_batch(sites: Decided, number: Ints, naming: Naming) -> pa.Record
     return pa.record_batch(columns, schema=observation_schema(naming))
 
 
-def footprint_schema() -> pa.Schema:
-    """Return the columns of the table of pixels."""
+def footprint_schema(naming: Naming) -> pa.Schema:
+    """Return the columns of the table of pixels; the metadata says where pixels are."""
+    terms = naming.terms
+    lattices = {
+        name: [each.crs, each.step_y, each.step_x, each.phase_y, each.phase_x]
+        for name, each in zip(terms.grids, terms.lattices, strict=True)
+    }
+    about = {
+        "grids": json.dumps(lattices, sort_keys=True), "order": json.dumps(terms.grids),
+        "classes": json.dumps(terms.classes), "mode": terms.mode,
+    }  # fmt: skip
     columns = {"number": pa.int32(), "grid": pa.int16(), "y": pa.int32(), "x0": pa.int32(), "x1": pa.int32()}
-    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()])
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in columns.items()], naming.metadata | about)
 
 
-def footprint_batch(sites: Decided, number: Ints) -> pa.RecordBatch:
+def footprint_batch(sites: Decided, number: Ints, naming: Naming) -> pa.RecordBatch:
     """Return the pixels of sites as rows: what a later run compares its own with."""
     runs = sites.runs
     owner = np.repeat(number.astype(np.int32), np.diff(sites.runs_start))
     columns = [pa.array(owner), *(_column(runs[name]) for name in ("grid", "y", "x0", "x1"))]
-    return pa.record_batch(columns, schema=footprint_schema())
+    return pa.record_batch(columns, schema=footprint_schema(naming))
 
 
 def site_ids(number: Ints, region: str) -> pa.Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from geowatch.consolidate.joins import join_tiles
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from numpy.typing import NDArray
+
     from geowatch.consolidate.decided import Decided
     from geowatch.consolidate.joins import Seams
     from geowatch.consolidate.phases import PhaseModel
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from geowatch.grid.areas import Ints
     from geowatch.sites.fragment import Fragment
 
-__all__ = ["Consolidation", "chunked", "order_of"]
+__all__ = ["Consolidation", "chunked", "numbers_of", "order_of"]
 
 #: Pieces and runs that are joined at once: enough that no step costs more than its content.
 CHUNK_PIECES, CHUNK_RUNS, CHUNK_TILES = 16_384, 1 << 18, 1024
@@ -73,6 +75,13 @@ class Consolidation:
                 yield decided
 
 
-def order_of(rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> Ints:
+def order_of(rows: NDArray[Any]) -> Ints:
     """Return the order in which sites are numbered: by birth, grid, row and column of the first pixel, class."""
     return np.lexsort(tuple(rows[name] for name in ("kind", "x", "y", "grid", "birth")))
+
+
+def numbers_of(rows: NDArray[Any], first: int = 0) -> Ints:
+    """Return the number of each site, from ``first`` on."""
+    numbers = np.empty(len(rows), dtype=np.int64)
+    numbers[order_of(rows)] = first + np.arange(len(rows))
+    return numbers

@@ -19,13 +19,14 @@ from geowatch.consolidate.phases import CONSTRUCTION, PhaseModel
 from geowatch.consolidate.shelf import Shelf
 from geowatch.consolidate.tables import Naming
 from geowatch.consolidate.terms import Rules
-from geowatch.consolidate.whole_region import Consolidation, order_of
+from geowatch.consolidate.whole_region import Consolidation, numbers_of
 from geowatch.errors import ConfigError, InterruptedRunError
 from geowatch.lineage import Source
 from geowatch.stages.consolidate_config import ConsolidateConfig
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.provenance import made, record
 from geowatch.stages.site_deliverables import deliver_sites
+from geowatch.stages.site_history import carry_of, carry_on, read_earlier
 from geowatch.stages.site_tables import OBSERVATIONS, SITES, stored_batches
 from geowatch.stages.site_writing import Written, write_tables
 from geowatch.stages.tracked import Tracked, read_tracked, refuse_gaps
@@ -78,7 +79,10 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
         shelf = Shelf(Path(folder), len(tracked.tracking.classes))
         try:
             _fill(shelf, work, tracked, events)
-            written = write_tables(store, shelf, order_of(shelf.rows), naming, events)
+            if config.previous is None:
+                written = write_tables(store, shelf, numbers_of(shelf.rows), naming, events)
+            else:
+                written = _carried_on(config, tracked, shelf, naming, events)
         finally:
             shelf.close()
     _account(tracked, work.left_out)
@@ -96,6 +100,21 @@ def _fill(shelf: Shelf, work: Consolidation, tracked: Tracked, events: Events) -
             shelf.add(sites)
             if events.stopping():
                 raise InterruptedRunError("stopped while joining tiles", hint="run the same command again")
+
+
+def _carried_on(config: ConsolidateConfig, tracked: Tracked, shelf: Shelf, naming: Naming, events: Events) -> Written:
+    """Write the sites of this run and of the previous one."""
+    if tracked.tracking.mode == "polygons":
+        raise ConfigError("polygons of a date do not go on in time", hint="leave --previous out")
+    earlier = read_earlier(open_store(str(config.previous)), naming)
+    carry = carry_of(earlier, tracked, _tolerance(config, tracked.terms))
+    with tempfile.TemporaryDirectory(prefix="gw-consolidate-") as folder:
+        both = Shelf(Path(folder), len(naming.terms.classes))
+        try:
+            numbers = carry_on(shelf, earlier, carry, both, config.link_overlap)
+            return write_tables(tracked.store, both, numbers, naming, events)
+        finally:
+            both.close()
 
 
 def _rules(config: ConsolidateConfig, tracking: Tracking) -> tuple[Rules, PhaseModel | None]:

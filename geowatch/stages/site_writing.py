@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,7 +24,6 @@ from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from geowatch.consolidate.decided import Decided
     from geowatch.consolidate.shelf import Shelf
     from geowatch.consolidate.tables import Naming
     from geowatch.grid.areas import Ints
@@ -52,33 +50,27 @@ class Written:
     """Rows of the table of observations."""
 
 
-def write_tables(store: Store, shelf: Shelf, order: Ints, naming: Naming, events: Events) -> Written:
-    """Publish the tables of sites, observations and pixels."""
+def write_tables(store: Store, shelf: Shelf, number: Ints, naming: Naming, events: Events) -> Written:
+    """Publish the tables of sites, observations and pixels; ``number`` is that of each site on the shelf."""
+    order = np.argsort(number, kind="stable")
     schemas = {
-        SITES: site_schema(naming), OBSERVATIONS: observation_schema(naming), FOOTPRINTS: footprint_schema(),
+        SITES: site_schema(naming), OBSERVATIONS: observation_schema(naming), FOOTPRINTS: footprint_schema(naming),
     }  # fmt: skip
-    observations = 0
+    observations = done = 0
     with ExitStack() as stack:
         paths = {key: stack.enter_context(store.stage(key)) for key in schemas}
         with ExitStack() as files:
             add = {key: files.enter_context(_table(paths[key], schema)).write_batch for key, schema in schemas.items()}
-            for number, sites in _shares(shelf, order):
-                add[SITES](site_batch(sites, number, keys_of(sites.rows, naming.terms), naming))
-                add[OBSERVATIONS](observation_batch(sites, number, naming))
-                add[FOOTPRINTS](footprint_batch(sites, number))
-                observations += len(sites.seen)
-                events.progress("write", int(number[-1]) + 1, len(order))
+            for share in shelf.shares(order, SITES_AT_ONCE, ROWS_AT_ONCE):
+                sites, named = shelf.take(share), number[share]
+                add[SITES](site_batch(sites, named, keys_of(sites.rows, naming.terms), naming))
+                add[OBSERVATIONS](observation_batch(sites, named, naming))
+                add[FOOTPRINTS](footprint_batch(sites, named, naming))
+                observations, done = observations + len(sites.seen), done + len(share)
+                events.progress("write", done, len(order))
         digests = {key: file_digest(path) for key, path in paths.items()}
     return Written(digests, len(order), observations)
 
 
 def _table(path: Path, schema: pa.Schema) -> pa.RecordBatchFileWriter:
     return pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(**_OPTIONS))
-
-
-def _shares(shelf: Shelf, order: Ints) -> Iterator[tuple[Ints, Decided]]:
-    """Yield numbers and sites in the order of the numbers."""
-    first = 0
-    for share in shelf.shares(order, SITES_AT_ONCE, ROWS_AT_ONCE):
-        yield np.arange(first, first + len(share)), shelf.take(share)
-        first += len(share)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from support.tracked import ArrayPlanes
-
 from geowatch.grid.choice import LatticeChoice
 from geowatch.grid.plan import PlanRequest, make_plan
 from geowatch.sites.fragment import FULL_SCORE, Fragment, fragment_key
@@ -15,6 +13,7 @@ from geowatch.store import LocalStore
 from geowatch.store.plans import write_plan
 from geowatch.track.document import TRACKING, GridPlanes, Tracking
 from geowatch.track.finding import find
+from support.tracked import ArrayPlanes
 
 
 def tracked_run(

@@ -1,0 +1,301 @@
+"""Sites of an earlier run, read back, and carried on by those of this one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from geowatch.consolidate.decided import EVENT, MERGE, RUN, SITE, SPLIT, Decided, seen_dtype, starts_of
+from geowatch.consolidate.extend import Carry, taken, with_event
+from geowatch.consolidate.inherit import Heirs, Shared, heirs, shared_px
+from geowatch.consolidate.tables import Naming, footprint_schema
+from geowatch.consolidate.terms import NO_DAY
+from geowatch.consolidate.whole_region import order_of
+from geowatch.errors import DamagedError, InputError
+from geowatch.grid.wkb import Wkb
+from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES, stored_batches
+from geowatch.track.timewise import MovingMean
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from geowatch.consolidate.shelf import Shelf
+    from geowatch.consolidate.terms import Terms
+    from geowatch.grid.areas import Ints
+    from geowatch.stages.tracked import Tracked
+    from geowatch.store import Store
+
+__all__ = ["Earlier", "carry_of", "carry_on", "read_earlier"]
+
+_KEY = r"^.*-(?P<birth>\d{8}|undated)-r(?P<y>-?\d+)-c(?P<x>-?\d+)(?P<kind>-k\d+)?$"
+_AT_ONCE, _ROWS = 65_536, 1 << 24
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Earlier:
+    """The sites of an earlier run."""
+
+    sites: Decided
+    """By number."""
+    number: Ints
+    """Their numbers."""
+
+
+def read_earlier(store: Store, naming: Naming) -> Earlier:
+    """Read the sites of an earlier run.
+
+    Raises:
+        InputError: where there are none, or of another region, pixel grid or other classes.
+        DamagedError: where they cannot be read.
+    """
+    if store.size(FOOTPRINTS) is None:
+        raise InputError(f"{store.url} holds no sites", hint="gw consolidate makes them; name its run folder")
+    tables = {key: stored_batches(store, key) for key in (SITES, OBSERVATIONS, FOOTPRINTS)}
+    _check(tables[FOOTPRINTS].schema.metadata, footprint_schema(naming).metadata, store.url)
+    sites, seen, runs = (pa.Table.from_batches(list(table), table.schema) for table in tables.values())
+    number = _column(sites, "number").astype(np.int64)
+    try:
+        return Earlier(_decided(sites, seen, runs, naming), number)
+    except (pa.ArrowException, ValueError, KeyError) as error:
+        raise DamagedError(f"the sites in {store.url} cannot be read: {error}") from error
+
+
+def _check(found: dict[bytes, bytes], wanted: dict[bytes, bytes], where: str) -> None:
+    names = {b"region": "region", b"classes": "classes", b"mode": "mode of tracking"}
+    for key, name in names.items():
+        if found.get(key) != wanted.get(key):
+            raise InputError(
+                f"the sites in {where} are of {name} {_text(found, key)}, these of {_text(wanted, key)}",
+                hint="earlier sites go on where region, pixels and classes are the same",
+            )
+    before, now = (json.loads(each[b"grids"]) for each in (found, wanted))
+    if any(now.get(name) != lattice for name, lattice in before.items()):
+        raise InputError(
+            f"the sites in {where} lie on other pixels: {before}, these on {now}",
+            hint="give the plan the same --resolution, --crs and --origin",
+        )
+
+
+def _text(metadata: dict[bytes, bytes], key: bytes) -> str:
+    return metadata.get(key, b"nothing").decode()
+
+
+def _decided(sites: pa.Table, seen: pa.Table, runs: pa.Table, naming: Naming) -> Decided:
+    count = sites.num_rows
+    number = _column(sites, "number")
+    of_seen = _owners(seen.column("site_id"), sites.column("site_id"))
+    observations = _observations(seen, naming)
+    shapes, shapes_start = _bytes(seen.column("geometry"))
+    observations["shape_bytes"] = np.diff(shapes_start)
+    seen_start = starts_of(of_seen, count)
+    events, events_start = _events(sites.column("events").to_pylist())
+    pixels = np.zeros(runs.num_rows, dtype=RUN)
+    for name in ("y", "x0", "x1"):
+        pixels[name] = _column(runs, name)
+    order = json.loads(runs.schema.metadata[b"order"])
+    pixels["grid"] = np.array([naming.terms.grids.index(name) for name in order])[_column(runs, "grid")]
+    return Decided(
+        rows=_rows(sites, naming.terms),
+        outlines=Wkb(*_bytes(sites.column("geometry"))),
+        runs=pixels,
+        runs_start=starts_of(np.searchsorted(number, _column(runs, "number")), count),
+        seen=observations,
+        seen_start=seen_start,
+        shapes=shapes,
+        shapes_start=shapes_start[seen_start],
+        events=events,
+        events_start=events_start,
+    )
+
+
+def _rows(sites: pa.Table, terms: Terms) -> NDArray[Any]:
+    rows = np.zeros(sites.num_rows, dtype=SITE)
+    parsed = pc.extract_regex(sites.column("key").combine_chunks(), _KEY)
+    for name in ("y", "x"):
+        rows[name] = _numpy(pc.struct_field(parsed, name).cast(pa.int32()))
+    birth = pc.strptime(pc.struct_field(parsed, "birth"), format="%Y%m%d", unit="s", error_is_null=True)
+    rows["birth"] = _day_numbers(birth.cast(pa.date32()))
+    rows["grid"] = _places(sites.column("grid"), terms.grids)
+    rows["kind"] = np.maximum(_places(sites.column("class"), terms.kinds), 0)
+    for name in ("start", "end"):
+        rows[name] = _day_numbers(sites.column(name).combine_chunks())
+    for name in ("area_px", "area_m2", "score", "peak"):
+        rows[name] = _column(sites, name)
+    return rows
+
+
+def _observations(seen: pa.Table, naming: Naming) -> NDArray[Any]:
+    out = np.zeros(seen.num_rows, dtype=seen_dtype(len(naming.terms.classes)))
+    out["day"] = _day_numbers(seen.column("date").combine_chunks())
+    out["phase"] = _places(seen.column("phase"), naming.phases)
+    for name in ("time", "score", "seen_share"):
+        out[name] = _column(seen, name)
+    scores = seen.column("scores").combine_chunks()
+    out["scores"] = _numpy(scores.flatten()).reshape(len(out), -1)
+    return out
+
+
+def _places(words: pa.ChunkedArray, known: tuple[str | None, ...]) -> NDArray[Any]:
+    found = pc.index_in(words, value_set=pa.array(known, pa.string()), skip_nulls=True)
+    return _numpy(pc.fill_null(found, -1).combine_chunks())
+
+
+def _owners(ids: pa.ChunkedArray, sites: pa.ChunkedArray) -> Ints:
+    return _numpy(pc.index_in(ids, value_set=sites.combine_chunks()).combine_chunks()).astype(np.int64)
+
+
+def _events(texts: list[str | None]) -> tuple[NDArray[Any], Ints]:
+    found = [
+        (site, SPLIT if name == "split" else MERGE, day)
+        for site, text in enumerate(texts)
+        for each in (text or "").split(";")
+        if each
+        for name, _, day in [each.partition(":")]
+    ]
+    events = np.zeros(len(found), dtype=EVENT)
+    events["what"] = [what for _, what, _ in found]
+    days = np.array([day for *_, day in found], dtype="datetime64[D]")
+    events["day"] = days.astype(np.int64)
+    return events, starts_of(np.array([site for site, *_ in found], dtype=np.int64), len(texts))
+
+
+def _bytes(column: pa.ChunkedArray) -> tuple[NDArray[np.uint8], Ints]:
+    """Return the bytes of a column of binary, and where each entry starts; nothing is empty."""
+    parts, counts = [np.zeros(0, np.uint8)], [np.zeros(0, np.int64)]
+    for chunk in column.chunks:
+        _, offsets, content = chunk.buffers()
+        start = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1].astype(np.int64)
+        parts.append(np.frombuffer(content or b"", np.uint8)[start[0] : start[-1]])
+        counts.append(np.diff(start))
+    return np.concatenate(parts), np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+
+
+def _column(table: pa.Table, name: str) -> NDArray[Any]:
+    return _numpy(table.column(name).combine_chunks())
+
+
+def _numpy(array: pa.Array) -> NDArray[Any]:
+    # Not `to_numpy`, which imports pandas where it is installed.
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return np.from_dlpack(array) if len(array) else np.zeros(0, array.type.to_pandas_dtype())
+
+
+def _day_numbers(days: pa.Array) -> NDArray[Any]:
+    return _numpy(pc.fill_null(days.cast(pa.int32()), NO_DAY))
+
+
+def carry_of(earlier: Earlier, tracked: Tracked, simplify: float = 0.0) -> Carry:
+    """Return how earlier sites go on: from which day on this run decides, and whether on their outlines alone."""
+    days = earlier.sites.seen["day"][earlier.sites.seen["day"] != NO_DAY]
+    terms = tracked.terms
+    looked = [days[planes] for days, planes in zip(terms.days, terms.planes, strict=True) if len(planes)]
+    first = int(min(each.min() for each in looked))
+    if not len(days) or first == NO_DAY:
+        return Carry(terms, NO_DAY + 1, anew=True, simplify=simplify)
+    frozen = int(days.max()) + 1 - support_days(tracked.tracking.smooth_time, np.unique(days))
+    return Carry(terms, max(frozen, first), anew=first <= int(days.min()), simplify=simplify)
+
+
+def support_days(smooth_time: str | None, days: NDArray[Any]) -> int:
+    """Return how far back from its end a series may change when it goes on."""
+    if smooth_time is None:
+        return 0
+    window = MovingMean.parse(smooth_time)
+    if window.days:
+        return -(-window.length // 2)
+    return int(days[-1] - days[max(0, len(days) - 1 - window.length // 2)])
+
+
+def carry_on(shelf: Shelf, earlier: Earlier, carry: Carry, out: Shelf, least_share: float = 0.0) -> Ints:
+    """Put the sites of both runs on another shelf; return their numbers.
+
+    Args:
+        shelf: New sites.
+        earlier: Earlier ones, which keep their numbers.
+        carry: How they go on.
+        out: Takes all sites.
+        least_share: Sites overlap where they share more than this part of the smaller one.
+    """
+    order, old = order_of(shelf.rows), earlier.sites
+    rows = shelf.rows[order]
+    age = np.empty(len(old), dtype=np.int64)
+    age[np.lexsort((earlier.number, old.rows["birth"]))] = np.arange(len(old))
+    found = _shared(shelf, order, old, least_share)
+    found = found[~_apart(rows, old.rows, found, carry)]
+    settled = carry.is_closed(old.rows)
+    same = heirs(found, len(rows), age)
+    goes_on = same.earlier >= 0
+    stays = goes_on & settled[np.maximum(same.earlier, 0)]
+    fresh = np.flatnonzero(~goes_on)
+    numbers = [_keep_earlier(earlier, same, carry, stays, out)]
+    grows = np.flatnonzero(goes_on & ~stays)
+    _grow(shelf, order[grows], (earlier.sites, same.earlier[grows]), np.isin(grows, same.absorbed_by), (carry, out))
+    _add_fresh(shelf, order[fresh], same.split_from[fresh] >= 0, out)
+    first = int(earlier.number.max()) + 1 if len(old) else 0
+    return np.concatenate([*numbers, earlier.number[same.earlier[grows]], first + np.arange(len(fresh))])
+
+
+def _shared(shelf: Shelf, order: Ints, old: Decided, least_share: float) -> Shared:
+    """Return the pixels that new sites, by their places in ``order``, and earlier ones share."""
+    parts = []
+    owner = np.repeat(np.arange(len(old)), np.diff(old.runs_start))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    for share in shelf.shares(order, _AT_ONCE, _ROWS):
+        sites = shelf.take(share)
+        mine = np.repeat(np.arange(len(sites)), np.diff(sites.runs_start))
+        found = shared_px((sites.runs, mine, sites.rows["kind"]), (old.runs, owner, old.rows["kind"]))
+        enough = found.px > least_share * np.minimum(
+            sites.rows["area_px"][found.new], old.rows["area_px"][found.earlier]
+        )
+        found = found[enough]
+        parts.append(Shared(place[share[found.new]], found.earlier, found.px))
+    none = np.zeros(0, dtype=np.int64)
+    return Shared(*(np.concatenate([none, *(getattr(p, n) for p in parts)]) for n in ("new", "earlier", "px")))
+
+
+def _apart(new: NDArray[Any], old: NDArray[Any], found: Shared, carry: Carry) -> NDArray[np.bool_]:
+    """Return which pairs are of different times: the new site begins after the earlier one had ended."""
+    ended = carry.is_closed(old)[found.earlier]
+    start = new["start"][found.new]
+    return np.asarray(ended & (start != NO_DAY) & (start > old["end"][found.earlier]))
+
+
+def _keep_earlier(earlier: Earlier, same: Heirs, carry: Carry, stays: NDArray[np.bool_], out: Shelf) -> Ints:
+    """Put earlier sites that do not go on where they are; those that were taken in by an older one end."""
+    grows = np.zeros(len(earlier.sites), dtype=bool)
+    grows[same.earlier[(same.earlier >= 0) & ~stays]] = True
+    at = np.flatnonzero(~grows)
+    sites = taken(earlier.sites, at)
+    merged = (same.absorbed_by[at] >= 0) & (sites.rows["end"] == NO_DAY)
+    sites.rows["end"] = np.where(merged, np.maximum(carry.cut_day, sites.rows["start"]), sites.rows["end"])
+    out.add(with_event(sites, np.where(merged, MERGE, -1), np.full(len(at), carry.cut_day)))
+    return earlier.number[at]
+
+
+def _grow(
+    shelf: Shelf, at: Ints, before: tuple[Decided, Ints], took_in: NDArray[np.bool_], to: tuple[Carry, Shelf]
+) -> None:
+    """Put new sites (places on the shelf) with what they were before (places among the earlier) on the other shelf."""
+    (earlier, old), (carry, out) = before, to
+    done = 0
+    for share in shelf.shares(at, _AT_ONCE, _ROWS):
+        part = slice(done, done + len(share))
+        sites = carry.on(taken(earlier, old[part]), shelf.take(share))
+        out.add(with_event(sites, np.where(took_in[part], MERGE, -1), np.full(len(share), carry.cut_day)))
+        done += len(share)
+
+
+def _add_fresh(shelf: Shelf, at: Ints, split: NDArray[np.bool_], out: Shelf) -> None:
+    done = 0
+    for share in shelf.shares(at, _AT_ONCE, _ROWS):
+        sites = shelf.take(share)
+        what = np.where(split[done : done + len(share)], SPLIT, -1)
+        out.add(with_event(sites, what, sites.rows["start"]))
+        done += len(share)

@@ -1,0 +1,221 @@
+"""gw consolidate: the same tables for any tiling, gaps that are said, and sites that go on under their ids."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import shapely
+from support.tracked import ArrayPlanes
+from support.tracked_run import tracked_run
+
+from geowatch.errors import ConfigError, CoverageError, InputError
+from geowatch.grid.lattice import PixelBox
+from geowatch.stages.consolidate import ConsolidateConfig, Consolidated, consolidate
+from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES
+from geowatch.store import LocalStore
+
+PHASES = ("No Activity", "Site Preparation", "Active Construction", "Post Construction")
+DAYS = (17000, 17016, 17032, 17048, 17064, 17080)
+Y, X = -3000, 40000
+
+
+def drawn(*frames: list[str]) -> ArrayPlanes:
+    """Return planes of one class: digits are tenths of the full score, ``?`` is a pixel without one."""
+    stored = np.array([[[[255 if m == "?" else round(int(m) * 25.4) for m in row] for row in f]] for f in frames])
+    height, width = stored.shape[2:]
+    return ArrayPlanes(stored.astype(np.uint8), PixelBox(Y, X, Y + height, X + width))
+
+
+def rows(store: LocalStore, key: str) -> list[dict]:
+    return pa.ipc.open_file(store.get(key)).read_all().to_pylist()
+
+
+def sites_of(store: LocalStore, **asked: object) -> list[dict]:
+    consolidate(ConsolidateConfig(run=str(store.root), deliver=False, region_id="ZZ_R001", **asked))
+    return rows(store, SITES)
+
+
+def tables(store: LocalStore) -> list[bytes]:
+    return [store.get(key) for key in (SITES, OBSERVATIONS, FOOTPRINTS)]
+
+
+FIELD = ["0000000000", "0999000990", "0909000990", "0999000000", "0000009000", "0000090000"]
+
+
+def test_tables_have_the_same_bytes_for_any_tiling(tmp_path):
+    planes = drawn(FIELD, FIELD)
+    made = []
+    for tile_px in (2, 3, 5, 64):
+        store = tracked_run(tmp_path / str(tile_px), planes, DAYS[:2], tile_px)
+        sites_of(store, fill_holes=200, min_area=150)
+        made.append(tables(store))
+    assert all(each == made[0] for each in made)
+
+
+def test_a_row_says_what_a_site_is(tmp_path):
+    store = tracked_run(tmp_path, drawn(FIELD, FIELD), DAYS[:2], 4)
+    first, *_ = sites = sites_of(store)
+    assert [site["site_id"] for site in sites] == [f"ZZ_R001_{number:04}" for number in range(4)]
+    assert first["key"] == "utm18n-20160718-r-2999-c40001"
+    assert (first["area_px"], first["area_m2"], first["n_observations"]) == (8, 800.0, 2)
+    assert (first["start"], first["end"], first["status"]) == (date(2016, 7, 18), None, "system_confirmed")
+    outline = shapely.from_wkb(first["geometry"])
+    assert outline.area == 800
+    assert outline.bounds == (400010, 29960, 400040, 29990)
+    seen = rows(store, OBSERVATIONS)
+    assert [each["date"] for each in seen[:2]] == [date(2016, 7, 18), date(2016, 8, 3)]
+    assert seen[0]["scores"] == pytest.approx([0.9], abs=0.003)
+    schema = pa.ipc.open_file(store.get(SITES)).schema
+    assert schema.metadata[b"crs"] == b"EPSG:32618"
+
+
+def test_a_missing_tile_is_an_error_or_an_explicit_gap(tmp_path):
+    store = tracked_run(tmp_path, drawn(FIELD), DAYS[:1], 4)
+    gone = next(key for key in store.list("fragments/") if key.endswith("-750_10000.arrow"))
+    store.delete(gone)
+    with pytest.raises(CoverageError, match="utm18n/-750_10000"):
+        sites_of(store)
+    assert store.size(SITES) is None
+    sites_of(store, allow_gaps=True)
+    assert json.loads(store.get("sites/gaps.json"))["missing_tiles"] == ["utm18n/-750_10000"]
+
+
+def test_what_was_not_tracked_cannot_be_consolidated(tmp_path):
+    store = tracked_run(tmp_path, drawn(FIELD), DAYS[:1], 4)
+    store.delete("track.json")
+    with pytest.raises(InputError, match="nothing was tracked"):
+        sites_of(store)
+
+
+def test_polygons_of_a_date_have_their_class(tmp_path):
+    stored = np.zeros((1, 3, 6, 8), np.uint8)
+    stored[0, 0] = 254
+    stored[0, :, 1:4, 2:6] = np.array([0, 254, 0])[:, None, None]
+    stored[0, :, 4:, :3] = np.array([0, 0, 254])[:, None, None]
+    planes = ArrayPlanes(stored, PixelBox(Y, X, Y + 6, X + 8))
+    store = tracked_run(
+        tmp_path, planes, DAYS[:1], 3, ("land", "water", "snow"), mode="polygons", salient=("water", "snow"), low=0.0
+    )
+    sites = sites_of(store)
+    assert [(site["class"], site["area_px"]) for site in sites] == [("water", 12), ("snow", 6)]
+    assert {(site["start"], site["n_observations"]) for site in sites} == {(date(2016, 7, 18), 1)}
+    with pytest.raises(ConfigError, match="polygons of a date"):
+        sites_of(store, previous=str(tmp_path))
+
+
+GROWS = (
+    ["00000000", "09900000", "09900000", "00000000"],
+    ["00000000", "09990000", "09990000", "00000000"],
+    ["00000099", "09999099", "09999000", "00000000"],
+    ["00000099", "09999099", "09999000", "00000000"],
+)
+
+
+def run_of(folder: Path, first: int, after: int, mode: str = "linked", tile_px: int = 3) -> LocalStore:
+    planes = drawn(*GROWS[first:after])
+    return tracked_run(folder, planes, DAYS[first:after], tile_px, mode=mode)
+
+
+def test_a_growing_site_goes_on_under_its_id(tmp_path):
+    early = run_of(tmp_path / "early", 0, 2)
+    (before,) = sites_of(early)
+    late = run_of(tmp_path / "late", 0, 4)
+    after, other = sites_of(late, previous=str(early.root))
+    assert (after["site_id"], after["key"]) == (before["site_id"], before["key"])
+    assert (before["area_px"], after["area_px"]) == (6, 8)
+    assert after["n_observations"] == 4
+    assert other["site_id"] == "ZZ_R001_0001"
+    assert other["start"] == date(1970, 1, 1) + timedelta(DAYS[2])
+
+
+def test_new_dates_alone_extend_a_site(tmp_path):
+    early, late = run_of(tmp_path / "early", 0, 2), run_of(tmp_path / "late", 2, 4)
+    sites_of(early)
+    after, other = sites_of(late, previous=str(early.root))
+    assert (after["number"], after["start"], after["area_px"]) == (0, date(1970, 1, 1) + timedelta(DAYS[0]), 8)
+    assert other["number"] == 1
+    seen = [row["date"] for row in rows(late, OBSERVATIONS) if row["site_id"] == after["site_id"]]
+    assert seen == [date(1970, 1, 1) + timedelta(day) for day in DAYS[:4]]
+    shapes = [row["geometry"] for row in rows(late, OBSERVATIONS) if row["site_id"] == after["site_id"]]
+    assert [shapely.from_wkb(shape).area for shape in shapes] == [400, 600, 800, 800]
+
+
+def test_going_on_with_the_same_dates_changes_nothing(tmp_path):
+    for mode in ("linked", "footprint"):
+        early, again = (run_of(tmp_path / mode / name, 0, 4, mode, px) for name, px in (("one", 3), ("two", 5)))
+        sites_of(early)
+        sites_of(again, previous=str(early.root))
+        assert tables(early) == tables(again)
+
+
+def test_ended_sites_stay(tmp_path):
+    there, gone = ["0000", "0990", "0000"], ["0000", "0000", "0000"]
+    early = tracked_run(tmp_path / "early", drawn(there, gone, gone), DAYS[:3], 2, mode="linked")
+    (before,) = sites_of(early)
+    assert before["end"] == date(1970, 1, 1) + timedelta(DAYS[1])
+    late = tracked_run(tmp_path / "late", drawn(gone, there), DAYS[3:5], 2, mode="linked")
+    old, new = sites_of(late, previous=str(early.root))
+    assert old == before
+    assert (new["number"], new["start"]) == (1, date(1970, 1, 1) + timedelta(DAYS[4]))
+
+
+def test_of_several_earlier_sites_the_oldest_goes_on(tmp_path):
+    apart = (["0000000", "0990000", "0000000"], ["0000000", "0990990", "0000000"])
+    joined = ["0000000", "0999990", "0000000"]
+    early = tracked_run(tmp_path / "early", drawn(*apart), DAYS[:2], 3, mode="linked")
+    before = sites_of(early)
+    late = tracked_run(tmp_path / "late", drawn(joined), DAYS[2:3], 3, mode="linked")
+    oldest, absorbed = sites_of(late, previous=str(early.root))
+    assert (oldest["key"], oldest["area_px"]) == (before[0]["key"], 5)
+    assert oldest["events"] == "merge:2016-08-19"
+    assert (absorbed["key"], absorbed["end"], absorbed["events"]) == (
+        before[1]["key"], date(2016, 8, 19), "merge:2016-08-19"
+    )  # fmt: skip
+
+
+def test_of_several_new_sites_the_largest_goes_on(tmp_path):
+    early = tracked_run(tmp_path / "early", drawn(["0999990"]), DAYS[:1], 3, mode="linked")
+    (before,) = sites_of(early)
+    late = tracked_run(tmp_path / "late", drawn(["0900999"]), DAYS[1:2], 3, mode="linked")
+    after, split = sites_of(late, previous=str(early.root))
+    assert (after["key"], after["n_observations"]) == (before["key"], 2)
+    assert before["area_px"] == 5
+    assert (split["number"], split["area_px"], split["events"]) == (1, 1, "split:2016-08-03")
+
+
+def test_earlier_sites_of_other_pixels_are_refused(tmp_path):
+    early = tracked_run(tmp_path / "early", drawn(FIELD), DAYS[:1], 4, mode="linked")
+    sites_of(early)
+    other = tracked_run(tmp_path / "other", drawn(FIELD), DAYS[:1], 4, ("thing",), mode="linked")
+    with pytest.raises(InputError, match="classes"):
+        sites_of(other, previous=str(early.root))
+    with pytest.raises(InputError, match="holds no sites"):
+        sites_of(early, previous=str(tmp_path / "nowhere"))
+
+
+def test_phases_of_construction_are_found_without_asking(tmp_path):
+    stored = np.zeros((6, 4, 4, 5), np.uint8)
+    for time, phase in enumerate([0, 1, 1, 2, 3, 3]):
+        stored[time, phase, 1:3, 1:4] = 230
+    planes = ArrayPlanes(stored, PixelBox(Y, X, Y + 4, X + 5))
+    store = tracked_run(tmp_path, planes, DAYS, 3, PHASES, salient=PHASES[1:3], low=0.3, high=0.3)
+    (site,) = sites_of(store)
+    assert (site["start"], site["end"]) == (date(2016, 8, 3), date(2016, 9, 20))
+    assert [row["phase"] for row in rows(store, OBSERVATIONS)] == [PHASES[p] for p in (0, 1, 1, 2, 3, 3)]
+    model = tmp_path / "model.json"
+    model.write_text(json.dumps({"phases": PHASES, "active": PHASES[2:3], "transitions": np.ones((4, 4)).tolist()}))
+    (site,) = sites_of(store, transitions=str(model))
+    assert site["start"] == date(2016, 9, 4)
+
+
+def test_what_is_delivered_is_recorded(tmp_path):
+    store = tracked_run(tmp_path, drawn(FIELD, FIELD), DAYS[:2], 4)
+    done = consolidate(ConsolidateConfig(run=str(store.root), region_id="ZZ_R001", outputs=("parquet", "smart")))
+    assert isinstance(done, Consolidated)
+    assert {"sites/sites.arrow", "sites/sites.parquet", "sites/gaps.json"} <= set(done.files)
+    assert any(key.startswith("lineage/sites/sites.arrow/") for key in store.list("lineage/"))
