@@ -166,7 +166,8 @@ def _document(document: object) -> Iterator[str]:
 
 def _features(features: Sequence[object]) -> Iterator[str]:
     kinds = [_kind(feature) for feature in features]
-    head, member = ("site", "observation") if {"site", "observation"} & set(kinds) else ("region", "site_summary")
+    is_site = any(kind in ("site", "observation") for kind in kinds)
+    head, member = ("site", "observation") if is_site else ("region", "site_summary")
     for number, (feature, kind) in enumerate(zip(features, kinds, strict=True)):
         where = f"features[{number}]"
         if kind not in (head, member):
