@@ -70,10 +70,11 @@ class Scale:
             total = np.nan_to_num(stored.astype(np.float64)).sum(axis=0) * FULL_SCORE
             out = np.rint(np.clip(total, 0, FULL_SCORE)).astype(np.uint16)
         else:
-            # Single precision is exact enough to round bytes right; wider values need double.
-            kind = np.float32 if self.stored == "uint8" else np.float64
             whole = stored[0] if len(stored) == 1 else np.minimum(stored.sum(axis=0, dtype=np.uint32), self.top)
-            out = np.rint(whole * kind(FULL_SCORE / self.top)).astype(np.uint16)
+            # Single precision is exact enough to round bytes right; wider values need double.
+            scaled = whole.astype(np.float32 if self.stored == "uint8" else np.float64)
+            scaled *= FULL_SCORE / self.top
+            out = np.rint(scaled, out=scaled).astype(np.uint16)
         out[none] = NONE
         return np.asarray(out, np.uint16)
 
@@ -93,8 +94,12 @@ def ratio(total: NDArray[Any], count: NDArray[Any]) -> Salience:
     Numbers below 2**31 are divided right by double precision: a quotient is either whole or at least 2**-31 away
     from being so, which is more than the division's own error.
     """
-    quotient = (2.0 * total + count) / np.maximum(2.0 * count, 1.0)
-    return np.asarray(np.where(count > 0, np.floor(quotient), NONE), np.uint16)
+    quotient = total * 2.0
+    quotient += count
+    quotient /= np.maximum(count, 1) * 2.0
+    out: Salience = quotient.astype(np.uint16)
+    out[count == 0] = NONE
+    return out
 
 
 def winners(fields: NDArray[Any], none: NDArray[np.bool_], wanted: Sequence[int]) -> NDArray[np.int16]:
@@ -108,6 +113,9 @@ def winners(fields: NDArray[Any], none: NDArray[np.bool_], wanted: Sequence[int]
     >>> winners(np.array([[1, 9, 5], [9, 1, 5], [2, 2, 2]]), np.array([False, False, True]), [1]).tolist()
     [1, -1, -1]
     """
-    best = np.argmax(fields, axis=0).astype(np.int16)
+    best, top = np.zeros(none.shape, np.int16), fields[0].copy()
+    for k, field in enumerate(fields[1:], 1):
+        best[field > top] = k
+        np.maximum(top, field, out=top)
     keep = np.isin(best, np.asarray(wanted, np.int16)) & ~none
     return np.where(keep, best, np.int16(-1)).astype(np.int16)
