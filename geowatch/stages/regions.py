@@ -15,7 +15,7 @@ from geowatch.grid.region import Region, parse_region
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["read_places_file", "read_region_file"]
+__all__ = ["read_features_file", "read_places_file", "read_region_file"]
 
 
 def read_region_file(path: str) -> Region:
@@ -38,22 +38,34 @@ def _document(path: str) -> Any:  # noqa: ANN401 - a JSON value
         raise RegionError(f"the region file {path} is not JSON: {error!s:.200}", hint="give a GeoJSON file") from error
 
 
+def read_features_file(path: str) -> list[tuple[BaseGeometry, dict[str, Any]]]:
+    """Return the shapes of a GeoJSON file (lon/lat) with their properties, ``id`` among them.
+
+    Raises:
+        RegionError: it cannot be read, or holds no shapes.
+    """
+    document = _document(path)
+    features = document.get("features") if isinstance(document, dict) else None
+    if not isinstance(features, list) or not features:
+        raise RegionError(f"{path} is no collection of features", hint="give a FeatureCollection")
+    return [(_shape(feature, path), _known(feature)) for feature in features]
+
+
 def read_places_file(path: str) -> dict[str, BaseGeometry]:
     """Return the polygons of a GeoJSON file by name: ``region_id``, ``name``, ``id``, or their number.
 
     Raises:
         RegionError: it cannot be read, or holds no polygons.
     """
-    document = _document(path)
-    features = document.get("features") if isinstance(document, dict) else None
-    if not isinstance(features, list) or not features:
-        raise RegionError(f"{path} is no collection of features", hint="give a FeatureCollection of polygons")
-    return {_named(feature, number): _shape(feature, path) for number, feature in enumerate(features, 1)}
+    return {_named(known, number): shape for number, (shape, known) in enumerate(read_features_file(path), 1)}
 
 
-def _named(feature: object, number: int) -> str:
-    entry = feature if isinstance(feature, dict) else {}
-    known = {**(entry.get("properties") or {}), "id": entry.get("id")}
+def _known(feature: dict[str, Any]) -> dict[str, Any]:
+    own = {"id": feature["id"]} if feature.get("id") is not None else {}
+    return own | (feature.get("properties") or {})
+
+
+def _named(known: dict[str, Any], number: int) -> str:
     return str(next((known[key] for key in ("region_id", "name", "id") if known.get(key)), number))
 
 

@@ -1,0 +1,37 @@
+"""``gw dataset export``: what a run found, as a kwcoco bundle."""
+
+from __future__ import annotations
+
+import click
+
+from gw_cli import options
+from gw_cli.lazy import command as gw_command
+from gw_cli.session import Session
+
+
+@gw_command(
+    "export",
+    config="geowatch.stages.dataset_export:ExportConfig",
+    examples="""
+    gw dataset export --run gw-run
+    gw dataset export --run gw-run -o shared/predictions.kwcoco.zip
+    """,
+)
+@options.run
+@options.option(
+    "-o", "--output", metavar="FILE", help="Bundle to write. Left out: predictions.kwcoco.json in the run folder."
+)
+@options.common
+@click.pass_context
+def command(ctx: click.Context, /, **given: object) -> None:
+    """Write what a run found as a kwcoco bundle.
+
+    One image a time, with its map and the scores of each class; classes with their colours; and where the run has
+    sites, a track for each and its outline in every image it was seen in. Rasters are named, not copied.
+    """
+    from geowatch.stages.dataset_export import export
+
+    session: Session = ctx.obj
+    done = export(session.configure(ctx, given), session.events)
+    sites = f", {done.sites} sites in {done.outlines} outlines" if done.sites else ""
+    session.made(f"{done.file}: {done.images} images{sites}")
