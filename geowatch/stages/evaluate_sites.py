@@ -151,7 +151,7 @@ def _with_truth(
             hint="truth files are named such as BR_R002_0001.geojson",
         )
     if without:
-        events.note(f"{len(without)} regions have no truth and are left out: {', '.join(sorted(without)[:5])}")
+        events.note(f"regions without truth are left out ({len(without)}): {', '.join(sorted(without)[:5])}")
     return found
 
 
