@@ -6,6 +6,7 @@ which a GeoPackage keeps for each layer, is fixed: the same sites are the same b
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,10 +66,13 @@ def _write(layer: Layer, path: Path, driver: str, **options: Any) -> None:  # no
     table = several(layer.table)
     schema = table.schema.remove_metadata()
     reader = pa.RecordBatchReader.from_batches(schema, (batch.replace_schema_metadata(None) for batch in table))
-    write_arrow(
-        reader, path, layer=layer.name, driver=driver, geometry_name="geometry", geometry_type="MultiPolygon",
-        crs=layer.table.crs, **options,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        # Sites of plain pixels have no CRS, and their readers know it.
+        warnings.filterwarnings("ignore", message="'crs' was not provided", category=UserWarning)
+        write_arrow(
+            reader, path, layer=layer.name, driver=driver, geometry_name="geometry", geometry_type="MultiPolygon",
+            crs=layer.table.crs, **options,
+        )  # fmt: skip
 
 
 def _promoted(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -24,6 +24,8 @@ __all__ = ["draw_map", "draw_thumb", "nice_length"]
 _WIDTH, _TALLEST, _MARGIN = 1000.0, 900.0, 18.0
 #: Sites that are named on the map, largest first.
 _NAMED = 40
+#: Of so many largest sites those are named that have room for it.
+_CANDIDATES = 200
 #: Sites without an outline are gathered in squares of this size, so that a million of them stay readable.
 _CELL = 7.0
 
@@ -70,7 +72,7 @@ def draw_map(facts: ReportFacts) -> str:
         parts += [tag("path", d=edge, class_="region under-region"), tag("path", d=edge, class_="region")]
     parts += _others(facts.map, view)
     parts += [_site(site, view, facts) for site in reversed(facts.sites)]
-    parts += [_name(site, view) for site in reversed(facts.sites[:_NAMED])]
+    parts += _names(facts.sites, view)
     parts += [_scale_bar(facts.map, view, height), _north(facts.map)]
     box = f"0 0 {_WIDTH:g} {height:.0f}"
     return tag("svg", "".join(parts), viewBox=box, role="img", aria_label=f"Map of {facts.title}", class_="map")
@@ -137,10 +139,22 @@ def _site(site: Shown, view: _View, facts: ReportFacts) -> str:
     return halo + tag("path", label, d=path, stroke=color, fill=color, class_=dashed)
 
 
-def _name(site: Shown, view: _View) -> str:
-    x, y = view.points(np.array([(site.outline.bounds[2], site.outline.bounds[3])]))[0].tolist()
-    low = view.points(np.array([(site.outline.bounds[2], site.outline.bounds[1])]))[0, 1]
-    return words(x + 3, min(y, low) + 4, str(site.number), class_="name")
+def _names(sites: tuple[Shown, ...], view: _View) -> Iterator[str]:
+    """Yield the numbers of the largest sites, as far as they do not lie on each other."""
+    taken: list[tuple[float, float, float]] = []
+    for site in sites[:_CANDIDATES]:
+        _, south, east, north = site.outline.bounds
+        corners = view.points(np.array([(east, north), (east, south)]))
+        x, y = float(corners[0, 0]) + 3, float(corners[:, 1].min()) + 4
+        width = 9.0 * len(str(site.number))
+        if len(taken) < _NAMED and all(_apart((x, y, width), other) for other in taken):
+            taken.append((x, y, width))
+            yield words(x, y, str(site.number), class_="name")
+
+
+def _apart(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
+    """Whether two names (x, y, width) do not touch."""
+    return abs(one[1] - other[1]) > 14 or one[0] > other[0] + other[2] + 3 or other[0] > one[0] + one[2] + 3
 
 
 def _scale_bar(facts: MapFacts, view: _View, height: float) -> str:
