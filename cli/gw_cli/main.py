@@ -18,7 +18,7 @@ COMMANDS = {
     "predict": "Run a model over the imagery of a plan.",
     "stitch": "Finish the heatmap: join, check, write maps and pictures.",
     "track": "Find what stands out in a heatmap, tile by tile.",
-    "consolidate": "Join what was tracked into the sites of the region.",
+    "consolidate": "Join what was tracked in all tiles into the sites of the region.",
     "features": "Reduce stored activations to one vector a window or a polygon.",
     "evaluate": "Compare what was made with the truth.",
     "run": "Do all of it: tile, predict and stitch.",

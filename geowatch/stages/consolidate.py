@@ -29,7 +29,7 @@ from geowatch.stages.site_deliverables import deliver_sites
 from geowatch.stages.site_history import carry_of, carry_on, read_earlier
 from geowatch.stages.site_tables import OBSERVATIONS, SITES, stored_batches
 from geowatch.stages.site_writing import Written, write_tables
-from geowatch.stages.tracked import Tracked, read_tracked, refuse_gaps
+from geowatch.stages.tracked import TrackedRun, read_tracked, refuse_gaps
 from geowatch.store import open_store
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
     )
 
 
-def _fill(shelf: Shelf, work: Consolidation, tracked: Tracked, events: Events) -> None:
+def _fill(shelf: Shelf, work: Consolidation, tracked: TrackedRun, events: Events) -> None:
     for grid in range(len(tracked.plan.grids)):
         for sites in work.sites(grid, tracked.seams(grid), tracked.fragments(grid, events)):
             shelf.add(sites)
@@ -102,7 +102,9 @@ def _fill(shelf: Shelf, work: Consolidation, tracked: Tracked, events: Events) -
                 raise InterruptedRunError("stopped while joining tiles", hint="run the same command again")
 
 
-def _carried_on(config: ConsolidateConfig, tracked: Tracked, shelf: Shelf, naming: Naming, events: Events) -> Written:
+def _carried_on(
+    config: ConsolidateConfig, tracked: TrackedRun, shelf: Shelf, naming: Naming, events: Events
+) -> Written:
     """Write the sites of this run and of the previous one."""
     if tracked.tracking.mode == "polygons":
         raise ConfigError("polygons of a date do not go on in time", hint="leave --previous out")
@@ -156,12 +158,12 @@ def _tolerance(config: ConsolidateConfig, terms: Terms) -> float:
     return config.simplify * max(lattice.resolution for lattice in terms.lattices)
 
 
-def _region(config: ConsolidateConfig, tracked: Tracked) -> str:
+def _region(config: ConsolidateConfig, tracked: TrackedRun) -> str:
     region = tracked.plan.region
     return config.region_id or (region.id if region is not None else "region")
 
 
-def _account(tracked: Tracked, left_out: Counter[str]) -> None:
+def _account(tracked: TrackedRun, left_out: Counter[str]) -> None:
     document = {
         "schema_version": "1",
         "missing_tiles": list(tracked.missing),
@@ -171,12 +173,12 @@ def _account(tracked: Tracked, left_out: Counter[str]) -> None:
     tracked.store.put(GAPS, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
 
 
-def _deliver(config: ConsolidateConfig, tracked: Tracked, events: Events) -> dict[str, str]:
+def _deliver(config: ConsolidateConfig, tracked: TrackedRun, events: Events) -> dict[str, str]:
     tables = map(partial(stored_batches, tracked.store), (SITES, OBSERVATIONS))
     return deliver_sites(tracked.store, tracked.plan, *tables, config, events).digests
 
 
-def _record(config: ConsolidateConfig, tracked: Tracked, written: Written, delivered: dict[str, str]) -> None:
+def _record(config: ConsolidateConfig, tracked: TrackedRun, written: Written, delivered: dict[str, str]) -> None:
     digest = tracked.tracking.digest
     fragments = [Source(f"fragments/{digest[:12]}", version=f"tracking:{digest}", role="fragments")]
     figures = {"sites": written.sites, "observations": written.observations}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from geowatch.consolidate.shelf import Shelf
     from geowatch.consolidate.terms import Terms
     from geowatch.grid.areas import Ints
-    from geowatch.stages.tracked import Tracked
+    from geowatch.stages.tracked import TrackedRun
     from geowatch.store import Store
 
 __all__ = ["Earlier", "carry_of", "carry_on", "read_earlier"]
@@ -190,7 +190,7 @@ def _day_numbers(days: pa.Array) -> NDArray[Any]:
     return _numpy(pc.fill_null(days.cast(pa.int32()), NO_DAY))
 
 
-def carry_of(earlier: Earlier, tracked: Tracked, simplify: float = 0.0) -> Carry:
+def carry_of(earlier: Earlier, tracked: TrackedRun, simplify: float = 0.0) -> Carry:
     """Return how earlier sites go on: from which day on this run decides, and whether on their outlines alone."""
     days = earlier.sites.seen["day"][earlier.sites.seen["day"] != NO_DAY]
     terms = tracked.terms

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from geowatch.stages.events import Events
     from geowatch.store import Store
 
-__all__ = ["Tracked", "read_tracked", "refuse_gaps"]
+__all__ = ["TrackedRun", "read_tracked", "refuse_gaps"]
 
 _EVERY = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
+class TrackedRun:
     """The fragments of a run."""
 
     store: Store
@@ -75,7 +75,7 @@ class Tracked:
                 events.progress("join", before + place + 1, total)
 
 
-def read_tracked(store: Store) -> Tracked:
+def read_tracked(store: Store) -> TrackedRun:
     """Read what was tracked.
 
     Raises:
@@ -100,10 +100,10 @@ def read_tracked(store: Store) -> Tracked:
         found = np.array([fragment_key(tracking.digest, tile) in there for tile in table], dtype=bool)
         missing += [tile.name for tile in table[~found]]
         tables.append(table[found])
-    return Tracked(store, plan, tracking, tuple(tables), tuple(missing))
+    return TrackedRun(store, plan, tracking, tuple(tables), tuple(missing))
 
 
-def refuse_gaps(tracked: Tracked, *, allowed: bool) -> None:
+def refuse_gaps(tracked: TrackedRun, *, allowed: bool) -> None:
     """Raise CoverageError where tiles were not tracked, unless gaps are allowed."""
     if tracked.missing and not allowed:
         raise CoverageError(
