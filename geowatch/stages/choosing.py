@@ -6,7 +6,6 @@ run's own imagery, or was by an earlier run that left its verdict in the cache. 
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +21,7 @@ from geowatch.package.gate import Evidence, gather_evidence
 from geowatch.package.prove import Proving, prove
 from geowatch.package.tune import Cut
 from geowatch.predict.recipe import BackendPin
+from geowatch.stages.process import cores
 from geowatch.stages.samples import sample_windows
 from geowatch.stages.timing import dressed, settle_norm
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from geowatch.stages.parts import Part
     from geowatch.stages.predict_config import PredictConfig
 
-__all__ = ["AUTO", "EVERY", "Chosen", "cache_of", "cores", "obeyed", "settle_backend", "threads_of"]
+__all__ = ["AUTO", "EVERY", "Chosen", "cache_of", "obeyed", "settle_backend", "threads_of"]
 
 #: Values of ``jit`` that measure: what is quick to compile or in the cache, and everything.
 AUTO, EVERY = "auto", "all"
@@ -58,11 +58,6 @@ class Chosen:
     """Windows in a run that did best, where that was measured."""
     fused: bool = False
     """Whether the network's activation is compiled with it."""
-
-
-def cores() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def threads_of(config: PredictConfig, workers: int, pinned: int | None) -> int:

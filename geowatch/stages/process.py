@@ -9,12 +9,18 @@ and 595 at 16384. A limit of 64 MB instead of 8 gave 544 and 640, at the same sp
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cache
 
-__all__ = ["give_back_memory", "steady_memory"]
+__all__ = ["cores", "give_back_memory", "steady_memory"]
 
 # From malloc.h of the GNU C library.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+
+
+def cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

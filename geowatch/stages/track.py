@@ -16,9 +16,8 @@ from geowatch.errors import InterruptedRunError
 from geowatch.grid.sweeps import cut_sweeps
 from geowatch.lineage import Source
 from geowatch.sites.fragment import FRAGMENTS, fragment_key
-from geowatch.stages.choosing import cores
 from geowatch.stages.events import Events, Silent
-from geowatch.stages.process import give_back_memory, steady_memory
+from geowatch.stages.process import cores, give_back_memory, steady_memory
 from geowatch.stages.provenance import made, record
 from geowatch.stages.track_config import TrackConfig
 from geowatch.stages.track_session import TrackSession, open_tracking, opened
@@ -100,7 +99,14 @@ def track(config: TrackConfig, events: Events | None = None) -> Tracked:
     if config.dry_run:
         return result
     session.publish()
-    _do(config, session, jobs, Progress(events, "track", total, before), events, result)
+    _do(
+        config,
+        session,
+        jobs,
+        Progress(events, "track", (total, before), {"pieces": "pieces", "bytes": "bytes"}),
+        events,
+        result,
+    )
     return result
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from geowatch.errors import ConfigError, GwError, InputError, InterruptedRunError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from geowatch.grid.tiles import Tile
     from geowatch.stages.events import Events
 
-__all__ = ["Progress", "divided", "executor_of", "failures", "raise_failures", "share_of"]
+__all__ = ["Progress", "divided", "executor_of", "failures", "longest", "raise_failures", "share_of"]
 
 #: Parts of the work for each worker, at most, and how much longer than its fair share the last one may be at it.
 _PARTS, _UNEVEN = 4, 1.15
@@ -75,17 +75,25 @@ def executor_of(workers: int, scheduler: str | None) -> Executor:
 class Progress:
     """Adds up what jobs report and hands it on."""
 
-    def __init__(self, events: Events, stage: str, total: int, before: int) -> None:
+    def __init__(self, events: Events, stage: str, tiles: tuple[int, int], shown: Mapping[str, str]) -> None:
+        """Count for ``stage``.
+
+        Args:
+            events: Who is told.
+            stage: Name of the stage.
+            tiles: Tiles in all, and those that were done before.
+            shown: Which figures are told, under which names.
+        """
         self._events = events
         self._stage = stage
-        self._total = total
-        self._before = before
+        self._total, self._before = tiles
+        self._shown = shown
         self.sums: Counter[str] = Counter()
 
     def report(self, **figures: float) -> None:
         """Take what was done since the last report, by name; ``tiles`` moves the bar."""
         self.sums.update(figures)
-        shown = {name: float(value) for name, value in self.sums.items() if name not in {"tiles", "seconds"}}
+        shown = {name: float(self.sums[figure]) for name, figure in self._shown.items()}
         self._events.progress(self._stage, self._before + self.sums["tiles"], self._total, **shown)
 
     def stopping(self) -> bool:

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from geowatch.grid.tiles import Tile
 from geowatch.predict.recipe import BackendPin, Recipe
-from geowatch.stages.predict import _divided, _longest, _Work, _workers
+from geowatch.stages.predict import _Work, _workers
 from geowatch.stages.predict_config import PredictConfig
+from geowatch.stages.work import divided, longest
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What `_divided` needs of a job."""
+    """What `divided` needs of a job."""
 
     tiles: tuple[Tile, ...]
 
@@ -27,10 +28,10 @@ def sweeps(*sizes):
 @given(sizes=st.lists(st.integers(1, 40), max_size=12), workers=st.integers(1, 6))
 def test_every_tile_is_computed_once_and_no_worker_waits_long(sizes, workers):
     jobs = sweeps(*sizes)
-    parts = _divided(jobs, workers)
+    parts = divided(jobs, workers, lambda _, tiles: Sweep(tiles))
     assert sorted(t for part in parts for t in part.tiles) == sorted(t for job in jobs for t in job.tiles)
     assert len(parts) <= max(len(jobs), 4 * workers)
-    most = _longest([len(part.tiles) for part in parts], workers)
+    most = longest([len(part.tiles) for part in parts], workers)
     fair = sum(sizes) / workers
     assert most <= max(1.15 * fair, fair + max((len(p.tiles) for p in parts), default=0))
 
@@ -47,7 +48,9 @@ def test_every_tile_is_computed_once_and_no_worker_waits_long(sizes, workers):
     ],
 )
 def test_work_is_cut_no_more_often_than_it_needs(sizes, workers, parts):
-    assert sorted(len(part.tiles) for part in _divided(sweeps(*sizes), workers)) == sorted(parts)
+    assert sorted(
+        len(part.tiles) for part in divided(sweeps(*sizes), workers, lambda _, tiles: Sweep(tiles))
+    ) == sorted(parts)
 
 
 def machine(device, threads, gflop):
