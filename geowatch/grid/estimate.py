@@ -253,7 +253,7 @@ def estimate(
     inputs = _sum_of([each.input_px for each in figures], load.times)
     name, kind = rates.machine(machine)
     seen = None if windows is None or load.windows is None else windows * load.windows.size[0] * load.windows.size[1]
-    read = None if inputs is None or load.bands is None else inputs * load.bands * load.read_itemsize
+    read = None if inputs is None or load.bands is None else round(inputs * _read_bands(load) * load.read_itemsize)
     seconds = _seconds(windows, read, load, kind)
     return Estimate(
         tiles=sum(each.tiles for each in figures),
@@ -269,6 +269,11 @@ def estimate(
         currency=rates.currency,
         machine=name,
     )
+
+
+def _read_bands(load: Workload) -> float:
+    """Return how many bands are read for a pixel of a plane: planes of a block share theirs."""
+    return load.bands or 0 if load.held_bands is None else load.held_bands / load.planes
 
 
 def _sum_of(counts: Sequence[int | None], times: int) -> int | None:

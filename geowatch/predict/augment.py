@@ -160,6 +160,8 @@ def check_transforms(transforms: Sequence[Transform], manifest: Manifest, window
             )
     if any(transform.reverse for transform in transforms):
         _reversed(manifest.inputs)
+        if any(head.layout == "NTCHW" for head in manifest.heads):
+            raise ConfigError("the network scores each date, which cannot be reversed", hint="leave time out of --tta")
 
 
 def _reversed(inputs: Sequence[InputSpec]) -> dict[str, str]:

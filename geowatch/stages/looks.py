@@ -89,7 +89,11 @@ def _check_alike(first: Manifest, other: Manifest) -> None:
     """Refuse a member that does not take and give what the first package does."""
     alike = {
         "inputs": ([i.model_copy(update={"tensor": ""}) for i in m.inputs] for m in (first, other)),
-        "heads": ([(h.name, h.classes, h.activation == "sigmoid") for h in m.heads] for m in (first, other)),
+        "heads": (
+            [(h.name, h.classes, h.activation == "sigmoid", h.layout == "NTCHW") for h in m.heads]
+            for m in (first, other)
+        ),
+        "series": (m.series for m in (first, other)),
         "window": ((m.window.size, m.window.fixed, m.window.multiple_of) for m in (first, other)),
     }
     for what, (mine, theirs) in alike.items():
@@ -211,6 +215,11 @@ def _features_pin(package: Package, name: str, recipe: Recipe, tile_px: int) -> 
     Raises:
         ConfigError: where windows do not lie on the layer's own lattice.
     """
+    if recipe.series is not None and recipe.series.by_date:
+        raise ConfigError(
+            f"{package.manifest.name} scores each date; its layers show all of them at once",
+            hint="leave --features out",
+        )
     layer = find_layer(package, name)
     step = layer.reduction
     if any(side % step for side in (*recipe.window_px, *recipe.stride_px)):

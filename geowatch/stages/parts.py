@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from geowatch.errors import CoverageError, ImageryError
 from geowatch.grid.timeline import Picking, Series, TimeAxis, frame_axis, step_axis
@@ -19,14 +19,30 @@ if TYPE_CHECKING:
     from geowatch.grid.plan import Grid, Plan
     from geowatch.package.manifest import InputSpec
     from geowatch.predict.recipe import Recipe, SeriesPin
+    from geowatch.read.frames import Frame
     from geowatch.read.plan import FramePlan
     from geowatch.read.reader import BoxReader
     from geowatch.read.remote import Remote
     from geowatch.stages.imagery import Bound
 
-__all__ = ["Part", "TimeBlock", "blocks_of", "layout_of", "parts_of"]
+__all__ = ["Part", "TimeBlock", "blocks_of", "layout_of", "parts_of", "planes_seen"]
 
 _DAY_0 = date(1970, 1, 1)
+
+
+class Timed(Protocol):
+    """What stands in time: a frame, or the plan of one."""
+
+    @property
+    def day(self) -> date | None:
+        """Its solar day."""
+
+    @property
+    def sensor(self) -> str:
+        """Its sensor."""
+
+
+AnyFrame = TypeVar("AnyFrame", bound=Timed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +188,32 @@ def blocks_of(parts: Sequence[Part], planes: int = 1) -> tuple[TimeBlock, ...]:
     return tuple(TimeBlock(own[0].grid, number, tuple(own), planes) for (_, number), own in found.items())
 
 
-def _series_parts(grid: Grid, bound: Bound, dates: int, series: SeriesPin) -> Iterator[Part]:
-    frames, axis = _axis(grid, bound, series)
+def planes_seen(frames: Sequence[Frame], dates: int, series: SeriesPin) -> list[tuple[int, set[int]]]:
+    """Return for each time block how many planes see anything, and the places of the frames that they see."""
+    wanted, axis = _axis(frames, series)
+    found: dict[int, tuple[int, set[int]]] = {}
+    for time, slots in _slots(wanted, axis, dates, series):
+        seen = {s for s in slots if s is not None}
+        count, before = found.get(time // max(1, series.block), (0, set()))
+        found[time // max(1, series.block)] = count + bool(seen), before | seen
+    return list(found.values())
+
+
+def _slots(
+    frames: Sequence[Timed], axis: TimeAxis, dates: int, series: SeriesPin
+) -> Iterator[tuple[int, tuple[int | None, ...]]]:
+    """Yield the place of each plane, and what fills the network's dates there."""
     seen = Series(tuple(map(_day_of, frames)), tuple(frame.sensor for frame in frames))
+    picking = _picking(series, dates)
     for time, day in enumerate(axis.days):
-        if series.by_date:
-            slots, own = _window(seen, axis, series, (time, dates)), time % dates
-        else:
-            slots, own = _picking(series, dates).pick(seen, day), None
-        part = _part(Part(grid, time, (), bound.remote, None, own, day, series.keep), frames, slots)
+        yield time, _window(seen, axis, series, (time, dates)) if series.by_date else picking.pick(seen, day)
+
+
+def _series_parts(grid: Grid, bound: Bound, dates: int, series: SeriesPin) -> Iterator[Part]:
+    frames, axis = _axis(bound.frames.get(grid.id, ()), series)
+    for time, slots in _slots(frames, axis, dates, series):
+        own = time % dates if series.by_date else None
+        part = _part(Part(grid, time, (), bound.remote, None, own, axis.days[time], series.keep), frames, slots)
         if part is not None:
             yield part
 
@@ -196,10 +229,10 @@ def _part(plane: Part, frames: Sequence[FramePlan], slots: Sequence[int | None])
     return Part(plane.grid, plane.time, own, plane.remote, mine, plane.own, plane.day, plane.keep)
 
 
-def _axis(grid: Grid, bound: Bound, series: SeriesPin) -> tuple[tuple[FramePlan, ...], TimeAxis]:
-    """Return the frames of a grid that a series may pick, and its planes."""
+def _axis(every: Sequence[AnyFrame], series: SeriesPin) -> tuple[tuple[AnyFrame, ...], TimeAxis]:
+    """Return the frames that a series may pick, and its planes."""
     wanted = {sensor for sensors in series.sensors for sensor in sensors} if all(series.sensors) else set()
-    frames = tuple(f for f in bound.frames.get(grid.id, ()) if not wanted or f.sensor in wanted)
+    frames = tuple(f for f in every if not wanted or f.sensor in wanted)
     if not frames:
         return (), TimeAxis(())
     days, block = [_day_of(frame) for frame in frames], max(1, series.block)  # 0 until it is settled
@@ -225,10 +258,10 @@ def _window(seen: Series, axis: TimeAxis, series: SeriesPin, place: tuple[int, i
     return (*found, *[None] * (dates - len(found)))
 
 
-def _day_of(frame: FramePlan) -> int:
+def _day_of(frame: Timed) -> int:
     if frame.day is None:
         raise ImageryError(
-            f"frame '{frame.frame_id}' has no date, and has no place in a series",
+            f"frames of {frame.sensor} have no date, and no place in a series",
             hint="put dates in the names of the images, such as scene_2020-06-01.tif",
         )
     return (frame.day - _DAY_0).days
@@ -255,7 +288,7 @@ def _times(bound: Bound, recipe: Recipe, grid: Grid) -> tuple[datetime | None, .
     if recipe.series is None:
         frames = bound.frames.get(grid.id, ())
         return tuple(f.scenes[0].scene.time for f in frames[recipe.dates - 1 :])
-    frames, axis = _axis(grid, bound, recipe.series)
+    frames, axis = _axis(bound.frames.get(grid.id, ()), recipe.series)
     if axis.step_days is not None:
         return tuple(datetime.combine(_date_of(day), datetime.min.time(), UTC) for day in axis.days)
     last = {_day_of(frame): frame.scenes[0].scene.time for frame in frames}

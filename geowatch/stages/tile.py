@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from geowatch.grid.region import Region
     from geowatch.grid.tiles import TileTable
     from geowatch.package import Package
+    from geowatch.package.manifest import Manifest
+    from geowatch.read.frames import Frame
     from geowatch.read.scene import Scene
     from geowatch.store import Store
 
@@ -208,7 +210,7 @@ def _load(config: TileConfig, asked: Asked, given: _Given) -> Workload:
     manifest = given.package.manifest
     dates = manifest.dates
     area = load.windows.size[0] * load.windows.size[1] / (manifest.window.size[0] * manifest.window.size[1])
-    return replace(
+    load = replace(
         load,
         bands=sum(len(each.bands) for each in manifest.inputs),
         dates=dates,
@@ -218,14 +220,28 @@ def _load(config: TileConfig, asked: Asked, given: _Given) -> Workload:
         gflop_per_window=None if manifest.gflop_per_window is None else manifest.gflop_per_window * area,
         network_bytes=sum(file.bytes for file in manifest.files.values()),
     )
+    return _load_in_time(config, load, manifest, given.scenes, asked.tile_size or DEFAULT_TILE_PX)
+
+
+def _load_in_time(
+    config: TileConfig, load: Workload, manifest: Manifest, scenes: tuple[Scene, ...], tile_px: int
+) -> Workload:
+    """Return the workload with the planes and blocks of a series, where the package has one."""
+    from geowatch.stages.timing import TimeConfig, series_load, settle_series
+
+    pin = settle_series(TimeConfig(), None, manifest)
+    dated = [frame for frame in _frames(config, scenes) if frame.day is not None]
+    return load if pin is None or not dated else series_load(load, pin, dated, (tile_px, config.memory_bytes))
 
 
 def _frame_count(config: TileConfig, scenes: tuple[Scene, ...]) -> int:
-    if not scenes:
-        return 1
+    return len(_frames(config, scenes)) if scenes else 1
+
+
+def _frames(config: TileConfig, scenes: tuple[Scene, ...]) -> tuple[Frame, ...]:
     from geowatch.read.frames import make_frames
 
-    return len(make_frames(scenes, order=config.imagery.composite))
+    return make_frames(scenes, order=config.imagery.composite)
 
 
 def _windows(asked: Asked, package: Package | None) -> WindowLattice | None:

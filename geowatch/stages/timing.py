@@ -10,7 +10,7 @@ from geowatch.grid.estimate import Workload, cut_to_memory
 from geowatch.grid.timeline import Picking
 from geowatch.package.domains import normalised_for
 from geowatch.predict.recipe import NormPin, SeriesPin
-from geowatch.stages.parts import blocks_of, parts_of
+from geowatch.stages.parts import blocks_of, parts_of, planes_seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from geowatch.grid.plan import Plan
     from geowatch.package.manifest import InputSpec, Manifest
     from geowatch.predict.recipe import Recipe
+    from geowatch.read.frames import Frame
     from geowatch.stages.imagery import Bound
     from geowatch.stages.parts import Part, TimeBlock
 
@@ -28,6 +29,7 @@ __all__ = [
     "check_heads",
     "dressed",
     "loaded",
+    "series_load",
     "settle_norm",
     "settle_series",
     "with_block",
@@ -186,6 +188,35 @@ def check_heads(manifest: Manifest) -> None:
             f"head {by_date[0]} of {manifest.name} scores each date, others score all dates at once",
             hint="make a package of each kind of head: gw model import --spec",
         )
+
+
+def series_load(load: Workload, series: SeriesPin, frames: Sequence[Frame], room: tuple[int, int | None]) -> Workload:
+    """Return the workload of a series before it is bound: planes and frames of its largest time block.
+
+    Args:
+        load: Workload of one plane.
+        series: How planes stand in time; an open block is as large as fits.
+        frames: The dated frames, oldest first.
+        room: Side of a tile in pixels, and bytes of memory if that is limited.
+    """
+    block = series.block or BLOCK
+    tile_px, memory_bytes = room
+    while True:
+        pin = series.model_copy(update={"block": block})
+        picks = planes_seen(frames, load.dates, pin)
+        held = max((len(seen) for _, seen in picks), default=load.dates)
+        one = -(-(load.bands or 0) // load.dates)
+        planned = replace(
+            load, times=max(1, sum(count for count, _ in picks)), planes=block, dates=held, held_bands=held * one
+        )  # fmt: skip
+        try:
+            cut_to_memory(planned, tile_px, memory_bytes)
+        except MemoryBudgetError:
+            if series.block or block == 1:
+                return planned
+            block //= 2
+        else:
+            return planned
 
 
 def settle_norm(config: NormConfig, pinned: Recipe | None) -> NormPin | None:

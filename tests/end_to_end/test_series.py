@@ -1,10 +1,14 @@
 """The promises in time, on a small series with everything that is hard; its network is a stand-in."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import rasterio
 from support.small_series import (
@@ -24,13 +28,17 @@ from support.small_series import (
 from geowatch.errors import ConfigError, ImageryError, MemoryBudgetError, PlanMismatchError, RecipeMismatchError
 from geowatch.grid.lattice import PixelBox
 from geowatch.predict.recipe import read_recipe
+from geowatch.stages import context
 from geowatch.stages.clean import CleanConfig, clean
-from geowatch.stages.imagery import read_bound
+from geowatch.stages.features import FeaturesConfig, features
+from geowatch.stages.imagery import ImageryConfig, read_bound
+from geowatch.stages.looks import LooksConfig
 from geowatch.stages.parts import layout_of
 from geowatch.stages.predict import predict
 from geowatch.stages.predict_config import PredictConfig
 from geowatch.stages.status import status
 from geowatch.stages.stitch import StitchConfig, stitch
+from geowatch.stages.tile import TileConfig, tile
 from geowatch.stages.timing import NormConfig, TimeConfig
 from geowatch.stages.verify import VerifyConfig, verify
 from geowatch.stitch.mosaic import Mosaic
@@ -236,13 +244,13 @@ def test_one_plane_of_a_block_is_read_by_itself(images, package, undisturbed, tm
     layout = layout_of(plan, read_bound(store), recipe, plan.grids[0])
     mosaic = Mosaic(store, layout, recipe.digest)
     box, found = planes(run)
-    for tile in read_tiles(store, plan, plan.grids[0].id):
-        core = plan.grids[0].core(tile)
+    for place in read_tiles(store, plan, plan.grids[0].id):
+        core = plan.grids[0].core(place)
         part = core & box
         for time, values in enumerate(found.values()):
-            stored = mosaic.core(tile, time, layout.heads[0])
+            stored = mosaic.core(place, time, layout.heads[0])
             assert np.array_equal(stored[(slice(None), *part.within(core))], values[(slice(None), *part.within(box))])
-            assert mosaic.is_there(tile, time) == any((time // 4) == (k // 4) for k in _with_parts(found))
+            assert mosaic.is_there(place, time) == any((time // 4) == (k // 4) for k in _with_parts(found))
 
 
 def _with_parts(found):
@@ -345,3 +353,124 @@ def test_classes_and_times_stand_in_the_heatmap(undisturbed):
     with xarray.open_zarr(undisturbed / "heatmap.zarr", consolidated=False) as opened:
         assert opened["class"].values.tolist() == list(CLASSES)
         assert str(opened["time"].values[-1])[:10] == "2020-09-05"
+
+
+def test_killed_processes_leave_blocks_that_others_finish(images, package, undisturbed, tmp_path):
+    plan_series(tmp_path / "planned", images)
+    moments = [["read", 5, False], ["network", 3, True], ["write", 1, True], ["publish", 7, False], ["marker", 2, True]]
+    job = {
+        "planned": str(tmp_path / "planned"), "folder": str(tmp_path), "scene": str(images),
+        "package": str(package.path), "moments": moments, "random": 2, "seed": 4,
+    }  # fmt: skip
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    script = Path(__file__).with_name("killing.py")
+    command = [sys.executable, "-W", "ignore", str(script), str(tmp_path / "job.json")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    tried = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert sum(each["killed"] == -9 for each in tried) >= len(moments)
+    for each in tried:
+        assert each["resumed"] == 0, each
+        assert_same(Path(each["run"]), undisturbed)
+        assert verify(VerifyConfig(each["run"])).damaged == ()
+
+
+@pytest.mark.parametrize("kind", ["package", "by_date"])
+def test_scores_that_stay_on_a_device_lie_in_the_same_planes(images, kind, tmp_path, monkeypatch, request):
+    package = request.getfixturevalue(kind)
+    host = scored(planes(run_series(tmp_path / "host", images, package))[1])
+    honest = context.open_backend
+    monkeypatch.setattr(context, "open_backend", lambda *args, **kwargs: OnDevice(honest(*args, **kwargs)))
+    context._opened.cache_clear()
+    device = scored(planes(run_series(tmp_path / "device", images, package))[1])
+    assert device.keys() == host.keys()
+    for time, values in host.items():
+        assert np.array_equal(device[time] == FILL, values == FILL)
+        assert np.abs(device[time].astype(int) - values).max() <= 1
+
+
+class OnDevice:
+    """Stands in for a backend on an accelerator: torch's CPU plays the device."""
+
+    torch_device = "cpu"
+
+    def __init__(self, backend):
+        self._backend = backend
+        self.identity = backend.identity
+
+    def run(self, inputs):
+        raise AssertionError("the output came to the host")
+
+    def run_on_device(self, inputs):
+        import torch
+
+        return {name: torch.from_numpy(values.copy()) for name, values in self._backend.run(inputs).items()}
+
+    def close(self):
+        self._backend.close()
+
+
+@pytest.mark.parametrize("jit", ["onnxruntime", "eager", "openvino"])
+def test_every_backend_runs_a_network_of_dates(images, by_date, package, tmp_path, jit):
+    from geowatch.package.backends import BACKENDS, refusal_of
+    from geowatch.package.backends.base import BackendSpec
+
+    assert jit in BACKENDS
+    for name, each in (("by-date", by_date), ("all", package)):
+        if (why := refusal_of(each, BackendSpec(jit))) is not None:
+            pytest.skip(why)
+        mine = scored(planes(run_series(tmp_path / f"{jit}-{name}", images, each, jit=jit))[1])
+        reference = scored(planes(run_series(tmp_path / f"ort-{name}", images, each))[1])
+        assert mine.keys() == reference.keys()
+        assert all(np.abs(mine[time].astype(int) - values).max() <= 1 for time, values in reference.items())
+
+
+def test_looks_of_several_kinds_go_with_series(images, package, by_date, tmp_path):
+    looks = LooksConfig(tta=("hflip", "time"), uncertainty=("tta", "entropy"))
+    runs = [
+        run_series(tmp_path / str(block), images, package, time=TimeConfig(time_block=block), looks=looks)
+        for block in (1, 4)
+    ]
+    assert_same(*runs)
+    flips = LooksConfig(tta=("hflip",), uncertainty=("entropy",))
+    dated = [run_series(tmp_path / f"d{t}", images, by_date, t, looks=flips) for t in (32, 64)]
+    assert_same(*dated)
+    with pytest.raises(ConfigError, match="scores each date"):
+        run_series(tmp_path / "no", images, by_date, looks=LooksConfig(tta=("time",)))
+
+
+def test_features_of_a_plane_are_those_of_its_block(images, package, tmp_path):
+    found = []
+    for block in (1, 4):
+        run = run_series(
+            tmp_path / str(block), images, package, time=TimeConfig(time_block=block), looks=LooksConfig(features="r1")
+        )
+        features(FeaturesConfig(run=str(run), cells=24, pool="mean"))
+        table = pq.read_table(run / "features/places.parquet").select(["id", "time"]).to_pylist()
+        found.append((np.load(run / "features/vectors.npy"), table))
+    assert np.array_equal(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
+    assert len({row["time"] for row in found[0][1]}) == 7
+
+
+def test_the_plan_counts_planes_and_blocks(images, package, tmp_path):
+    imagery = ImageryConfig(images=(str(images),))
+    plan = tile(TileConfig(run=str(tmp_path), tile_size=64, imagery=imagery, model=str(package.path), dry_run=True))
+    one = series_package(tmp_path, series_sampling=None, series_span_days=None, series_step_days=None)
+    plain = tile(TileConfig(run=str(tmp_path), tile_size=64, imagery=imagery, model=str(one.path), dry_run=True))
+    assert plan.estimate.windows * 9 == plain.estimate.windows * 7  # planes: 7 steps that see anything, 9 runs of 4
+    assert plan.estimate.read_bytes < plain.estimate.read_bytes
+
+
+def test_options_of_time_come_from_the_command_line_and_from_a_file(images, package, tmp_path):
+    from support.shell import gw
+
+    plan_series(tmp_path / "run", images)
+    (tmp_path / "c.yaml").write_text("time: {time_span: 90}\ntime_keep: all\n")
+    given = ["--run", str(tmp_path / "run"), "--images", str(images), "--model", str(package.path), "--workers", "1"]
+    asked = ["--time-step", "45", "--time-sampling", "contiguous", "--time-block", "2", "--mean", "0.2,0.2,0.2"]
+    gw("predict", *given, *asked, "--config", str(tmp_path / "c.yaml"))
+    recipe = read_recipe(open_store(tmp_path / "run"))
+    pin = recipe.series
+    assert (pin.step_days, pin.sampling, pin.block, pin.span_days, pin.keep) == (45, "contiguous", 2, 90, "all")
+    assert recipe.norm.mean == (0.2, 0.2, 0.2)

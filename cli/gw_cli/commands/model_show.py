@@ -15,6 +15,7 @@ from gw_cli.progress import in_bytes
 from gw_cli.session import Session
 
 if TYPE_CHECKING:
+    from geowatch.package.manifest import Manifest
     from geowatch.stages.model import ModelSummary
 
 
@@ -58,6 +59,21 @@ def _list_layers(session: Session, package: str, *, as_json: bool) -> None:
     session.made(f"{layer.channels:>8,}{layer.reduction:>10}  {layer.operator:<20}{layer.name}" for layer in found)
 
 
+def _series(manifest: Manifest) -> list[tuple[str, str]]:
+    """Say how dates are picked out of a series, and which imagery there are statistics of."""
+    series = manifest.series
+    domains = list(dict.fromkeys(name for each in manifest.inputs for name in each.domains))
+    rows = [("domains", ", ".join(domains))] if domains else []
+    if series is None:
+        return rows
+    span = "any span" if series.span_days is None else f"{series.span_days} days"
+    step = "each frame" if series.step_days is None else f"every {series.step_days} days"
+    said = (
+        f"{manifest.dates} dates, {series.sampling}, of {span} (anchor {series.anchor:g}), {step}, keep {series.keep}"
+    )
+    return [("series", said), *rows]
+
+
 def _rows(found: ModelSummary) -> list[tuple[str, str]]:
     manifest = found.manifest
     window = manifest.window
@@ -69,6 +85,7 @@ def _rows(found: ModelSummary) -> list[tuple[str, str]]:
         ("digest", found.digest),
         *[("input", f"{each.name}: {', '.join(each.bands)} of date {each.date}") for each in manifest.inputs],
         *[("head", f"{each.name}: {', '.join(each.classes)} ({each.activation})") for each in manifest.heads],
+        *_series(manifest),
         ("window", f"{size} px {sizes}, overlap {window.overlap:g}, {window.blend}"),
         ("backends", ", ".join(found.backends) or "none on this machine"),
         ("files", f"{len(manifest.files)}, {in_bytes(found.total_bytes)}"),
