@@ -26,9 +26,9 @@ from geowatch.read.cubewrite import publish_frame
 from geowatch.stages.aligned import ALIGNED, AlignedDocument
 from geowatch.stages.aligning import AlignJob, cache_within, run_align_job
 from geowatch.stages.asked import read_asked
-from geowatch.stages.choosing import cores
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.imagery import ImageryConfig, asked_imagery, bind, choose_scenes, read_bound
+from geowatch.stages.process import cores
 from geowatch.stages.provenance import made, record, scene_sources
 from geowatch.stages.recipes import PACKAGE, has_package
 from geowatch.store import open_store

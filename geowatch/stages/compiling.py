@@ -30,9 +30,9 @@ from geowatch.package.choose import DEFAULT_BATCH
 from geowatch.package.gate import Evidence, gather_evidence
 from geowatch.package.prove import Proving, prove, remember_seconds
 from geowatch.package.trial import trial_windows
-from geowatch.stages.choosing import cores
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.process import cores
 from geowatch.stages.trials import image_windows
 
 if TYPE_CHECKING:

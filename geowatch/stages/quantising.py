@@ -12,9 +12,9 @@ from geowatch.package import load_package
 from geowatch.package.backends import BackendSpec, available, open_backend, open_reference
 from geowatch.package.gate import GateReport, gather_evidence, pass_gate
 from geowatch.package.int8 import quantise_package
-from geowatch.stages.choosing import cores
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.process import cores
 from geowatch.stages.trials import image_windows
 
 if TYPE_CHECKING:
