@@ -7,6 +7,7 @@ from gw_cli.lazy import LazyGroup
 command = LazyGroup(
     name="dataset",
     commands_help={
+        "search": "Find imagery of a region in a STAC API.",
         "scan": "List the imagery of folders, catalogs and bundles.",
         "stats": "Count mean, deviation and range of each band, by domain.",
         "subset": "Take a part of a dataset: days, sensors, place, bands, cloud.",

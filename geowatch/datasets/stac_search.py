@@ -1,0 +1,180 @@
+"""Searching a STAC API: items of a place and time, page by page, tried again where the service fails.
+
+Source: STAC API specification 1.0, item search and query extension; spoken through PyPI ``pystac-client``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from geowatch.errors import ConfigError, ImageryError, StoreError
+from geowatch.read.remote import joined, public
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from geowatch.datasets.bundle import Json
+
+__all__ = ["SIGNERS", "Query", "Sign", "find_signer", "needs_payment", "search_items"]
+
+#: Entry points that sign items, by name.
+SIGNERS = "geowatch.signers"
+#: Answers after which the same request may succeed.
+_PASSING = (408, 425, 429, 500, 502, 503, 504)
+
+Sign = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for."""
+
+    url: str
+    """Landing page of the API."""
+    region: BaseGeometry
+    """Place, lon/lat."""
+    collections: tuple[str, ...] = ()
+    """Collections to look in; all if none is given."""
+    start: date | None = None
+    """First day."""
+    end: date | None = None
+    """Last day, taken in."""
+    max_cloud: float | None = None
+    """Most cloud, percent; items that do not say theirs are kept."""
+    limit: int | None = None
+    """Most items."""
+    page_items: int = 100
+    """Items in a page."""
+    retries: int = 6
+    """How often a request is tried again."""
+    timeout_s: float = 30.0
+    """Longest wait for an answer."""
+
+
+def search_items(query: Query) -> Iterator[Json]:
+    """Yield the items that fit, as the API gives them, their hrefs made absolute.
+
+    Raises:
+        ConfigError: the address is none, or PyPI ``pystac-client`` is not installed.
+        StoreError: the service cannot be reached, or fails for good.
+    """
+    if urlsplit(query.url).scheme not in {"http", "https"}:
+        raise ConfigError(f"'{query.url}' is no address of a STAC API", hint="give it with https://")
+    try:
+        from pystac.errors import STACTypeError
+        from pystac_client.errors import ClientTypeError
+        from pystac_client.exceptions import APIError
+        from requests.exceptions import RequestException
+    except ImportError as error:
+        raise ConfigError(f"searching needs {error.name}", hint="pip install 'gw-geowatch[search]'") from error
+    given = 0
+    try:
+        for page in _pages(query):
+            for item in page.get("features") or ():
+                if _clear_enough(item, query.max_cloud):
+                    yield _absolute(item)
+                    given += 1
+                    if given == query.limit:
+                        return
+    except (APIError, RequestException) as error:
+        raise StoreError(
+            f"'{public(query.url)}' fails after {query.retries} more tries: {str(error)[:200]}",
+            hint="the service may be busy: try again later, or give more --retries",
+        ) from error
+    except (ClientTypeError, STACTypeError, KeyError, NotImplementedError) as error:
+        raise ImageryError(
+            f"'{public(query.url)}' answers with no STAC API: {str(error)[:160]}",
+            hint="give the landing page of an API that searches items",
+        ) from error
+
+
+def _pages(query: Query) -> Iterator[Json]:
+    import warnings
+
+    from pystac_client import Client, ConformanceClasses
+    from pystac_client.stac_api_io import StacApiIO
+    from urllib3 import Retry
+
+    retry = Retry(
+        total=query.retries, backoff_factor=0.2, backoff_jitter=0.1, backoff_max=30, status_forcelist=_PASSING,
+        allowed_methods=None, respect_retry_after_header=True,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        # What an API lacks is made up for here; its warnings are for programmers.
+        warnings.simplefilter("ignore")
+        client = Client.open(query.url, stac_io=StacApiIO(timeout=query.timeout_s, max_retries=retry))
+        cloud: Mapping[str, Any] | None = None
+        if query.max_cloud is not None and client.conforms_to(ConformanceClasses.QUERY):
+            cloud = {"eo:cloud_cover": {"lte": query.max_cloud}}
+        search = client.search(
+            collections=list(query.collections) or None,
+            intersects=query.region.__geo_interface__,
+            datetime=_span(query.start, query.end),
+            query=cloud,
+            limit=query.page_items,
+        )
+        yield from search.pages_as_dicts()
+
+
+def _span(start: date | None, end: date | None) -> str | None:
+    if start is None and end is None:
+        return None
+    first = f"{start}T00:00:00Z" if start else ".."
+    return f"{first}/{f'{end}T23:59:59Z' if end else '..'}"
+
+
+def _clear_enough(item: Json, limit: float | None) -> bool:
+    cloud = (item.get("properties") or {}).get("eo:cloud_cover")
+    return limit is None or not isinstance(cloud, int | float) or cloud <= limit
+
+
+def _absolute(item: Json) -> Json:
+    """Return an item whose hrefs do not depend on where it is kept."""
+    own = next((link.get("href") for link in item.get("links") or () if link.get("rel") == "self"), None)
+    if not own:
+        return item
+    assets = {
+        key: {**asset, "href": joined(str(own), str(asset["href"]))} if asset.get("href") else asset
+        for key, asset in (item.get("assets") or {}).items()
+    }
+    return {**item, "assets": assets}
+
+
+def needs_payment(item: Json) -> bool:
+    """Whether the owner of an item's files does not pay for their reading (storage extension, 1.0 and 2.0)."""
+    both = {**(item.get("properties") or {}), **item}
+    schemes = both.get("storage:schemes") or {}
+    marks = [both.get("storage:requester_pays"), *(s.get("requester_pays") for s in schemes.values())]
+    marks += [asset.get("storage:requester_pays") for asset in (item.get("assets") or {}).values()]
+    return any(mark is True for mark in marks)
+
+
+def find_signer(name: str) -> Sign:
+    """Return the function that signs an item (a dict in, a dict or an object with ``to_dict`` out).
+
+    Args:
+        name: an entry point of the group ``geowatch.signers``, or ``module:function``.
+
+    Raises:
+        ConfigError: there is no such function.
+    """
+    found = next(iter(entry_points(group=SIGNERS, name=name)), None)
+    if found is not None:
+        loaded: Sign = found.load()
+        return loaded
+    module, colon, function = name.partition(":")
+    try:
+        signer: Sign = getattr(importlib.import_module(module), function if colon else "an entry point")
+    except (ImportError, AttributeError) as error:
+        known = ", ".join(sorted(e.name for e in entry_points(group=SIGNERS))) or "none"
+        raise ConfigError(
+            f"--sign {name} names no function: {error}",
+            hint=f"give module:function, such as planetary_computer:sign, or an entry point ({known} here)",
+        ) from error
+    return signer
