@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from geowatch.errors import ImageryError
 from geowatch.grid.lattice import PixelBox
 from geowatch.read.cubecodec import decode, encode
-from geowatch.read.cubefiles import Shard, Shards
+from geowatch.read.cubefiles import COUNTS, Shards
 from geowatch.read.cubeformat import CHUNK_PX, Block, CubeLayout, Plane, blocks_touching
 from geowatch.read.cubemarkers import read_marker
 from geowatch.read.frameplan import FramePlan
@@ -142,43 +142,43 @@ class CubeReader:
         self._images.read(box, out)
 
     def _from_cube(self, block: Block, box: PixelBox, out: Patch) -> None:
+        y, x = block.box.y0, block.box.x0
+        rows = _rows((box.y0 - y, box.y1 - y), (box.x0 - x, box.x1 - x))
         for plane, values in zip(self.layout.planes, out.values, strict=True):
-            self._fill(block, plane, box, values)
+            self._fill(self._place(block, plane), plane, rows, values)
             if plane.numbers is not None:
                 plane.numbers.to_physical(values)
-        self._fill(block, self.layout.valid, box, out.valid)
+        self._fill(self._place(block, self.layout.valid), self.layout.valid, rows, out.valid)
         if not out.valid.all():
             np.copyto(out.values, np.float32(0), where=~out.valid)
 
-    def _fill(self, block: Block, plane: Plane, box: PixelBox, out: NDArray[Any]) -> None:
-        """Write the stored numbers of a box, which lies in the block, to ``out`` (H, W)."""
+    def _place(self, block: Block, plane: Plane) -> tuple[str, int] | None:
+        """Return key and size of the object that holds a block of an array; None where all of it is fill."""
         key = self.layout.shard_key(plane, block)
         size_bytes = (self._sizes(block) or {}).get(key)
-        if size_bytes is None:
+        return None if size_bytes is None else (key, size_bytes)
+
+    def _fill(self, place: tuple[str, int] | None, plane: Plane, rows: tuple[_Row, ...], out: NDArray[Any]) -> None:
+        """Write the stored numbers of some rows of chunks to ``out`` (H, W)."""
+        if place is None:
             out[...] = plane.fill
             return
-        shard = self._shards.shard(key, size_bytes)
-        inner = PixelBox(box.y0 - block.box.y0, box.x0 - block.box.x0, box.y1 - block.box.y0, box.x1 - block.box.x0)
-        for row in range(inner.y0 // CHUNK_PX, -(-inner.y1 // CHUNK_PX)):
-            for column, content in self._row(shard, row, range(inner.x0 // CHUNK_PX, -(-inner.x1 // CHUNK_PX))):
-                y, x = row * CHUNK_PX, column * CHUNK_PX
-                part = PixelBox(y, x, y + CHUNK_PX, x + CHUNK_PX) & inner
-                to = part.within(inner)
-                if content is None:
-                    out[to] = plane.fill
+        index = self._shards.index(*place)
+        for row in rows:
+            chunks = [(index[2 * cut.chunk], index[2 * cut.chunk + 1]) for cut in row]
+            there = [(offset, offset + length) for offset, length in chunks if offset != ABSENT]
+            start = min((first for first, _ in there), default=0)
+            # They lie side by side: one read.
+            content = self._read(place[0], start, max((last for _, last in there), default=0) - start)
+            for cut, (offset, length) in zip(row, chunks, strict=True):
+                if offset == ABSENT:
+                    out[cut.to] = plane.fill
                 else:
-                    out[to] = self._chunk(plane, content, key)[part.y0 - y : part.y1 - y, part.x0 - x : part.x1 - x]
+                    chunk = self._chunk(plane, content[offset - start : offset - start + length], place[0])
+                    out[cut.to] = chunk[cut.of]
 
-    def _row(self, shard: Shard, row: int, columns: range) -> Iterator[tuple[int, bytes | None]]:
-        """Yield the encoded chunks of a row, None for those that are all fill; they lie side by side: one read."""
-        places = shard.index[row][columns.start : columns.stop]
-        there = [(offset, offset + length) for offset, length in places if offset != ABSENT]
-        start = min((first for first, _ in there), default=0)
-        stop = max((last for _, last in there), default=0)
-        content = self._shards.read(shard, start, stop - start) if there else b""
-        for column, (offset, length) in zip(columns, places, strict=True):
-            at = offset - start
-            yield column, None if offset == ABSENT else content[at : at + length]
+    def _read(self, key: str, start: int, length: int) -> bytes:
+        return self._shards.read(key, start, length) if length else b""
 
     def _chunk(self, plane: Plane, content: bytes, key: str) -> NDArray[Any]:
         """Return a decoded chunk, to be used before the next one is decoded."""
@@ -188,6 +188,43 @@ class CubeReader:
         decode(content, out, key)
         self._decoded += out.nbytes
         return out
+
+
+class _Cut(NamedTuple):
+    """The part of a chunk that lies in a box."""
+
+    chunk: int
+    """Place of the chunk in its block, row by row."""
+    of: tuple[slice, slice]
+    """Rows and columns of the chunk."""
+    to: tuple[slice, slice]
+    """Rows and columns of the box."""
+
+
+_Row = tuple[_Cut, ...]
+
+
+@lru_cache(maxsize=256)
+def _rows(rows: tuple[int, int], columns: tuple[int, int]) -> tuple[_Row, ...]:
+    """Return the chunks of a block under a box of it, row by row; the same for all bands and dates of a window."""
+    return tuple(
+        tuple(_Cut(iy * COUNTS[2] + ix, (of_y, of_x), (to_y, to_x)) for ix, of_x, to_x in _pieces(columns))
+        for iy, of_y, to_y in _pieces(rows)
+    )
+
+
+def _pieces(span: tuple[int, int]) -> list[tuple[int, slice, slice]]:
+    """Return for each chunk along one axis of a block its index, its part under ``span``, and where that goes.
+
+    >>> _pieces((100, 200))
+    [(0, slice(100, 128, None), slice(0, 28, None)), (1, slice(0, 72, None), slice(28, 100, None))]
+    """
+    pieces = []
+    for index in range(span[0] // CHUNK_PX, -(-span[1] // CHUNK_PX)):
+        start = index * CHUNK_PX
+        first, stop = max(start, span[0]), min(start + CHUNK_PX, span[1])
+        pieces.append((index, slice(first - start, stop - start), slice(first - span[0], stop - span[0])))
+    return pieces
 
 
 _ALL = np.ones((CHUNK_PX, CHUNK_PX), bool)

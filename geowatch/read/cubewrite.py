@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,9 +43,8 @@ def read_block(layout: CubeLayout, reader: BoxReader, block: Block) -> Patch:
 def publish_block(store: Store, layout: CubeLayout, block: Block, patch: Patch) -> BlockMarker:
     """Publish the objects of a block that `read_block` gave, then its marker."""
     place = (block.box & layout.plan.extent).within(block.box)
-    # Not in the main thread, where Blosc's bytes are a matter of chance; two at a time, as there are many.
     with ThreadPoolExecutor(2, thread_name_prefix="gw-encode") as pool:
-        shards = pool.map(lambda plane: _encoded(plane, _stored(layout, plane, patch, place)), _arrays(layout))
+        shards = pool.map(lambda plane: _encoded(plane, _stored(layout, plane, patch, place), place), _arrays(layout))
         objects = [_published(store, layout, block, shard) for shard in zip(_arrays(layout), shards, strict=True)]
     listed = tuple(each for each in objects if each is not None)
     marker = BlockMarker(
@@ -69,17 +69,16 @@ def _stored(layout: CubeLayout, plane: Plane, patch: Patch, place: tuple[slice, 
     return block
 
 
-def _encoded(plane: Plane, block: NDArray[Any]) -> bytes | None:
-    return join_shard(COUNTS, _chunks(plane, block))
+def _encoded(plane: Plane, block: NDArray[Any], place: tuple[slice, slice]) -> bytes | None:
+    return join_shard(COUNTS, _chunks(plane, block, place))
 
 
-def _chunks(plane: Plane, block: NDArray[Any]) -> Iterator[tuple[tuple[int, ...], bytes]]:
-    for iy in range(COUNTS[1]):
-        for ix in range(COUNTS[2]):
-            rows, cols = (slice(i * CHUNK_PX, (i + 1) * CHUNK_PX) for i in (iy, ix))
-            chunk = block[rows, cols]
-            if not (np.isnan(chunk) if plane.dtype.kind == "f" else chunk == plane.fill).all():
-                yield (0, iy, ix), encode(chunk)
+def _chunks(plane: Plane, block: NDArray[Any], place: tuple[slice, slice]) -> Iterator[tuple[tuple[int, ...], bytes]]:
+    """Yield the chunks of a block that are not all fill; beyond ``place`` there is nothing else."""
+    for iy, ix in product(*(range(each.start // CHUNK_PX, -(-each.stop // CHUNK_PX)) for each in place)):
+        chunk = block[iy * CHUNK_PX : (iy + 1) * CHUNK_PX, ix * CHUNK_PX : (ix + 1) * CHUNK_PX]
+        if not (np.isnan(chunk) if plane.dtype.kind == "f" else chunk == plane.fill).all():
+            yield (0, iy, ix), encode(chunk)
 
 
 def _published(

@@ -16,18 +16,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from geowatch.errors import DamagedError, InputError
 from geowatch.read.cube import CubeReader
 from geowatch.read.cubeformat import CubeLayout
+from geowatch.read.cubesampler import WindowSampler
 from geowatch.read.reader import FrameReader
 from geowatch.stages.imagery import read_bound
 from geowatch.store import open_store
+from geowatch.store.plans import read_plan
 
 if TYPE_CHECKING:
+    from geowatch.grid.plan import Grid
     from geowatch.read.plan import FramePlan
     from geowatch.read.reader import BoxReader
     from geowatch.read.remote import Remote
     from geowatch.stages.imagery import Bound
     from geowatch.store import Store
 
-__all__ = ["ALIGNED", "AlignedDocument", "RunCube", "cube_of", "open_frames"]
+__all__ = ["ALIGNED", "AlignedDocument", "RunCube", "cube_of", "open_frames", "open_sampler"]
 
 #: Key of the note in a run folder.
 ALIGNED = "cube.json"
@@ -96,13 +99,28 @@ def open_frames(run: str, grid: str | None = None) -> tuple[BoxReader, ...]:
         grid: grid of the frames; the first one by default.
 
     Raises:
-        InputError: the run has no cube.
+        InputError: the run has no cube, or no frames on that grid.
     """
     store = open_store(run)
     bound = read_bound(store)
     cube = RunCube() if bound is None else cube_of(store, bound)
     if bound is None or cube.store is None:
         raise InputError(f"the run in {store.url} has no cube", hint="gw dataset align makes it")
-    name = next(iter(bound.frames)) if grid is None else grid
+    name = _grid(store, grid).id
     layouts = (cube.layout(name, plan) for plan in bound.frames.get(name, ()))
     return tuple(CubeReader(cube.store, layout) for layout in layouts if layout is not None)
+
+
+def open_sampler(run: str, size_px: tuple[int, int], *, grid: str | None = None, threads: int = 1) -> WindowSampler:
+    """Return a sampler of windows (height, width) of a run's cube, within the bounds of its region.
+
+    Raises:
+        InputError: the run has no cube, no such grid, or windows do not fit.
+    """
+    bounds = _grid(open_store(run), grid).bounds
+    return WindowSampler(open_frames(run, grid), size_px, bounds=bounds, threads=threads)
+
+
+def _grid(store: Store, name: str | None) -> Grid:
+    plan = read_plan(store)
+    return plan.grids[0] if name is None else plan.grid(name)

@@ -53,13 +53,13 @@ def join_shard(counts: tuple[int, ...], chunks: Iterable[tuple[tuple[int, ...], 
     return b"".join([*parts, sealed(index.tobytes())]) if parts else None
 
 
-def parse_index(content: bytes, counts: tuple[int, ...]) -> NDArray[np.uint64]:
+def parse_index(content: bytes, counts: tuple[int, ...], hint: str | None = None) -> NDArray[np.uint64]:
     """Return (offset, length) of each chunk, shape (*counts, 2), from the last `index_bytes` of a shard.
 
     Raises:
         DamagedError: where these are not what was written.
     """
-    return np.frombuffer(unsealed(content, "a shard's index"), "<u8").reshape(*counts, 2)
+    return np.frombuffer(unsealed(content, "a shard's index", hint), "<u8").reshape(*counts, 2)
 
 
 def sealed(content: bytes) -> bytes:
@@ -67,13 +67,13 @@ def sealed(content: bytes) -> bytes:
     return content + google_crc32c.value(content).to_bytes(_CRC_BYTES, "little")
 
 
-def unsealed(content: bytes, what: str) -> bytes:
+def unsealed(content: bytes, what: str, hint: str | None = None) -> bytes:
     """Return what `sealed` was given.
 
     Raises:
-        DamagedError: where the sum does not fit; the message names ``what``.
+        DamagedError: where the sum does not fit; the message names ``what``, and has the ``hint``.
     """
     plain = content[:-_CRC_BYTES]
     if google_crc32c.value(plain) != int.from_bytes(content[-_CRC_BYTES:], "little"):
-        raise DamagedError(f"{what} is damaged: it has another checksum than was written")
+        raise DamagedError(f"{what} is damaged: it has another checksum than was written", hint=hint)
     return plain
