@@ -1,6 +1,7 @@
 """What a plan costs: memory, bytes, seconds and price."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -126,3 +127,22 @@ def test_rates_of_one_s_own():
         read_rates(json.dumps(document))
     with pytest.raises(ConfigError, match="rates"):
         read_rates("no json")
+
+
+def test_planes_of_a_block_share_frames_and_have_bands_and_cores_of_their_own():
+    one = dict(memory_per_worker(replace(LOAD, bands=24, dates=4), 1024, 1).parts)
+    block = dict(memory_per_worker(replace(LOAD, bands=24, dates=7, planes=4, held_bands=42), 1024, 1).parts)
+    wide = 1024 + 2 * 255
+    assert block["band"] == 4 * one["band"]
+    assert block["input rows"] == wide * (256 + 3 * 192) * (4 * 42 + 4) < 2 * one["input rows"]
+    assert block["core rows"] == 3 * 4 * one["core rows"] // 2
+    assert block["encoded cores"] == 4 * one["encoded cores"]
+    assert block["batches"] == one["batches"]
+
+
+def test_planes_of_a_block_read_their_frames_once():
+    figures = [SweepFigures(tiles=1, sweeps=1, output_px=10, windows=2, input_px=100)]
+    rates = packaged_rates()
+    apart = estimate(figures, replace(LOAD, bands=24, dates=4, times=8), None, rates, None)
+    shared = replace(LOAD, bands=24, dates=7, times=8, planes=4, held_bands=42)
+    assert estimate(figures, shared, None, rates, None).read_bytes * 24 * 4 == apart.read_bytes * 42

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import zarr
 
 from geowatch.errors import DamagedError
 from geowatch.grid.lattice import Lattice, PixelBox
@@ -58,3 +59,23 @@ def test_a_window_is_that_part_of_the_core(mosaic, at):
 
 def test_a_window_of_a_tile_without_marker_is_fill(mosaic):
     assert (mosaic.window(Tile("utm18n", 0, 1), 0, HEAD, (slice(2, 5), slice(0, 64)), (0,)) == 255).all()
+
+
+def test_planes_of_a_block_are_one_object_and_each_is_read_by_itself(tmp_path):
+    layout = HeatmapLayout(GRID, (HEAD,), (None,) * 5, block=3)
+    store = LocalStore(tmp_path)
+    rng = np.random.default_rng(0)
+    blocks = [rng.integers(0, 255, (3, 2, 64, 64)).astype(np.uint8) for _ in range(2)]
+    for number, values in enumerate(blocks):
+        publish_core(store, layout, Core(HERE, (values,), 10), number, RECIPE)
+    layout.publish(store)
+    read = Mosaic(store, layout, RECIPE)
+    array = zarr.open_group(tmp_path / "heatmap.zarr", mode="r")["cover"]
+    assert array.shards == (3, 2, 64, 64)
+    for time in range(5):
+        values = blocks[time // 3][time % 3]
+        assert np.array_equal(read.core(HERE, time, HEAD), values)
+        assert np.array_equal(np.asarray(array[time, :, :64, :64]), values)
+        assert np.array_equal(read.window(HERE, time, HEAD, (slice(3, 9), slice(0, 64)), (1,)), values[[1], 3:9])
+    assert sum(1 for key in store.list("heatmap.zarr/cover/c/")) == 2
+    assert not read.is_there(THERE, 4)

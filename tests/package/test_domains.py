@@ -1,0 +1,70 @@
+"""Statistics by domain: from a document into a package, from a package to a frame."""
+
+import json
+
+import pytest
+
+from geowatch.errors import ImageryError, PackageError
+from geowatch.package.domains import normalised_for, read_statistics
+from geowatch.package.manifest import InputSpec, Normalisation
+
+SPEC = InputSpec(
+    name="x", tensor="x", bands=("red", "nir"), mean=(0.1, 0.1), std=(1.0, 1.0),
+    domains={"s2": Normalisation(mean=(0.2, 0.3), std=(0.4, 0.5)), "plain": Normalisation()},
+)  # fmt: skip
+
+
+def written(tmp_path, **domains):
+    path = tmp_path / "stats.json"
+    path.write_text(json.dumps({"schema_version": "1", "domains": domains}))
+    return path
+
+
+def test_channels_are_taken_in_the_networks_order(tmp_path):
+    path = written(
+        tmp_path, s2={"channels": ["nir", "red", "blue"], "mean": [3, 1, 9], "std": [4, 2, 9], "count": 7},
+        l8={"channels": ["red"], "mean": [1], "std": [1], "count": 7},
+    )  # fmt: skip
+    assert read_statistics(path, ("red", "nir")) == {"s2": Normalisation(mean=(1, 3), std=(2, 4))}
+
+
+@pytest.mark.parametrize(
+    ("domain", "reason"),
+    [
+        ({"channels": ["red"], "mean": [1], "std": [1]}, "no domain with the channels red, nir"),
+        ({"channels": ["red", "nir"], "mean": [1], "std": [1, 2]}, "2 channels, 1 means"),
+        ({"channels": ["red", "nir"], "mean": [1, 1], "std": [1, 0]}, "none may be 0"),
+        ({"channels": ["red", "nir"]}, "holds no statistics"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(tmp_path, domain, reason):
+    with pytest.raises(PackageError, match=reason):
+        read_statistics(written(tmp_path, s2=domain), ("red", "nir"))
+
+
+def test_a_file_that_is_no_document_is_refused(tmp_path):
+    (tmp_path / "x.json").write_text("[]")
+    for name in ("x.json", "absent.json"):
+        with pytest.raises(PackageError) as caught:
+            read_statistics(tmp_path / name, ("red",))
+        assert "gw dataset stats" in caught.value.hint
+
+
+def test_a_frame_is_normalised_as_its_domain_is():
+    assert normalised_for(SPEC, "s2").mean == (0.2, 0.3)
+    assert normalised_for(SPEC, "s2").std == (0.4, 0.5)
+    assert normalised_for(SPEC, "plain").mean == ()
+    alone = SPEC.model_copy(update={"domains": {}})
+    assert normalised_for(alone, "anything") is alone
+
+
+def test_an_unknown_domain_is_refused_or_gets_the_packages_own_numbers():
+    with pytest.raises(ImageryError, match="imagery of 'l8', but for s2, plain"):
+        normalised_for(SPEC, "l8")
+    lenient = SPEC.model_copy(update={"unknown_domain": "default"})
+    assert normalised_for(lenient, "l8").mean == (0.1, 0.1)
+
+
+def test_as_many_numbers_as_channels():
+    with pytest.raises(ValueError, match="mean of s2 has 1 values for the channels red, nir"):
+        InputSpec(name="x", tensor="x", bands=("red", "nir"), domains={"s2": Normalisation(mean=(1.0,))})
