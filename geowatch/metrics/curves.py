@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from geowatch.metrics.calibration import BINS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -71,3 +73,17 @@ class ScoreCurves:
             return float("nan")
         precision = hits / np.maximum(taken, 1)
         return float((precision * self.inside[::-1]).sum() / total)
+
+    @property
+    def calibration_error(self) -> float:
+        """How far scores are from the share of pixels that are of the class, over equal bins; NaN without pixels.
+
+        It is the class-wise calibration error of Kull et al. (2019, https://arxiv.org/abs/1910.12656, equation 3).
+        """
+        steps = np.arange(STEPS + 1)
+        bins = np.clip(-(-steps * BINS // STEPS) - 1, 0, BINS - 1)
+        pixels = self.inside + self.outside
+        scores = np.bincount(bins, pixels * steps / STEPS, minlength=BINS)
+        right = np.bincount(bins, self.inside, minlength=BINS)
+        total = pixels.sum()
+        return float(np.abs(scores - right).sum() / total) if total else float("nan")

@@ -7,8 +7,10 @@ counts add up, and memory does not follow the raster. Figures go to the terminal
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from rasterio.windows import Window
 from geowatch.errors import ConfigError, InputError
 from geowatch.lineage import Source
 from geowatch.read.gdal import gdal_env, open_image
+from geowatch.stages.dated import Pairing, pairings
 from geowatch.stages.evaluation_picture import draw_evaluation
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.provenance import made, record
@@ -45,11 +48,13 @@ class EvaluateConfig:
     """What evaluate is asked for."""
 
     truth: str
-    """Raster whose values are classes."""
+    """Raster whose values are classes, or a folder of them with days in their names."""
     run: str = "gw-run"
     """Run folder with maps; unused where a map is given."""
     map: str | None = None
     """Map to evaluate, for a raster outside a run or one of several maps of a run."""
+    date: tuple[str, ...] = ()
+    """Only maps of these days; left out: the one map, or those that the truth has a day of."""
     probability: str | None = None
     """Its scores, one band a class; left out: those beside the map, where there are any."""
     uncertainty: str | None = None
@@ -78,6 +83,8 @@ class Evaluated:
     """Figures of all pixels."""
     regions: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Figures of each polygon."""
+    dates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Figures of each day, where maps of several were compared."""
     files: tuple[str, ...] = ()
     """What was written."""
 
@@ -90,23 +97,48 @@ def evaluate_pixels(config: EvaluateConfig, events: Events | None = None) -> Eva
         ConfigError: for a mapping that does not fit.
     """
     events = events or Silent()
+    pairs = pairings(_map_paths(config), config.truth, config.date)
+    if len(pairs) > 1 and (config.probability or config.uncertainty):
+        raise ConfigError(f"one raster of scores is for one map, not for {len(pairs)}", hint="name a day with --date")
+    with gdal_env():
+        counted = [_look(config, pair, events) for pair in pairs]
+    every = _joined(counted)
+    result = Evaluated(
+        classes=every.classes,
+        coverage=_coverage(every),
+        overall=figures(every.all, every.classes),
+        regions={name: figures(tally, every.classes) for name, tally in sorted(every.regions.items())},
+        dates={pair.day: each for pair, each in zip(pairs, _each(counted), strict=True) if pair.day},
+    )
+    _refuse_nothing(result, config)
+    return _write(config, result, every.all, pairs)
+
+
+def _look(config: EvaluateConfig, pair: Pairing, events: Events) -> _Counted:
     with ExitStack() as stack:
-        stack.enter_context(gdal_env())
-        found = _open(config, stack)
+        found = _open(config, pair.map, stack)
         mapping = parse_mapping(config.mapping, found.classes)
         truth = stack.enter_context(
-            open_truth(config.truth, found.map, mapping, nodata=config.truth_nodata, classes=len(found.classes))
+            open_truth(pair.truth, found.map, mapping, nodata=config.truth_nodata, classes=len(found.classes))
         )
-        places = read_places(config.regions, found.map)
-        counted = _count(found, truth, places, events)
-        result = Evaluated(
-            classes=found.classes,
-            coverage=_coverage(counted, truth),
-            overall=figures(counted.all, found.classes),
-            regions={name: figures(tally, found.classes) for name, tally in sorted(counted.regions.items())},
-        )
-    _refuse_nothing(result, config)
-    return _write(config, result, counted.all)
+        return _count(found, truth, read_places(config.regions, found.map), events)
+
+
+def _joined(counted: list[_Counted]) -> _Counted:
+    """Return what all days counted together; days stay as they are."""
+    classes = counted[0].classes
+    if any(each.classes != classes for each in counted):
+        raise ConfigError("maps of several days have classes of their own", hint="name them from 0 on with --classes")
+    if len(counted) == 1:
+        return counted[0]
+    every = deepcopy(counted[0])
+    for each in counted[1:]:
+        every.join(each)
+    return every
+
+
+def _each(counted: list[_Counted]) -> list[dict[str, Any]]:
+    return [figures(each.all, each.classes) | {"coverage": _coverage(each)} for each in counted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +165,7 @@ class _Found:
                 yield Window(x, y, min(_BLOCK_PX, width - x), min(_BLOCK_PX, height - y))
 
 
-def _open(config: EvaluateConfig, stack: ExitStack) -> _Found:
-    path = _map_path(config)
+def _open(config: EvaluateConfig, path: Path, stack: ExitStack) -> _Found:
     opened = stack.enter_context(open_image(str(path)))
     beside = {what: getattr(config, what) or _beside(path, what) for what in ("probability", "uncertainty")}
     others = {what: stack.enter_context(open_image(str(p))) if p else None for what, p in beside.items()}
@@ -150,17 +181,14 @@ def _open(config: EvaluateConfig, stack: ExitStack) -> _Found:
     return _Found(opened, classes, scores, others["uncertainty"])
 
 
-def _map_path(config: EvaluateConfig) -> Path:
+def _map_paths(config: EvaluateConfig) -> list[Path]:
     if config.map is not None:
         inside = Path(config.run, config.map)
-        return inside if not Path(config.map).exists() and inside.exists() else Path(config.map)
+        return [inside if not Path(config.map).exists() and inside.exists() else Path(config.map)]
     maps = sorted(Path(config.run).glob("map*.tif"))
     if not maps:
         raise InputError(f"the run in {config.run} has no map", hint="gw stitch makes it, or name a raster with --map")
-    if len(maps) > 1:
-        names = ", ".join(path.name for path in maps)
-        raise InputError(f"the run in {config.run} has several maps: {names}", hint="name one with --map")
-    return maps[0]
+    return maps
 
 
 def _beside(path: Path, what: str) -> Path | None:
@@ -171,16 +199,29 @@ def _beside(path: Path, what: str) -> Path | None:
 
 @dataclass(slots=True)
 class _Counted:
+    classes: tuple[str, ...]
     all: Tally
     regions: dict[str, Tally]
+    unmapped: Counter[int]
     truth_px: int = 0
     map_px: int = 0
     both_px: int = 0
 
+    def join(self, other: _Counted) -> None:
+        """Count what another map's pixels counted, too."""
+        self.all.join(other.all)
+        for name, tally in self.regions.items():
+            tally.join(other.regions[name])
+        self.unmapped += other.unmapped
+        self.truth_px += other.truth_px
+        self.map_px += other.map_px
+        self.both_px += other.both_px
+
 
 def _count(found: _Found, truth: Truth, places: Places, events: Events) -> _Counted:
     shape = (len(found.classes), 0 if found.probability is None else found.probability.count, found.kinds)
-    counted = _Counted(Tally.empty(*shape), {name: Tally.empty(*shape) for name in places.names})
+    regions = {name: Tally.empty(*shape) for name in places.names}
+    counted = _Counted(found.classes, Tally.empty(*shape), regions, Counter())
     windows = list(found.windows)
     for number, window in enumerate(windows):
         block = _read(found, truth, window)
@@ -193,6 +234,7 @@ def _count(found: _Found, truth: Truth, places: Places, events: Events) -> _Coun
         for name, inside in places.within(window, found.map.transform):
             counted.regions[name].add(block, keep & inside)
         events.progress("evaluate", number + 1, len(windows))
+    counted.unmapped.update(truth.unmapped)
     return counted
 
 
@@ -212,14 +254,14 @@ def _scaled(source: DatasetReader, window: Window) -> NDArray[np.float32]:
     return scaled
 
 
-def _coverage(counted: _Counted, truth: Truth) -> dict[str, Any]:
+def _coverage(counted: _Counted) -> dict[str, Any]:
     return {
         "truth_px": counted.truth_px,
         "map_px": counted.map_px,
         "compared_px": counted.both_px,
         "share_of_truth": counted.both_px / max(1, counted.truth_px),
         "share_of_map": counted.both_px / max(1, counted.map_px),
-        "unmapped_px": {str(value): count for value, count in sorted(truth.unmapped.items())},
+        "unmapped_px": {str(value): count for value, count in sorted(counted.unmapped.items())},
     }
 
 
@@ -235,7 +277,7 @@ def _refuse_nothing(result: Evaluated, config: EvaluateConfig) -> None:
     )
 
 
-def _write(config: EvaluateConfig, result: Evaluated, tally: Tally) -> Evaluated:
+def _write(config: EvaluateConfig, result: Evaluated, tally: Tally, pairs: list[Pairing]) -> Evaluated:
     """Publish JSON and picture, with their lineage where they belong to a run."""
     in_run = config.map is None or Path(config.run, config.map).exists()
     folder = config.output or (f"{config.run}/evaluation" if in_run else "evaluation")
@@ -247,13 +289,14 @@ def _write(config: EvaluateConfig, result: Evaluated, tally: Tally) -> Evaluated
         f"{prefix}pixels.json": (json.dumps(_plain(document), indent=1) + "\n").encode(),
         f"{prefix}pixels.png": draw_evaluation(tally, result.classes, Path(config.truth).name),
     }
-    sources = [Source(config.truth, bytes=Path(config.truth).stat().st_size, role="truth")]
-    sources += [Source(config.map or f"{config.run}/map.tif", role="map")]
+    truths = sorted({pair.truth for pair in pairs})
+    sources = [Source(path, bytes=Path(path).stat().st_size, role="truth") for path in truths]
+    sources += [Source(str(pair.map), role="map") for pair in pairs]
     for key, content in files.items():
         store.put(key, content)
         record(store, made("evaluate", key, config, sources=sources, figures={"pixels": tally.confusion.pixels}))
     names = tuple(f"{store.url}/{key}" for key in files)
-    return Evaluated(result.classes, result.coverage, result.overall, result.regions, names)
+    return replace(result, files=names)
 
 
 def _plain(value: object) -> object:

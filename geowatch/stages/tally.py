@@ -51,6 +51,13 @@ class Tally:
         for kind, values in block.unsure.items():
             self.errors[kind] += ErrorCurve.of(values[keep], truth != found)
 
+    def join(self, other: Tally) -> None:
+        """Count what another tally counted, too."""
+        self.confusion += other.confusion
+        self.curves = [one + more for one, more in zip(self.curves, other.curves, strict=True)]
+        self.calibration += other.calibration
+        self.errors = {kind: curve + other.errors[kind] for kind, curve in self.errors.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -91,6 +98,7 @@ def figures(tally: Tally, classes: tuple[str, ...]) -> dict[str, Any]:
             "recall": confusion.recall[k],
             "average_precision": None if curve is None else curve.average_precision,
             "auroc": None if curve is None else curve.auroc,
+            "calibration_error": None if curve is None else curve.calibration_error,
         }
     found["uncertainty"] = {
         kind: {"auroc": curve.auroc, "error_rate_at": {f"{share:g}": curve.error_at(share) for share in _SHARES}}

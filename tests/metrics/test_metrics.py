@@ -113,3 +113,13 @@ def test_what_is_counted_in_parts_adds_up_to_the_whole(case, cut):
 def test_pixels_that_are_all_alike_are_as_wrong_at_any_share():
     curve = ErrorCurve.of(np.zeros(4), np.array([True, False, False, False]))
     assert [curve.error_at(share) for share in (0.1, 0.5, 1)] == pytest.approx([0.25] * 3)
+
+
+def test_calibration_of_a_class_is_that_of_its_scores():
+    rng = np.random.default_rng(3)
+    scores = rng.integers(0, 255, 5000) / 254
+    is_class = rng.random(5000) < scores**2
+    error = ScoreCurves.of(scores, is_class).calibration_error
+    assert error == pytest.approx(Calibration.of(scores, is_class).error)
+    assert 0.1 < error < 0.25
+    assert np.isnan(ScoreCurves.empty().calibration_error)

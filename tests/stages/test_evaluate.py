@@ -203,3 +203,79 @@ def test_a_run_without_a_map_or_with_several_says_so(tmp_path):
     write(tmp_path / "bare.tif", np.array(FOUND, np.uint8))
     with pytest.raises(ConfigError, match="does not say what its values mean"):
         evaluated(tmp_path / "run", tmp_path, TRUTH, map=str(tmp_path / "bare.tif"))
+
+
+def series(tmp_path, days=("2020-06-01", "2020-06-11", "2020-06-21")):
+    """Return a run with a map of each day; the last truth is missing, and a truth is of no map's day."""
+    run, truth = tmp_path / "run", tmp_path / "truth"
+    run.mkdir()
+    truth.mkdir()
+    for day in days:
+        write(run / f"map-{day}.tif", np.array(FOUND, np.uint8), nodata=255, classes=("ground", "water", "wood"))
+        scores = (np.array(FOUND) == np.arange(3)[:, None, None]).astype(np.uint8) * 254
+        write(run / f"probability-{day}.tif", scores, nodata=255, scales=(1 / 254,) * 3)
+    write(truth / "labels_20200601.tif", np.array(TRUTH, np.uint8))
+    write(truth / "labels_20200611.tif", np.array(FOUND, np.uint8), nodata=255)
+    write(truth / "labels_20200701.tif", np.array(FOUND, np.uint8), nodata=255)
+    return run, truth
+
+
+def test_maps_of_several_days_are_compared_with_the_truth_of_their_day(tmp_path):
+    run, truth = series(tmp_path)
+    found = evaluate_pixels(EvaluateConfig(truth=str(truth), run=str(run)))
+    assert {day: each["accuracy"] for day, each in found.dates.items()} == {"2020-06-01": 0.8, "2020-06-11": 1}
+    assert (
+        found.overall["confusion"]
+        == (
+            np.array(found.dates["2020-06-01"]["confusion"]) + np.array(found.dates["2020-06-11"]["confusion"])
+        ).tolist()
+    )
+    assert found.coverage["compared_px"] == 21
+    assert found.coverage["unmapped_px"] == {"9": 1}
+    # Of 21 pixels, each sure of its class, two are wrong; ground is wrongly named in one and missed in one.
+    assert found.overall["calibration_error"] == pytest.approx(2 / 21)
+    assert found.overall["classes"]["ground"]["calibration_error"] == pytest.approx(2 / 21)
+    assert found.overall["classes"]["wood"]["calibration_error"] == pytest.approx(1 / 21)
+    said = gw("evaluate", "pixels", "--truth", truth, "--run", run)
+    assert "2020-06-01: accuracy 0.8000" in said
+    document = json.loads((run / "evaluation/pixels.json").read_text())
+    assert set(document["dates"]) == {"2020-06-01", "2020-06-11"}
+    records = json.loads(gw("lineage", "--run", run, "evaluation/pixels.json", "--json"))
+    assert [source["role"] for source in records[0]["sources"]] == ["truth", "truth", "map", "map"]
+
+
+def test_a_day_may_be_chosen_and_one_truth_may_hold_for_several(tmp_path):
+    run, truth = series(tmp_path)
+    one = evaluate_pixels(EvaluateConfig(truth=str(truth), run=str(run), date=("2020-06-11",)))
+    assert (one.overall["accuracy"], list(one.dates)) == (1, ["2020-06-11"])
+    file = str(truth / "labels_20200601.tif")
+    same_day = evaluate_pixels(EvaluateConfig(truth=file, run=str(run)))
+    assert (same_day.overall["accuracy"], same_day.dates) == (0.8, {})
+    both = evaluate_pixels(EvaluateConfig(truth=file, run=str(run), date=("2020-06-11", "2020-06-21")))
+    assert [each["accuracy"] for each in both.dates.values()] == [0.8, 0.8]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"date": ("2021-01-01",)}, "no map is of 2021-01-01"),
+        ({"date": ("2020-06-21",)}, "no map has the day of a truth"),
+        ({"map": "map-2020-06-21.tif"}, "no map has the day of a truth"),
+        ({"probability": "somewhere.tif"}, "one raster of scores is for one map, not for 2"),
+    ],
+)
+def test_days_that_do_not_fit_are_refused(tmp_path, options, said):
+    run, truth = series(tmp_path)
+    with pytest.raises(InputError, match=said) as caught:
+        evaluate_pixels(EvaluateConfig(truth=str(truth), run=str(run), **options))
+    assert caught.value.hint
+
+
+def test_two_maps_or_truths_of_a_day_cannot_be_told_apart(tmp_path):
+    run, truth = series(tmp_path)
+    write(run / "map-clouds-2020-06-01.tif", np.array(FOUND, np.uint8), classes=("a", "b", "c"))
+    with pytest.raises(InputError, match="two maps are of 2020-06-01"):
+        evaluate_pixels(EvaluateConfig(truth=str(truth), run=str(run)))
+    write(truth / "again-2020-06-01.tif", np.array(FOUND, np.uint8))
+    with pytest.raises(InputError, match="two rasters of 2020-06-01"):
+        evaluate_pixels(EvaluateConfig(truth=str(truth), run=str(run)))

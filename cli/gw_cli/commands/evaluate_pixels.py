@@ -10,7 +10,7 @@ import click
 from gw_cli import options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
-from gw_cli.values import NAMES
+from gw_cli.values import DATE, NAMES
 
 if TYPE_CHECKING:
     from geowatch.stages.evaluate import Evaluated
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     gw evaluate pixels --truth labels.tif
     gw evaluate pixels --truth labels.tif --mapping 0=shadow,4=cloud,rest=background
     gw evaluate pixels --truth labels.tif --map other/map.tif --regions districts.geojson
+    gw evaluate pixels --truth labels-by-day --run series
     """,
 )
-@options.option("--truth", metavar="FILE", help="Raster whose values are classes; it may lie on another grid.")
+@options.option(
+    "--truth", metavar="FILE", help="Raster of classes, on any grid; or a folder of them with days in their names."
+)
 @options.run
 @options.option("--map", metavar="FILE", help="Map to evaluate: one of the run's, or any raster of classes.")
+@options.option("--date", multiple=True, type=DATE, help="Only the map of this day; may be repeated.")
 @options.option("--probability", metavar="FILE", help="Its scores, one band a class. Left out: those beside the map.")
 @options.option("--uncertainty", metavar="FILE", help="Its uncertainty. Left out: that beside the map.")
 @options.option("--classes", type=NAMES, help="Names of the map's values from 0 on, where the file has none.")
@@ -62,6 +66,9 @@ def _lines(found: Evaluated) -> Iterator[str]:
     if coverage["unmapped_px"]:
         counts = ", ".join(f"{value}: {count:,}" for value, count in coverage["unmapped_px"].items())
         yield f"left out    values of the truth without a class: {counts}"
+    for day, figures in found.dates.items():
+        named = {"accuracy": "accuracy", "kappa": "kappa", "mean IoU": "mean_iou"}
+        yield f"{day}: " + ", ".join(f"{name} {figures[key]:.4f}" for name, key in named.items())
     yield from _table("all", found.overall)
     for name, figures in found.regions.items():
         yield from _table(name, figures)
@@ -72,9 +79,9 @@ def _table(name: str, figures: dict[str, Any]) -> Iterator[str]:
         f"{name}: accuracy {figures['accuracy']:.4f}, kappa {figures['kappa']:.4f}, "
         f"mean IoU {figures['mean_iou']:.4f}, calibration error {figures['calibration_error']:.4f}"
     )
-    yield f"{'class':<16}{'IoU':>8}{'F1':>8}{'prec.':>8}{'recall':>8}{'AP':>8}{'AUROC':>8}{'pixels':>14}"
+    yield f"{'class':<16}{'IoU':>8}{'F1':>8}{'prec.':>8}{'recall':>8}{'AP':>8}{'AUROC':>8}{'calib.':>8}{'pixels':>14}"
     for label, row in figures["classes"].items():
-        keys = ("iou", "f1", "precision", "recall", "average_precision", "auroc")
+        keys = ("iou", "f1", "precision", "recall", "average_precision", "auroc", "calibration_error")
         cells = "".join(f"{'-' if row[key] is None else format(row[key], '.4f'):>8}" for key in keys)
         yield f"{label:<16}{cells}{row['truth_px']:>14,}"
     for kind, row in figures["uncertainty"].items():
