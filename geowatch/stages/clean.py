@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from geowatch.errors import InputError
 from geowatch.predict.recipe import read_recipe
+from geowatch.sites.fragment import FRAGMENTS
 from geowatch.stitch.heatmap import HEATMAP, is_shard
 from geowatch.store import LocalStore, open_store
 from geowatch.store.markers import FOLDER, markers_in, read_marker
+from geowatch.track.boxes import OBJECTS, objects_key
+from geowatch.track.document import TRACKING, Tracking
 
 if TYPE_CHECKING:
     from geowatch.store import Store
@@ -42,7 +45,7 @@ class Cleaned:
 
 
 def clean(config: CleanConfig) -> Cleaned:
-    """Remove what killed processes left behind: unfinished files, and objects that no marker lists.
+    """Remove what killed processes left behind (unfinished files, objects that no marker lists) and earlier trackings.
 
     No predict may be running on the run: what it has not finished looks abandoned.
 
@@ -84,9 +87,21 @@ def _doomed(store: Store, config: CleanConfig) -> list[str]:
         return [*store.list(f"{HEATMAP}/"), *store.list(f"{FOLDER}/")]
     recipe = read_recipe(store)
     if recipe is None:
-        return []
+        return _stale(store)
     listed: set[str] = set()
     for place in markers_in(store, recipe.digest):
         marker = read_marker(store, place)
         listed |= {o.key for o in marker.objects} if marker else set()
-    return [key for key in store.list(f"{HEATMAP}/") if is_shard(key) and key not in listed]
+    unlisted = [key for key in store.list(f"{HEATMAP}/") if is_shard(key) and key not in listed]
+    return [*unlisted, *_stale(store)]
+
+
+def _stale(store: Store) -> list[str]:
+    """Return what earlier trackings left: fragments and boxes that ``track.json`` does not name."""
+    if store.size(TRACKING) is None:
+        return []
+    tracking = Tracking.from_json(store.get(TRACKING))
+    source, _, digest = tracking.scores.partition(":")
+    kept = (f"{FRAGMENTS}/{tracking.digest[:12]}/", objects_key(digest) if source == "objects" else "")
+    found = [*store.list(f"{FRAGMENTS}/"), *store.list(f"{OBJECTS}/")]
+    return [key for key in found if not key.startswith(kept[0]) and key != kept[1]]

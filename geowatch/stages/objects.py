@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from geowatch.errors import DamagedError, InputError
 from geowatch.sites.fragment import FULL_SCORE
-from geowatch.track.boxes import Boxes, snapped
+from geowatch.track.boxes import Boxes, objects_key, snapped
 
 if TYPE_CHECKING:
     import geopandas
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from geowatch.grid.plan import Grid
     from geowatch.store import Store
 
-__all__ = ["Objects", "objects_key", "read_objects", "stored_boxes"]
+__all__ = ["Objects", "read_objects", "stored_boxes"]
 
 _TIME = ("time", "datetime", "date", "timestamp", "observation_date", "date_captured")
 _CLASS = ("class", "category", "label", "class_name", "category_name")
@@ -50,11 +50,6 @@ class Objects:
     def digest(self) -> str:
         """Sha256 of the boxes, hex."""
         return sha256(self.content).hexdigest()
-
-
-def objects_key(digest: str) -> str:
-    """Return the key of the boxes in a run folder."""
-    return f"objects/{digest[:12]}.arrow"
 
 
 def read_objects(path: str, grids: Sequence[Grid]) -> Objects:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from geowatch.errors import ConfigError, CoverageError, InputError, PlanMismatchError
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages.imagery import read_bound
-from geowatch.stages.objects import Objects, objects_key, read_objects, stored_boxes
+from geowatch.stages.objects import Objects, read_objects, stored_boxes
 from geowatch.stages.parts import layout_of, parts_of
 from geowatch.stages.scored import HeatmapPlanes
 from geowatch.stitch.cover import Cover
@@ -23,7 +23,7 @@ from geowatch.stitch.mosaic import Mosaic
 from geowatch.store import open_store
 from geowatch.store.markers import MarkerPlace, markers_in
 from geowatch.store.plans import read_plan, read_tiles
-from geowatch.track.boxes import BoxPlanes
+from geowatch.track.boxes import BoxPlanes, objects_key
 from geowatch.track.document import TRACKING, GridPlanes, Tracking, default_salient, tracking_key
 from geowatch.track.timewise import Aggregate, MovingMean
 

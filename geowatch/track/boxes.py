@@ -20,10 +20,17 @@ from geowatch.track.scores import NONE, Scale
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BoxPlanes", "Boxes", "snapped"]
+__all__ = ["OBJECTS", "BoxPlanes", "Boxes", "objects_key", "snapped"]
 
+#: Folder of boxes in a run.
+OBJECTS = "objects"
 #: Scores of boxes are stored in score units.
 SCALE = Scale("uint16", FULL_SCORE, NONE)
+
+
+def objects_key(digest: str) -> str:
+    """Return the key of boxes with this digest in a run folder."""
+    return f"{OBJECTS}/{digest[:12]}.arrow"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
