@@ -43,27 +43,33 @@ def blocks_under(tiles: TileTable, tile_px: int, bounds: PixelBox, margin_px: in
         >>> blocks_under(one, 2048, PixelBox(0, 0, 2048, 1024), 1).tolist()[:3]
         [[-1, -1], [-1, 0], [-1, 1]]
     """
-    down = _spans(tiles.iy, tile_px, (bounds.y0, bounds.y1), margin_px)
-    across = _spans(tiles.ix, tile_px, (bounds.x0, bounds.x1), margin_px)
+    rows = _spans(tiles.iy, tile_px, (bounds.y0, bounds.y1))
+    columns = _spans(tiles.ix, tile_px, (bounds.x0, bounds.x1))
+    inside = (rows[:, 0] < rows[:, 1]) & (columns[:, 0] < columns[:, 1])
+    down, across = (_blocks(span[inside], margin_px) for span in (rows, columns))
     found = [
-        np.stack([down[0] + dy, across[0] + dx], axis=1)[(down[0] + dy <= down[1]) & (across[0] + dx <= across[1])]
+        np.stack([down[:, 0] + dy, across[:, 0] + dx], axis=1)[
+            (down[:, 0] + dy <= down[:, 1]) & (across[:, 0] + dx <= across[:, 1])
+        ]
         for dy in range(_longest(down))
         for dx in range(_longest(across))
     ]
     return np.unique(np.concatenate([np.zeros((0, 2), np.int64), *found]), axis=0)
 
 
-def _spans(
-    index: NDArray[np.int32], tile_px: int, bounds: tuple[int, int], margin_px: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the first and the last block of each tile along one axis."""
+def _spans(index: NDArray[np.int32], tile_px: int, bounds: tuple[int, int]) -> NDArray[np.int64]:
+    """Return (first, stop) of each tile's pixels along one axis, within the bounds."""
     start = index.astype(np.int64) * tile_px
-    first, stop = np.maximum(start, bounds[0]) - margin_px, np.minimum(start + tile_px, bounds[1]) + margin_px
-    return first // BLOCK_PX, (stop - 1) // BLOCK_PX
+    return np.stack([np.maximum(start, bounds[0]), np.minimum(start + tile_px, bounds[1])], axis=1)
 
 
-def _longest(span: tuple[NDArray[np.int64], NDArray[np.int64]]) -> int:
-    return int((span[1] - span[0]).max(initial=-1)) + 1
+def _blocks(spans: NDArray[np.int64], margin_px: int) -> NDArray[np.int64]:
+    """Return the first and the last block of each span along one axis."""
+    return np.stack([(spans[:, 0] - margin_px) // BLOCK_PX, (spans[:, 1] + margin_px - 1) // BLOCK_PX], axis=1)
+
+
+def _longest(blocks: NDArray[np.int64]) -> int:
+    return int((blocks[:, 1] - blocks[:, 0]).max(initial=-1)) + 1
 
 
 def group_blocks(wanted: Sequence[tuple[CubeLayout, BlockColumns]], at_least: int = 1) -> list[Group]:
