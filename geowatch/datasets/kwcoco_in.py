@@ -251,9 +251,13 @@ def _placed(
         world = declared_world(asset.content, asset.what) or declared_world(image, where, asset.to_image)
         if world is None and known is not None:
             first, other = known
-            world = other.grid.transform @ ~first.to_image @ asset.to_image, other.grid.crs
-        transform, crs = world or (to_video @ asset.to_image, None)
-        yield raster, RasterGrid(raster.grid.shape, transform[:6], crs)
+            yield raster, _grid(raster, (other.grid.transform @ ~first.to_image @ asset.to_image, other.grid.crs))
+            continue
+        yield raster, _grid(raster, world or (to_video @ asset.to_image, None))
+
+
+def _grid(raster: Raster, world: tuple[Affine, str | None]) -> RasterGrid:
+    return RasterGrid(raster.grid.shape, world[0][:6], world[1])
 
 
 def declared_world(entry: Json, what: str, to_entry: Affine | None = None) -> tuple[Affine, str] | None:

@@ -108,9 +108,10 @@ class _File:
 
 def _files(scene: Scene) -> list[_File]:
     files: dict[str, _File] = {}
-    for source in (*scene.bands, *scene.masks):
-        file = files.setdefault(source.uri, _File(source.uri, source.grid, [], []))
-        (file.masks if source in scene.masks else file.bands).append(source)  # type: ignore[arg-type]
+    for band in scene.bands:
+        files.setdefault(band.uri, _File(band.uri, band.grid, [], [])).bands.append(band)
+    for mask in scene.masks:
+        files.setdefault(mask.uri, _File(mask.uri, mask.grid, [], [])).masks.append(mask)
     return list(files.values())
 
 
@@ -135,8 +136,10 @@ def _asset(file: _File, image: RasterGrid, root: Path, last: int) -> Json:
 def _last_bands(scenes: Sequence[Scene]) -> dict[str, int]:
     """Return the last band of each file that any scene has: a file may hold several days."""
     lasts: dict[str, int] = {}
-    for source in (each for scene in scenes for each in (*scene.bands, *scene.masks)):
-        lasts[source.uri] = max(source.index, lasts.get(source.uri, 0))
+    for scene in scenes:
+        places = [(b.uri, b.index) for b in scene.bands] + [(m.uri, m.index) for m in scene.masks]
+        for uri, index in places:
+            lasts[uri] = max(index, lasts.get(uri, 0))
     return lasts
 
 

@@ -148,7 +148,7 @@ def _rows(store: Store, key: str, columns: Sequence[str]) -> tuple[Iterator[dict
     import pyarrow as pa
 
     table = pa.ipc.open_file(pa.BufferReader(store.get(key)))
-    crs = (table.schema.metadata or {}).get(b"crs", b"").decode() or None
+    crs: str | None = (table.schema.metadata or {}).get(b"crs", b"").decode() or None
     batches = (table.get_batch(i).select(list(columns)) for i in range(table.num_record_batches))
     return (row for batch in batches for row in batch.to_pylist()), crs
 
@@ -179,7 +179,7 @@ def _axes(images: Sequence[MapImage]) -> dict[str, list[MapImage]]:
 
 def _image_of(axis: Sequence[MapImage], row: dict[str, Any]) -> str | None:
     """Return the image of an observation: by its place on the axis if the days agree, else by its day."""
-    place = row["time"]
+    place: int | None = row["time"]
     named = axis[place] if place is not None and 0 <= place < len(axis) else None
     # The day of the sun may be another than that of UTC.
     if named is not None and _days_apart(named, row["date"]) <= 1:

@@ -117,8 +117,12 @@ def _write(config: ScanConfig, output: str, found: Scanned, scenes: tuple[Scene,
         kept = [image for image in bundle.images if image.get("name") in names or not image.get("name")]
         save_bundle({**bundle.document, "images": kept}, path, "dataset scan", config)
         return
-    texts = {".csv": _csv, ".geojson": lambda f: _geojson(f, scenes)}
-    text = texts.get(path.suffix, lambda f: json.dumps(scan_document(f), indent=1) + "\n")(found)
+    if path.suffix == ".csv":
+        text = _csv(found)
+    elif path.suffix == ".geojson":
+        text = _geojson(found, scenes)
+    else:
+        text = json.dumps(scan_document(found), indent=1) + "\n"
     save_text(text, path, "dataset scan", config)
 
 

@@ -153,14 +153,16 @@ def _picture(shown: Thumbnail) -> Image.Image:
     colors = np.where(shown.seen[..., None], shown.picture, np.array(_EMPTY, np.uint8)).astype(np.float32)
     hidden = shown.hidden & shown.seen
     colors[hidden] = colors[hidden] * 0.62 + 255 * 0.38
-    fine = Image.fromarray(np.rint(colors).astype(np.uint8)).resize((width * _FINE, height * _FINE), Image.BICUBIC)
+    fine = Image.fromarray(np.rint(colors).astype(np.uint8)).resize(
+        (width * _FINE, height * _FINE), Image.Resampling.BICUBIC
+    )
     pen = ImageDraw.Draw(fine)
     for segment in _borders(hidden):
         pen.line([(x * _FINE, y * _FINE) for x, y in segment], _MASK, _FINE)
     for line in shown.lines:
         pen.line([(x * _FINE, y * _FINE) for x, y in line.points], (20, 20, 20), 2 * _FINE + 2, joint="curve")
         pen.line([(x * _FINE, y * _FINE) for x, y in line.points], line.color, 2 * _FINE - 1, joint="curve")
-    return fine.resize((width, height), Image.LANCZOS)
+    return fine.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _borders(mask: NDArray[np.bool_]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:

@@ -225,10 +225,13 @@ class _Sheet:
         low, high = (limit[..., None] for limit in span)
         share = np.clip((look.values - low) / (high - low), 0, 1)
         if len(self._bands) == 3:
-            return np.rint(np.moveaxis(share, 0, -1) ** 0.8 * 255).astype(np.uint8)
-        if self._bands[0] in _INDICES:
+            bright: NDArray[np.float64] = np.moveaxis(share, 0, -1) ** 0.8
+        elif self._bands[0] in _INDICES:
             return ramp(share[0].astype(np.float32))
-        return np.rint(np.repeat(share[0][..., None], 3, axis=2) * 255).astype(np.uint8)
+        else:
+            bright = np.repeat(share[0][..., None], 3, axis=2)
+        colors: NDArray[np.uint8] = np.rint(bright * 255).astype(np.uint8)
+        return colors
 
     def _lines(self, day: date | None, region: BaseGeometry | None) -> list[Line]:
         shapes = [(region, _REGION)] if region is not None else []

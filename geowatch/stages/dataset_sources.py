@@ -23,6 +23,8 @@ from geowatch.read.select import Selection, select_scenes
 from geowatch.stages.regions import read_region_file
 
 if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
     from geowatch.datasets.bundle import Json
     from geowatch.read.catalog import Catalog
     from geowatch.read.scene import Scene
@@ -121,7 +123,7 @@ def asked_choice(config: ChoiceConfig) -> Choice:
         RegionError: the region cannot.
     """
     region = read_region_file(config.region) if config.region else None
-    shape = region.geometry if region else None
+    shape: BaseGeometry | None = region.geometry if region else None
     if config.bbox:
         shape = _box(config.bbox) if shape is None else shape.intersection(_box(config.bbox))
     start, end = (_day(text) if text else None for text in (config.start, config.end))

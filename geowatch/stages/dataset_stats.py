@@ -7,7 +7,9 @@ document is what packages and `gw predict` take for normalisation per domain.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,11 +105,19 @@ def _timed(form: str, scene: Scene) -> str | None:
     return scene.sensor + scene.time.strftime(form) if scene.time is not None else None
 
 
-_NAMES = {
-    "sensor": lambda s: s.sensor,
-    "channels": lambda s: f"{s.sensor}:{'|'.join(b.name for b in s.bands)}",
-    "month": lambda s: _timed("/%m", s),
-    "year": lambda s: _timed("/%Y", s),
+def _of_channels(scene: Scene) -> str:
+    return f"{scene.sensor}:{'|'.join(b.name for b in scene.bands)}"
+
+
+def _of_sensor(scene: Scene) -> str:
+    return scene.sensor
+
+
+_NAMES: dict[str, Callable[[Scene], str | None]] = {
+    "sensor": _of_sensor,
+    "channels": _of_channels,
+    "month": partial(_timed, "/%m"),
+    "year": partial(_timed, "/%Y"),
 }
 
 

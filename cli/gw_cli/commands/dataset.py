@@ -13,6 +13,7 @@ command = LazyGroup(
         "subset": "Take a part of a dataset: days, sensors, place, bands, cloud.",
         "union": "Put several datasets into one.",
         "split": "Split a dataset into parts such that nothing leaks.",
+        "convert": "Bring labels from COCO, masks or GeoJSON into kwcoco, or back.",
         "show": "Draw a contact sheet: a thumbnail for each day of a series.",
         "validate": "Find what is wrong with a kwcoco bundle.",
         "export": "Write what a run found as a kwcoco bundle.",
