@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from geowatch.consolidate.terms import Rules, Terms
     from geowatch.grid.areas import Ints
 
-__all__ = ["Candidates", "Seen", "candidates_of"]
+__all__ = ["Candidates", "Places", "Seen", "candidates_of"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -49,9 +49,33 @@ class Seen:
         return Seen(self.owner[at], self.plane[at], self.day[at], self.px[at], self.sums[at], self.extent_px[at])
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Places:
+    """Pixels of owners, grid by grid: a place is what an owner has on one grid."""
+
+    owner: Ints
+    """Of each place: whose it is, sorted."""
+    grid: NDArray[np.integer]
+    """Of each place: its grid."""
+    areas: Areas
+    """Pixels, by place."""
+
+    @classmethod
+    def of(cls, areas: Areas, grid: NDArray[np.integer]) -> Places:
+        """Return owners that have one place each."""
+        return cls(np.arange(len(grid)), grid, areas)
+
+    def take(self, kept: NDArray[np.bool_]) -> Places:
+        """Return the places of some owners, numbered anew."""
+        places = kept[self.owner]
+        part = self.areas[places[self.areas.owner]]
+        areas = replace(part, owner=(np.cumsum(places) - 1)[part.owner])
+        return Places((np.cumsum(kept) - 1)[self.owner[places]], self.grid[places], areas)
+
+
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Candidates:
-    """Columns of n candidates; the arrays of their places, pixels and observations name them by number."""
+    """Columns of n candidates; places and observations name them by number."""
 
     grid: NDArray[np.int16]
     """Grid of the first pixel."""
@@ -71,20 +95,16 @@ class Candidates:
     """Number of these pixels."""
     peak: Ints
     """Largest score."""
-    place_owner: Ints
-    """Of each place (a candidate on a grid): its candidate, sorted."""
-    place_grid: NDArray[np.int16]
-    """Of each place: its grid."""
-    areas: Areas
-    """Pixels, by place."""
+    places: Places
+    """Pixels."""
     seen: Seen
     """What was seen of them."""
     split: Ints
-    """Planes on which components of a candidate split, as (candidate, plane), (splits, 2)."""
+    """Days on which components of a candidate split, as (candidate, day), (splits, 2)."""
     merged: Ints
-    """Planes on which they merged, (merges, 2)."""
-    shapes: Areas | None = None
-    """Pixels at each observation, by its place in ``seen``; None where they do not change."""
+    """Days on which they merged, (merges, 2)."""
+    shapes: Places | None = None
+    """Pixels at each observation, by its number in ``seen``; None where they do not change."""
 
     def __len__(self) -> int:
         return len(self.grid)
@@ -94,25 +114,17 @@ class Candidates:
         if kept.all():
             return self
         number = np.cumsum(kept) - 1
-        places, seen = kept[self.place_owner], kept[self.seen.owner]
+        seen = kept[self.seen.owner]
         names = ("grid", "kind", "first_plane", "last_plane", "y", "x", "score_sum", "score_px", "peak")
         return replace(
             self,
             **{name: getattr(self, name)[kept] for name in names},
-            place_owner=number[self.place_owner[places]],
-            place_grid=self.place_grid[places],
-            areas=chosen(self.areas, places),
+            places=self.places.take(kept),
             seen=replace(self.seen[seen], owner=number[self.seen.owner[seen]]),
             split=_events(self.split, kept, number),
             merged=_events(self.merged, kept, number),
-            shapes=None if self.shapes is None else chosen(self.shapes, seen),
+            shapes=None if self.shapes is None else self.shapes.take(seen),
         )
-
-
-def chosen(areas: Areas, kept: NDArray[np.bool_]) -> Areas:
-    """Return the pixels of some owners, numbered anew."""
-    part = areas[kept[areas.owner]]
-    return replace(part, owner=(np.cumsum(kept) - 1)[part.owner])
 
 
 def _events(events: Ints, kept: NDArray[np.bool_], number: Ints) -> Ints:
@@ -141,14 +153,17 @@ def candidates_of(whole: Whole, terms: Terms, rules: Rules) -> Candidates:
         score_sum=sums(owner, found.score_sum, n),
         score_px=sums(owner, found.area_px, n),
         peak=largest(owner, found.peak, n),
-        place_owner=np.arange(n),
-        place_grid=found.grid[first],
-        areas=_pixels(found, owner),
+        places=Places.of(_pixels(found, owner), found.grid[first]),
         seen=seen,
-        split=chain.split,
-        merged=chain.merged,
-        shapes=_pixels(found, at_seen) if linked else None,
+        split=_dated(chain.split, found.grid[first], terms),
+        merged=_dated(chain.merged, found.grid[first], terms),
+        shapes=Places.of(_pixels(found, at_seen), found.grid[first][seen.owner]) if linked else None,
     )
+
+
+def _dated(events: Ints, grid: NDArray[np.int16], terms: Terms) -> Ints:
+    """Return events with days in place of planes."""
+    return np.stack([events[:, 0], terms.days_of(grid[events[:, 0]], events[:, 1])], axis=1)
 
 
 def _strong(whole: Whole, terms: Terms, rules: Rules) -> tuple[Found, Ints, Chain]:

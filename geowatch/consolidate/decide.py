@@ -35,8 +35,8 @@ def by_grid(areas: Areas, grid: NDArray[np.integer], terms: Terms) -> NDArray[np
 
 def area_m2_of(candidates: Candidates, terms: Terms) -> NDArray[np.float64]:
     """Return the square metres of each candidate."""
-    places = by_grid(candidates.areas, candidates.place_grid, terms)
-    return np.bincount(candidates.place_owner, weights=places, minlength=len(candidates))
+    places = by_grid(candidates.places.areas, candidates.places.grid, terms)
+    return np.bincount(candidates.places.owner, weights=places, minlength=len(candidates))
 
 
 def fill_holes(candidates: Candidates, terms: Terms, rules: Rules) -> Candidates:
@@ -46,15 +46,16 @@ def fill_holes(candidates: Candidates, terms: Terms, rules: Rules) -> Candidates
     """
     if not rules.fill_holes_m2 or not len(candidates):
         return candidates
-    rings = trace(candidates.areas)
+    places = candidates.places
+    rings = trace(places.areas)
     holes = rings.area_px < 0
     rings, place = rings.keep(holes), rings.part_owner[rings.part[holes]]
     filling = runs_of_rings(rings, np.arange(len(place)))
-    small = by_grid(filling, candidates.place_grid[place], terms) < rules.fill_holes_m2
+    small = by_grid(filling, places.grid[place], terms) < rules.fill_holes_m2
     filling = filling[small[filling.owner]]
-    parts = [candidates.areas, replace(filling, owner=place[filling.owner])]
+    parts = [places.areas, replace(filling, owner=place[filling.owner])]
     columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("owner", "y", "x0", "x1"))
-    return replace(candidates, areas=unite(*columns))
+    return replace(candidates, places=replace(places, areas=unite(*columns)))
 
 
 def chosen_by_area(area_m2: NDArray[np.float64], rules: Rules) -> NDArray[np.bool_]:

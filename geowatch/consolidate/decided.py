@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geowatch.consolidate.decide import area_m2_of, chosen_by_area, fill_holes, is_sure
-from geowatch.consolidate.outlines import site_wkb, wkb_of
+from geowatch.consolidate.found import sums
+from geowatch.consolidate.outlines import site_wkb
 from geowatch.consolidate.series import course_of, lasts
 from geowatch.consolidate.terms import NO_DAY
 from geowatch.grid.areas import spread
@@ -19,13 +20,25 @@ from geowatch.sites.fragment import FULL_SCORE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from geowatch.consolidate.candidates import Candidates
+    from geowatch.consolidate.candidates import Candidates, Places
     from geowatch.consolidate.phases import PhaseModel
     from geowatch.consolidate.series import Course
     from geowatch.consolidate.terms import Rules, Terms
     from geowatch.grid.areas import Ints
 
-__all__ = ["EVENT", "MERGE", "RUN", "SITE", "SPLIT", "Decided", "decide", "gathered", "seen_dtype", "starts_of"]
+__all__ = [
+    "EVENT",
+    "MERGE",
+    "RUN",
+    "SITE",
+    "SPLIT",
+    "Decided",
+    "decide",
+    "gathered",
+    "runs_of",
+    "seen_dtype",
+    "starts_of",
+]
 
 SITE = np.dtype([
     ("birth", "<i4"), ("grid", "<i2"), ("kind", "<i2"), ("y", "<i4"), ("x", "<i4"), ("start", "<i4"), ("end", "<i4"),
@@ -100,12 +113,12 @@ def _decided(
     candidates: Candidates, course: Course, area_m2: NDArray[np.float64], terms: tuple[Terms, float]
 ) -> Decided:
     n, seen = len(candidates), candidates.seen
-    outlines = site_wkb(candidates.areas, candidates.place_owner, candidates.place_grid, *terms)
+    outlines = site_wkb(candidates.places, *terms)
     shapes = Wkb(np.zeros(0, np.uint8), np.zeros(len(seen) + 1, np.int64))
     if candidates.shapes is not None and len(seen):
-        shapes = wkb_of(candidates.shapes, candidates.grid[seen.owner], *terms)
-    runs, runs_start = _runs(candidates)
-    events, events_start = _events(candidates, terms[0])
+        shapes = site_wkb(candidates.shapes, *terms)
+    runs, runs_start = runs_of(candidates.places, n)
+    events, events_start = _events(candidates)
     seen_start = starts_of(seen.owner, n)
     return Decided(
         rows=_rows(candidates, course, area_m2),
@@ -130,8 +143,8 @@ def _rows(candidates: Candidates, course: Course, area_m2: NDArray[np.float64]) 
     for name in ("grid", "kind", "y", "x"):
         rows[name] = getattr(candidates, name)
     rows["start"], rows["end"] = course.start, course.end
-    px = candidates.areas.px(len(candidates.place_owner))
-    np.add.at(rows["area_px"], candidates.place_owner, px)
+    places = candidates.places
+    rows["area_px"] = sums(places.owner, places.areas.px(len(places.owner)), len(rows))
     rows["area_m2"] = area_m2
     rows["score"] = candidates.score_sum / np.maximum(candidates.score_px, 1) / FULL_SCORE
     rows["peak"] = candidates.peak / FULL_SCORE
@@ -148,20 +161,21 @@ def _observations(candidates: Candidates, course: Course, shape_bytes: Ints) -> 
     return out
 
 
-def _runs(candidates: Candidates) -> tuple[NDArray[Any], Ints]:
-    areas = candidates.areas
+def runs_of(places: Places, owners: int) -> tuple[NDArray[Any], Ints]:
+    """Return the pixels of owners as rows of `RUN`, and where those of each start."""
+    areas = places.areas
     out = np.zeros(len(areas), dtype=RUN)
-    out["grid"], out["y"], out["x0"], out["x1"] = candidates.place_grid[areas.owner], areas.y, areas.x0, areas.x1
-    return out, starts_of(candidates.place_owner[areas.owner], len(candidates))
+    out["grid"], out["y"], out["x0"], out["x1"] = places.grid[areas.owner], areas.y, areas.x0, areas.x1
+    return out, starts_of(places.owner[areas.owner], owners)
 
 
-def _events(candidates: Candidates, terms: Terms) -> tuple[NDArray[Any], Ints]:
+def _events(candidates: Candidates) -> tuple[NDArray[Any], Ints]:
     both = np.concatenate([candidates.split, candidates.merged])
     what = np.repeat(np.array([SPLIT, MERGE]), [len(candidates.split), len(candidates.merged)])
     order = np.lexsort((what, both[:, 1], both[:, 0]))
-    owner, plane = both[order].T
+    owner, day = both[order].T
     out = np.zeros(len(both), dtype=EVENT)
-    out["what"], out["day"] = what[order], terms.days_of(candidates.grid[owner], plane)
+    out["what"], out["day"] = what[order], day
     return out, starts_of(owner, len(candidates))
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geowatch.consolidate.candidates import Places
 from geowatch.consolidate.decide import by_grid
-from geowatch.consolidate.decided import EVENT, RUN, Decided, gathered, starts_of
+from geowatch.consolidate.decided import EVENT, Decided, gathered, runs_of, starts_of
 from geowatch.consolidate.found import sums
 from geowatch.consolidate.outlines import site_wkb
 from geowatch.consolidate.terms import NO_DAY
@@ -113,16 +114,13 @@ class Carry:
         runs = np.concatenate([earlier.runs, new.runs])
         owner = np.concatenate([np.repeat(np.arange(len(rows)), np.diff(each.runs_start)) for each in (earlier, new)])
         grids = len(self.terms.grids)
-        places, place = np.unique(owner * grids + runs["grid"], return_inverse=True)
+        pairs, place = np.unique(owner * grids + runs["grid"], return_inverse=True)
         areas = unite(place, runs["y"], runs["x0"], runs["x1"])
-        place_owner, place_grid = places // grids, places % grids
-        rows["area_px"] = sums(place_owner, areas.px(len(places)), len(rows))
-        m2 = by_grid(areas, place_grid, self.terms)
-        rows["area_m2"] = np.bincount(place_owner, weights=m2, minlength=len(rows))
-        out = np.zeros(len(areas), dtype=RUN)
-        out["grid"], out["y"], out["x0"], out["x1"] = place_grid[areas.owner], areas.y, areas.x0, areas.x1
-        outlines = site_wkb(areas, place_owner, place_grid, self.terms, self.simplify)
-        return out, starts_of(place_owner[areas.owner], len(rows)), outlines
+        both = Places(pairs // grids, pairs % grids, areas)
+        rows["area_px"] = sums(both.owner, areas.px(len(pairs)), len(rows))
+        m2 = by_grid(areas, both.grid, self.terms)
+        rows["area_m2"] = np.bincount(both.owner, weights=m2, minlength=len(rows))
+        return *runs_of(both, len(rows)), site_wkb(both, self.terms, self.simplify)
 
 
 def _joined(

@@ -15,6 +15,7 @@ from geowatch.grid.wkb import Wkb, outlines_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from geowatch.consolidate.candidates import Places
     from geowatch.consolidate.terms import Terms
     from geowatch.grid.areas import Areas, Ints
     from geowatch.grid.lattice import Lattice
@@ -30,22 +31,20 @@ def crs_of(terms: Terms) -> str | None:
     return terms.lattices[0].crs if len(terms.lattices) == 1 else GLOBE
 
 
-def site_wkb(
-    areas: Areas, place_owner: Ints, place_grid: NDArray[np.integer], terms: Terms, simplify: float = 0.0
-) -> Wkb:
-    """Return the outline of each site from those of its places; places on several grids are united."""
-    wkb = wkb_of(areas, place_grid, terms, simplify)
-    several = np.bincount(place_owner) > 1
+def site_wkb(places: Places, terms: Terms, simplify: float = 0.0) -> Wkb:
+    """Return the outline of each owner from those of its places; places on several grids are united."""
+    wkb = wkb_of(places.areas, places.grid, terms, simplify)
+    several = np.bincount(places.owner) > 1
     if not several.any():
         return wkb
-    shared = several[place_owner]
+    shared = several[places.owner]
     shapes = shapely.from_wkb(wkb.take(np.flatnonzero(shared)).to_list())
-    owner = place_owner[shared]
+    owner = places.owner[shared]
     first = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
     united = [shapely.union_all(part) for part in np.split(shapes, first[1:])]
     alone = np.flatnonzero(~shared)
-    united_wkb = _written(shapely.normalize(np.array(united)))
-    return _in_order([(place_owner[alone], wkb.take(alone)), (owner[first], united_wkb)])
+    joined = _written(shapely.normalize(np.array(united, dtype=object)))
+    return _in_order([(places.owner[alone], wkb.take(alone)), (owner[first], joined)])
 
 
 def wkb_of(areas: Areas, grid: NDArray[np.integer], terms: Terms, simplify: float = 0.0) -> Wkb:
