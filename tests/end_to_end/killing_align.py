@@ -1,0 +1,102 @@
+"""Kills real processes that align, at chosen and at random moments, and lets others resume.
+
+Run as a program by test_align_kills.py: imports everything once, then forks a fresh process for each attempt.
+``python killing_align.py JOB.json`` prints one JSON line an attempt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import zarr  # noqa: F401 - imported once here, not by each process
+
+from geowatch.read import cubewrite, reader
+from geowatch.stages.align import AlignConfig, align
+
+#: Where a process can be killed: the object and the function whose n-th call it does not survive.
+MOMENTS = {
+    "read": (reader.FrameReader, "read"),
+    "write": (cubewrite, "join_shard"),
+    "publish": (Path, "replace"),
+    "marker": (cubewrite, "write_marker"),
+}
+
+
+def die_at(moment: str, call: int, after: bool) -> None:
+    """Arrange that the process is killed at the n-th call, before or after it did its work."""
+    owner, name = MOMENTS[moment]
+    original = getattr(owner, name)
+    count = 0
+
+    def counted(*args: object, **kwargs: object) -> object:
+        nonlocal count
+        count += 1
+        if count == call and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = original(*args, **kwargs)
+        if count == call and after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, counted)
+
+
+def attempt(run: Path, cube: Path, moment: tuple[str, int, bool] | None) -> int:
+    """Align in a forked process; return its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        if moment is not None:
+            die_at(*moment)
+        align(AlignConfig(run=str(run), cube=str(cube), workers=1))
+        os._exit(0)
+    except BaseException:  # noqa: BLE001 - a forked child must never return into its parent's code
+        import traceback
+
+        traceback.print_exc()
+        os._exit(3)
+
+
+def ended(pid: int) -> int:
+    """Wait; return the exit status, negative for a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def killed(run: Path, cube: Path, moment: tuple[str, int, bool] | None, wait_s: float) -> int:
+    """Begin to align, and kill it at a moment; at a random one where none is given."""
+    pid = attempt(run, cube, moment)
+    if moment is None:
+        time.sleep(wait_s)
+        os.kill(pid, signal.SIGKILL)
+    return ended(pid)
+
+
+def main() -> None:
+    job = json.loads(Path(sys.argv[1]).read_text())
+    folder, planned = Path(job["folder"]), Path(job["planned"])
+    rng = random.Random(job["seed"])
+    started = time.monotonic()
+    assert ended(attempt(Path(shutil.copytree(planned, folder / "calm")), folder / "calm-cube", None)) == 0
+    lasts = time.monotonic() - started
+    for number, moment in enumerate([*job["moments"], *[None] * job["random"]]):
+        runs = [Path(shutil.copytree(planned, folder / f"run{number}-{twin}")) for twin in "ab"]
+        cube = folder / f"cube{number}"
+        status = killed(runs[0], cube, moment and tuple(moment), rng.uniform(0, lasts))
+        left = sum(1 for _ in (cube / "markers").rglob("*.json")) if cube.exists() else 0
+        # Two runs that share the cube finish it at once, one of them the run that was killed.
+        twins = [attempt(run, cube, None) for run in runs]
+        resumed = max(ended(twin) for twin in twins)
+        line = {"moment": moment, "killed": status, "done": left, "resumed": resumed, "cube": str(cube)}
+        sys.stdout.write(json.dumps(line) + "\n")
+
+
+if __name__ == "__main__":
+    main()
