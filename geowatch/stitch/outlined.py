@@ -84,7 +84,9 @@ def _panel(sheet: OutlineSheet) -> Image.Image:
     height, width = sheet.picture.shape[:2]
     panel = Image.fromarray(sheet.picture).resize((width * _FINE, height * _FINE), Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(panel)
-    for x, y in (sheet.dots * _FINE).tolist():
+    # Dots on dots show nothing: one for each square of their size is drawn.
+    for x, y in np.unique(np.floor(sheet.dots * _FINE / 3), axis=0).tolist():
+        x, y = 3 * x + 1.5, 3 * y + 1.5  # noqa: PLW2901  # from squares to pixels
         draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=(91, 110, 225), outline=(255, 255, 255))
     for outline in reversed(sheet.outlines):
         _draw_rings(draw, outline)

@@ -70,7 +70,7 @@ def draw_map(facts: ReportFacts) -> str:
     if facts.map.region is not None:
         edge = outline_path([view.shape(facts.map.region)])
         parts += [tag("path", d=edge, class_="region under-region"), tag("path", d=edge, class_="region")]
-    parts += _others(facts.map, view)
+    parts += _others(facts.map, view, height)
     parts += [_site(site, view, facts) for site in reversed(facts.sites)]
     parts += _names(facts.sites, view)
     parts += [_scale_bar(facts.map, view, height), _north(facts.map)]
@@ -118,11 +118,12 @@ def _behind(facts: MapFacts, view: _View) -> Iterator[str]:
     )
 
 
-def _others(facts: MapFacts, view: _View) -> Iterator[str]:
+def _others(facts: MapFacts, view: _View, height: float) -> Iterator[str]:
     """Yield a dot for each small square that holds sites without an outline, larger for more of them."""
     if facts.others is None or not len(facts.others):
         return
     cells = np.floor(view.points(facts.others) / _CELL).astype(np.int64)
+    cells = cells[((cells >= 0) & (cells * _CELL < (_WIDTH, height))).all(axis=1)]
     found, counts = np.unique(cells, axis=0, return_counts=True)
     for (x, y), count in zip(found.tolist(), counts.tolist(), strict=True):
         size = min(_CELL * 0.55, 1.3 + 0.6 * math.log2(count))
