@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from geowatch.version import __version__
 
 if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
+    from geowatch.stages.align import AlignConfig as AlignConfig
+    from geowatch.stages.align import align as align
     from geowatch.stages.clean import CleanConfig as CleanConfig
     from geowatch.stages.clean import clean as clean
     from geowatch.stages.compiling import CompileConfig as CompileConfig
@@ -57,6 +59,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.verify import verify as verify
 
 _MODULES = {
+    "align": "AlignConfig",
     "clean": "CleanConfig",
     "consolidate": "ConsolidateConfig",
     "doctor": "Report",
