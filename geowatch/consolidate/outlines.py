@@ -103,6 +103,8 @@ def _of_owners(rings: Rings, owners: Ints) -> Rings:
 
 
 def _in_order(parts: list[tuple[Ints, Wkb]]) -> Wkb:
+    if not parts:
+        return Wkb(np.zeros(0, dtype=np.uint8), np.zeros(1, dtype=np.int64))
     owners = np.concatenate([at for at, _ in parts])
     content = np.concatenate([wkb.content for _, wkb in parts])
     sizes = np.concatenate([np.diff(wkb.start) for _, wkb in parts])

@@ -11,6 +11,7 @@ from geowatch.errors import ConfigError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     from geowatch.grid.areas import Ints
     from geowatch.grid.lattice import Lattice
@@ -46,6 +47,8 @@ class Terms:
     """Classes whose scores, added, are what was searched for."""
     kinds: tuple[str | None, ...] = (None,)
     """What a piece's kind says: a class, or nothing where classes are joined."""
+    borders: tuple[BaseGeometry | None, ...] = (None,)
+    """Of each grid: where it meets other grids' zones, in its CRS; None where nowhere."""
     connectivity: Literal[4, 8] = 4
     """Whether pixels that meet at a corner are one component (8)."""
 

@@ -11,12 +11,14 @@ import numpy as np
 from geowatch.consolidate.candidates import candidates_of
 from geowatch.consolidate.decided import decide
 from geowatch.consolidate.joins import join_tiles
+from geowatch.consolidate.zones import joined, near_border, united
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
+    from geowatch.consolidate.candidates import Candidates
     from geowatch.consolidate.decided import Decided
     from geowatch.consolidate.joins import Seams
     from geowatch.consolidate.phases import PhaseModel
@@ -58,6 +60,7 @@ class Consolidation:
     """Units of the CRS by which corners may move."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Candidates that became no sites, by reason."""
+    _waiting: list[Candidates] = field(default_factory=list)
 
     def sites(self, grid: int, seams: Seams, fragments: Iterable[tuple[int, Fragment]]) -> Iterator[Decided]:
         """Yield the sites of a grid as soon as they are whole.
@@ -69,10 +72,22 @@ class Consolidation:
         """
         for whole in join_tiles(chunked(fragments), seams, grid, self.terms.connectivity):
             candidates = candidates_of(whole, self.terms, self.rules)
-            decided, left_out = decide(candidates, self.terms, self.rules, self.model, self.simplify)
-            self.left_out += left_out
-            if len(decided):
-                yield decided
+            waits = near_border(candidates, self.terms)
+            if waits.any():
+                self._waiting.append(candidates.take(waits))
+            yield from self._decided(candidates.take(~waits))
+
+    def rest(self) -> Iterator[Decided]:
+        """Yield the sites that waited at a zone's border, once all grids are done."""
+        if self._waiting:
+            yield from self._decided(united(joined(self._waiting), self.terms))
+            self._waiting.clear()
+
+    def _decided(self, candidates: Candidates) -> Iterator[Decided]:
+        decided, left_out = decide(candidates, self.terms, self.rules, self.model, self.simplify)
+        self.left_out += left_out
+        if len(decided):
+            yield decided
 
 
 def order_of(rows: NDArray[Any]) -> Ints:

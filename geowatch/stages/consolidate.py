@@ -100,6 +100,8 @@ def _fill(shelf: Shelf, work: Consolidation, tracked: TrackedRun, events: Events
             shelf.add(sites)
             if events.stopping():
                 raise InterruptedRunError("stopped while joining tiles", hint="run the same command again")
+    for sites in work.rest():
+        shelf.add(sites)
 
 
 def _carried_on(

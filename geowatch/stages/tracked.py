@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyproj
+import shapely
 
 from geowatch.consolidate.joins import Seams
 from geowatch.consolidate.terms import NO_DAY, Terms
 from geowatch.errors import CoverageError, InputError, PlanMismatchError
+from geowatch.grid.crs import grid_id, utm_zones
 from geowatch.sites.fragment import FRAGMENTS, Fragment, fragment_key
 from geowatch.store.plans import read_plan, read_tiles
 from geowatch.track.document import TRACKING, Tracking
@@ -17,7 +20,10 @@ from geowatch.track.document import TRACKING, Tracking
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from geowatch.grid.plan import Plan
+    from shapely.geometry.base import BaseGeometry
+
+    from geowatch.grid.crs import Area
+    from geowatch.grid.plan import Grid, Plan
     from geowatch.grid.tiles import TileTable
     from geowatch.stages.events import Events
     from geowatch.store import Store
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["TrackedRun", "read_tracked", "refuse_gaps"]
 
 _EVERY = 64
+#: A border is cut into pieces of this many degrees before it is bent into a grid's CRS: within 0.2 m of the truth.
+_EDGE_DEG = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,7 @@ class TrackedRun:
             classes=tracking.classes,
             salient=tracking.salient_places,
             kinds=tracking.kinds,
+            borders=_borders(plan),
             connectivity=tracking.connectivity,
         )
 
@@ -73,6 +82,24 @@ class TrackedRun:
             yield place, Fragment.from_bytes(self.store.get(fragment_key(self.tracking.digest, tile)))
             if place % _EVERY == 0 or place + 1 == len(table):
                 events.progress("join", before + place + 1, total)
+
+
+def _borders(plan: Plan) -> tuple[BaseGeometry | None, ...]:
+    """Return where each grid's zone meets those of other grids, in the grid's CRS."""
+    if len(plan.grids) == 1 or plan.region is None:
+        return (None,) * len(plan.grids)
+    parts = {grid_id(zone.crs): zone.part for zone in utm_zones(plan.region.geometry)}
+    return tuple(_border(grid, parts) for grid in plan.grids)
+
+
+def _border(grid: Grid, parts: dict[str, Area]) -> BaseGeometry | None:
+    shared = [shapely.intersection(parts[grid.id], part) for name, part in parts.items() if name != grid.id]
+    edge = shapely.segmentize(shapely.union_all(shared), _EDGE_DEG)
+    if edge.is_empty or grid.lattice.crs is None:
+        return None
+    move = pyproj.Transformer.from_crs("OGC:CRS84", grid.lattice.crs, always_xy=True)
+    border: BaseGeometry = shapely.transform(edge, move.transform, interleaved=False)
+    return border
 
 
 def read_tracked(store: Store) -> TrackedRun:
