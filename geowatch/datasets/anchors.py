@@ -5,6 +5,7 @@ Entries are kept as they were written, but for their ids and the names of their 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +50,7 @@ def anchored(bundle: Bundle) -> Bundle:
             return name
         if isinstance(place, RemotePath):
             return joined(place.uri, name)
-        return str((place.parent / root / name).absolute())
+        return os.path.abspath(place.parent / root / name)  # noqa: PTH100 - a link keeps its name, and ".." goes
 
     images = [_renamed(image, absolute) for image in bundle.images]
     document = {k: v for k, v in bundle.document.items() if k != "img_root"} | {"images": images}
