@@ -180,7 +180,8 @@ class _Search:
         alone = [self.compare([each]) for each in candidates]
         order = sorted(alone, key=lambda each: (each.share_perfect, each.group.id))
         left = [each.group.members[0] for each in order]
-        for k in range(1, len(left) - 1):
+        # From the smallest group up, since a larger one's outline is the smaller one's and one more.
+        for k in range(len(left) - 2, 0, -1):
             self.compare(left[k:])
 
     def compare(self, members: Sequence[ScoredSite]) -> Comparison:

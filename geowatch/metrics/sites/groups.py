@@ -35,10 +35,11 @@ class Unions:
         return self._names[id(outline)][1]
 
     def of(self, outlines: list[Area]) -> Area:
-        """Return the union of outlines."""
+        """Return the union of outlines, made from that of all but the first where that is known."""
         key = tuple(self.name(each) for each in outlines)
         if key not in self._made:
-            self._made[key] = union(outlines)
+            rest = self._made.get(key[1:])
+            self._made[key] = union(outlines if rest is None else [outlines[0], rest])
         return self._made[key]
 
 

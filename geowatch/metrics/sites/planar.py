@@ -51,10 +51,11 @@ def polygons_of(geometry: BaseGeometry) -> Area:
 
 def union(geometries: Sequence[Area]) -> Area:
     """Return the union; outlines are repaired only where the union cannot be made without."""
+    distinct = list({each.wkb: each for each in geometries}.values())
     try:
-        return polygons_of(shapely.union_all(geometries))
+        return polygons_of(shapely.union_all(distinct))
     except GEOSException:
-        return polygons_of(shapely.union_all([repaired(each) for each in geometries]))
+        return polygons_of(shapely.union_all([repaired(each) for each in distinct]))
 
 
 def intersection(one: Area, other: Area) -> Area:
