@@ -144,13 +144,22 @@ def _names(sites: tuple[Shown, ...], view: _View) -> Iterator[str]:
     """Yield the numbers of the largest sites, as far as they do not lie on each other."""
     taken: list[tuple[float, float, float]] = []
     for site in sites[:_CANDIDATES]:
-        _, south, east, north = site.outline.bounds
-        corners = view.points(np.array([(east, north), (east, south)]))
-        x, y = float(corners[0, 0]) + 3, float(corners[:, 1].min()) + 4
         width = 9.0 * len(str(site.number))
+        x, y = _beside(site, view, width)
         if len(taken) < _NAMED and all(_apart((x, y, width), other) for other in taken):
             taken.append((x, y, width))
             yield words(x, y, str(site.number), class_="name")
+
+
+def _beside(site: Shown, view: _View, width: float) -> tuple[float, float]:
+    """Return where a name begins: inside a site that is large enough for it, else to the right of its top."""
+    west, south, east, north = site.outline.bounds
+    left, right = view.points(np.array([(west, south), (east, north)]))
+    if abs(right[0] - left[0]) > 1.6 * width + 12 and abs(right[1] - left[1]) > 30:
+        inside = shapely.point_on_surface(site.outline)
+        x, y = view.points(np.array([(inside.x, inside.y)]))[0].tolist()
+        return x - width / 2, y + 5
+    return min(float(right[0]) + 3, _WIDTH - width - 4), float(min(left[1], right[1])) + 4
 
 
 def _apart(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
