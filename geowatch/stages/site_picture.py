@@ -89,7 +89,9 @@ def _outline(
 ) -> Outline:
     rings = shapely.get_rings(shapely.get_parts(shapely.transform(site.outline, place)))
     points = tuple(shapely.get_coordinates(ring) for ring in rings.tolist())
-    return Outline(points, color_of(site.label, facts.colors), str(site.number) if number < _NAMED else "")
+    inside = shapely.point_on_surface(site.outline)
+    x, y = place(np.array([(inside.x, inside.y)]))[0].tolist()
+    return Outline(points, color_of(site.label, facts.colors), str(site.number) if number < _NAMED else "", (x, y))
 
 
 def _scale(facts: ReportFacts, per_px: float) -> Scale:

@@ -27,6 +27,8 @@ _MARGIN, _LINE = 28, 26
 _PAPER, _INK, _SOFT = (252, 252, 250), (30, 34, 40), (110, 116, 124)
 #: Pictures are drawn this many times as large and shrunk, which smooths slanted lines.
 _FINE = 2
+#: A name is written inside of what is larger than this.
+_ROOM_PX = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,9 @@ class Outline:
     color: str
     """#rrggbb."""
     name: str = ""
-    """What is written beside it; empty for nothing."""
+    """What is written on it, or beside it where it is small; empty for nothing."""
+    middle: tuple[float, float] = (0.0, 0.0)
+    """A point (x, y) inside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +110,13 @@ def _draw_rings(draw: ImageDraw.ImageDraw, outline: Outline) -> None:
 def _draw_name(draw: ImageDraw.ImageDraw, outline: Outline) -> None:
     if not outline.name:
         return
-    corners = np.concatenate(outline.rings) * _FINE
-    at = float(corners[:, 0].max()) + 4 * _FINE, float(corners[:, 1].min()) + 2 * _FINE
-    draw.text(
-        at, outline.name, _INK, _font(13 * _FINE), anchor="lm", stroke_width=2 * _FINE, stroke_fill=(255, 255, 255)
-    )
+    corners = np.concatenate(outline.rings)
+    inside = bool((np.ptp(corners, axis=0) > _ROOM_PX).all())
+    beside = float(corners[:, 0].max()) + 4, float(corners[:, 1].min()) + 2
+    x, y = outline.middle if inside else beside
+    anchor, place = "mm" if inside else "lm", (x * _FINE, y * _FINE)
+    pale = (255, 255, 255)
+    draw.text(place, outline.name, _INK, _font(13 * _FINE), anchor, stroke_width=2 * _FINE, stroke_fill=pale)
 
 
 def _legend_rows(legend: Sequence[tuple[str, str]], across: int) -> list[list[tuple[int, str, str]]]:
