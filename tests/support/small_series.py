@@ -30,27 +30,30 @@ from support.small_job import speckled, write_raster
 
 #: Days of the images: about every two weeks, with a gap of three months.
 DAYS = tuple(date(2020, 1, 3) + timedelta(days=d) for d in (0, 12, 25, 40, 53, 66, 160, 171, 185, 199, 213, 226))
+#: Images that are smaller; one plane sees nothing but these.
+SMALL = (2, 3, 4, 5, 8, 11)
 DATES, CLASSES = 4, ("same", "changed")
 SENSORS = ("sentinel-2-l2a", "landsat-8-l2")
 
 
 def write_series(folder: Path, days: tuple[date, ...] = DAYS, shape: tuple[int, int] = (70, 90)) -> list[Path]:
-    """Write one image a day; every third is smaller and lies elsewhere, and each has a cloud of nodata."""
+    """Write one image a day; some are smaller and lie elsewhere, and each has a cloud of nodata."""
     files = []
     for day in days:
         number = DAYS.index(day)
         values = speckled(*shape, seed=number)
         values[:, 5 * number % 50 : 5 * number % 50 + 15, 20:60] = 0
-        if number % 3 == 2:
+        small = number in SMALL
+        if small:
             values = values[:, 11:, 7:]
-        shift = (70, -110) if number % 3 == 2 else (0, 0)
+        shift = (70, -110) if small else (0, 0)
         affine = Affine(10, 0, 500_000 + shift[0], 0, -10, 4_000_000 + shift[1])
         files.append(write_raster(folder / f"image_{day.isoformat()}.tif", values, affine))
     return files
 
 
-def write_bundle(folder: Path, files: list[Path]) -> Path:
-    """List images as a kwcoco bundle of two sensors, in turn."""
+def write_bundle(folder: Path, files: list[Path], channels: str = "red|green|blue") -> Path:
+    """List images as a kwcoco bundle of two sensors, in turn; the second one's bands are called ``channels``."""
     images: list[dict[str, Any]] = []
     for number, file in enumerate(files):
         stamp = file.stem.removeprefix("image_")
@@ -58,7 +61,7 @@ def write_bundle(folder: Path, files: list[Path]) -> Path:
             {
                 "id": number + 1, "name": file.stem, "file_name": str(file), "video_id": 1, "frame_index": number,
                 "date_captured": f"{stamp}T10:00:00Z", "sensor_coarse": SENSORS[number % 2],
-                "channels": "red|green|blue",
+                "channels": channels if number % 2 else "red|green|blue",
             }
         )  # fmt: skip
     bundle = {"videos": [{"id": 1, "name": "v"}], "images": images, "annotations": [], "categories": []}
