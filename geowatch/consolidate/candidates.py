@@ -13,6 +13,7 @@ import numpy as np
 from geowatch.consolidate.found import largest, sums
 from geowatch.consolidate.links import Chain, chains
 from geowatch.grid.areas import Areas, unite
+from geowatch.grid.contour import Edges
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,18 +60,30 @@ class Places:
     """Of each place: its grid."""
     areas: Areas
     """Pixels, by place."""
+    edges: Edges | None = None
+    """Where between pixels outlines lie, by place; None for outlines along the pixels' edges."""
 
     @classmethod
-    def of(cls, areas: Areas, grid: NDArray[np.integer]) -> Places:
+    def of(cls, areas: Areas, grid: NDArray[np.integer], edges: Edges | None = None) -> Places:
         """Return owners that have one place each."""
-        return cls(np.arange(len(grid)), grid, areas)
+        return cls(np.arange(len(grid)), grid, areas, edges)
+
+    def on(self, places: NDArray[np.bool_]) -> Places:
+        """Return some places, each as an owner of its own."""
+        alone = replace(self, owner=np.arange(len(self.owner)))
+        return alone.take(places)
 
     def take(self, kept: NDArray[np.bool_]) -> Places:
         """Return the places of some owners, numbered anew."""
         places = kept[self.owner]
         part = self.areas[places[self.areas.owner]]
-        areas = replace(part, owner=(np.cumsum(places) - 1)[part.owner])
-        return Places((np.cumsum(kept) - 1)[self.owner[places]], self.grid[places], areas)
+        number = np.cumsum(places) - 1
+        areas, edges = replace(part, owner=number[part.owner]), self.edges
+        if edges is not None:
+            at = places[edges.owner]
+            columns = (edges.y[at], edges.x[at], edges.side[at], edges.share[at])
+            edges = Edges(number[edges.owner[at]], *columns)
+        return Places((np.cumsum(kept) - 1)[self.owner[places]], self.grid[places], areas, edges)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -153,11 +166,11 @@ def candidates_of(whole: Whole, terms: Terms, rules: Rules) -> Candidates:
         score_sum=sums(owner, found.score_sum, n),
         score_px=sums(owner, found.area_px, n),
         peak=largest(owner, found.peak, n),
-        places=Places.of(_pixels(found, owner), found.grid[first]),
+        places=_placed(found, owner, found.grid[first]),
         seen=seen,
         split=_dated(chain.split, found.grid[first], terms),
         merged=_dated(chain.merged, found.grid[first], terms),
-        shapes=Places.of(_pixels(found, at_seen), found.grid[first][seen.owner]) if linked else None,
+        shapes=_placed(found, at_seen, found.grid[first][seen.owner]) if linked else None,
     )
 
 
@@ -187,9 +200,13 @@ def _chain(found: Found, component: Ints, count: int, terms: Terms, rules: Rules
     return chains(plane, sums(component, found.area_px, count), links, rules.link_overlap)
 
 
-def _pixels(found: Found, owner: Ints) -> Areas:
-    """Return the pixels of owners, where ``owner`` is that of each piece."""
-    return unite(owner[found.run_piece], found.run_y, found.run_x0, found.run_x1)
+def _placed(found: Found, owner: Ints, grid: NDArray[np.integer]) -> Places:
+    """Return the pixels of owners, where ``owner`` is that of each piece and ``grid`` that of each owner."""
+    areas = unite(owner[found.run_piece], found.run_y, found.run_x0, found.run_x1)
+    if not len(found.edge_piece):
+        return Places.of(areas, grid)
+    columns = (found.edge_y.astype(np.int64), found.edge_x.astype(np.int64), found.edge_side, found.edge_share)
+    return Places.of(areas, grid, Edges(owner[found.edge_piece], *columns))
 
 
 def _seen(found: Found, owner: Ints, terms: Terms) -> tuple[Seen, Ints]:

@@ -9,18 +9,18 @@ import numpy as np
 import shapely
 
 from geowatch.grid.crs import to_lonlat
-from geowatch.grid.trace import Rings, trace
-from geowatch.grid.wkb import Wkb, outlines_of
+from geowatch.grid.trace import trace
+from geowatch.grid.wkb import Outlines, Wkb, outlines_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geowatch.consolidate.candidates import Places
     from geowatch.consolidate.terms import Terms
-    from geowatch.grid.areas import Areas, Ints
+    from geowatch.grid.areas import Ints
     from geowatch.grid.lattice import Lattice
 
-__all__ = ["GLOBE", "crs_of", "site_wkb", "wkb_of"]
+__all__ = ["GLOBE", "crs_of", "site_wkb"]
 
 #: CRS of outlines where a run has several grids.
 GLOBE = "EPSG:4326"
@@ -32,8 +32,15 @@ def crs_of(terms: Terms) -> str | None:
 
 
 def site_wkb(places: Places, terms: Terms, simplify: float = 0.0) -> Wkb:
-    """Return the outline of each owner from those of its places; places on several grids are united."""
-    wkb = wkb_of(places.areas, places.grid, terms, simplify)
+    """Return the outline of each owner from those of its places; places on several grids are united.
+
+    Args:
+        places: Pixels of owners; each place must have a pixel.
+        terms: Names the grids' lattices.
+        simplify: Corners may move by this much, in units of the lattice's CRS; 0 keeps every corner. Each outline is
+            simplified by itself and stays valid; neighbours may come to overlap.
+    """
+    wkb = _place_wkb(places, terms, simplify)
     several = np.bincount(places.owner) > 1
     if not several.any():
         return wkb
@@ -47,37 +54,31 @@ def site_wkb(places: Places, terms: Terms, simplify: float = 0.0) -> Wkb:
     return _in_order([(places.owner[alone], wkb.take(alone)), (owner[first], joined)])
 
 
-def wkb_of(areas: Areas, grid: NDArray[np.integer], terms: Terms, simplify: float = 0.0) -> Wkb:
-    """Return the outline of each owner; each must have a pixel.
-
-    Args:
-        areas: Pixels of owners.
-        grid: Grid of each owner.
-        terms: Names the grids' lattices.
-        simplify: Corners may move by this much, in units of the lattice's CRS; 0 keeps every pixel edge. Each
-            outline is simplified by itself and stays valid; neighbours may come to overlap.
-    """
-    rings = trace(areas)
+def _place_wkb(places: Places, terms: Terms, simplify: float) -> Wkb:
+    """Return the outline of each place."""
     if len(terms.lattices) == 1:
-        return _simple(_wkb(rings, terms.lattices[0]), simplify)
+        return _simple(_drawn(places, terms.lattices[0]).to_wkb(), simplify)
     parts = [
-        (owners, _simple(_wkb(_of_owners(rings, owners), lattice, globe=True, simplify=simplify), 0.0))
+        (np.flatnonzero(there), _on_globe(places.on(there), lattice, simplify))
         for number, lattice in enumerate(terms.lattices)
-        for owners in [np.flatnonzero(grid == number)]
-        if len(owners)
+        for there in [places.grid == number]
+        if there.any()
     ]
     return _in_order(parts)
 
 
-def _wkb(rings: Rings, lattice: Lattice, *, globe: bool = False, simplify: float = 0.0) -> Wkb:
-    outlines = outlines_of(rings, lattice)
-    if not globe or lattice.crs is None:
+def _drawn(places: Places, lattice: Lattice) -> Outlines:
+    return outlines_of(trace(places.areas), lattice, places.edges)
+
+
+def _on_globe(places: Places, lattice: Lattice, simplify: float) -> Wkb:
+    outlines, crs = _drawn(places, lattice), lattice.crs
+    if crs is None:
         return outlines.to_wkb()
     if simplify:
         shapes = shapely.from_wkb(_simple(outlines.to_wkb(), simplify).to_list())
-        crs = lattice.crs
         return _written(shapely.transform(shapes, lambda points: to_lonlat(points, crs)))
-    return replace(outlines, points=to_lonlat(outlines.points, lattice.crs)).to_wkb()
+    return replace(outlines, points=to_lonlat(outlines.points, crs)).to_wkb()
 
 
 def _simple(wkb: Wkb, tolerance: float) -> Wkb:
@@ -90,16 +91,6 @@ def _written(shapes: NDArray[np.object_]) -> Wkb:
     content = shapely.to_wkb(shapes, byte_order=1).tolist()
     start = np.concatenate([[0], np.cumsum([len(each) for each in content])]).astype(np.int64)
     return Wkb(np.frombuffer(b"".join(content), dtype=np.uint8), start)
-
-
-def _of_owners(rings: Rings, owners: Ints) -> Rings:
-    """Return the rings of some owners, numbered by their place among them."""
-    number = np.full(int(rings.part_owner.max()) + 1, -1)
-    number[owners] = np.arange(len(owners))
-    keeps = number[rings.part_owner] >= 0
-    kept = rings.keep(keeps[rings.part])
-    part = (np.cumsum(keeps) - 1)[kept.part]
-    return replace(kept, part=part, part_owner=number[rings.part_owner[keeps]])
 
 
 def _in_order(parts: list[tuple[Ints, Wkb]]) -> Wkb:

@@ -18,9 +18,10 @@ import shapely
 
 from geowatch.consolidate.candidates import Candidates, Places, Seen
 from geowatch.consolidate.found import largest, sums
-from geowatch.consolidate.outlines import wkb_of
+from geowatch.consolidate.outlines import site_wkb
 from geowatch.consolidate.terms import NO_DAY
 from geowatch.grid.areas import Areas, dense
+from geowatch.grid.contour import Edges
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,10 +79,14 @@ def joined(tables: Sequence[Candidates]) -> Candidates:
 def _places(tables: Sequence[Places], owners: NDArray[Any]) -> Places:
     shift = np.cumsum([0, *(len(table.owner) for table in tables)])
     areas = [replace(t.areas, owner=t.areas.owner + by) for t, by in zip(tables, shift, strict=False)]
+    edges = [
+        replace(t.edges, owner=t.edges.owner + by) for t, by in zip(tables, shift, strict=False) if t.edges is not None
+    ]
     return Places(
         np.concatenate([table.owner + by for table, by in zip(tables, owners, strict=False)]),
         np.concatenate([table.grid for table in tables]),
         Areas(*(np.concatenate([getattr(each, f.name) for each in areas]) for f in fields(Areas))),
+        Edges(*(np.concatenate([getattr(each, f.name) for each in edges]) for f in fields(Edges))) if edges else None,
     )
 
 
@@ -124,7 +129,7 @@ def _outlines(candidates: Candidates, grid: int, terms: Terms) -> tuple[Ints, ND
     """Return the candidates on a grid, and their outlines in its CRS."""
     there = candidates.places.take(candidates.grid == grid)
     alone = replace(terms, lattices=(terms.lattices[grid],))
-    wkb = wkb_of(there.areas, np.zeros(len(there.grid), dtype=np.int64), alone)
+    wkb = site_wkb(replace(there, edges=None), alone)
     return np.flatnonzero(candidates.grid == grid), shapely.from_wkb(wkb.to_list())
 
 
@@ -178,7 +183,10 @@ def _owned(places: Places, label: Ints) -> Places:
     np.minimum.at(first, place, np.arange(len(place)))
     areas = replace(places.areas, owner=place[places.areas.owner])
     order = np.lexsort((areas.x0, areas.y, areas.owner))
-    return Places(owner[first], places.grid[first], areas[order])
+    edges = places.edges
+    if edges is not None:
+        edges = replace(edges, owner=place[edges.owner])
+    return Places(owner[first], places.grid[first], areas[order], edges)
 
 
 def _seen(candidates: Candidates, label: Ints, lead_grid: NDArray[np.integer]) -> tuple[Seen, Ints]:

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geowatch.grid.areas import spread
+from geowatch.grid.contour import UNIT, contour
 
 if TYPE_CHECKING:
     from geowatch.grid.areas import Ints
+    from geowatch.grid.contour import Edges
     from geowatch.grid.lattice import Lattice
     from geowatch.grid.trace import Rings
 
@@ -109,13 +111,21 @@ def _woven(a_bytes: Ints, a: NDArray[np.uint8], b_bytes: Ints, b: NDArray[np.uin
     return woven
 
 
-def outlines_of(rings: Rings, lattice: Lattice) -> Outlines:
-    """Return rings of corners in the coordinates of a lattice; exteriors counterclockwise, holes clockwise."""
-    at = np.arange(len(rings.y))
+def outlines_of(rings: Rings, lattice: Lattice, edges: Edges | None = None) -> Outlines:
+    """Return rings in the coordinates of a lattice; exteriors counterclockwise, holes clockwise.
+
+    With ``edges`` they run through the thresholds between pixels, else along the pixels' edges.
+    """
+    y, x, start = rings.y, rings.x, rings.start
+    unit = 1.0
+    if edges is not None:
+        drawn = contour(rings, edges)
+        y, x, start, unit = drawn.y, drawn.x, drawn.start, float(UNIT)
     if lattice.step_y > 0:  # rows run north: the other way round, from the same corner on
-        ring = np.repeat(np.arange(len(rings.corners)), rings.corners)
-        first, length = rings.start[ring], rings.corners[ring]
-        at = first + (length - (at - first)) % length
-    x = lattice.phase_x + rings.x[at] * lattice.step_x
-    y = lattice.phase_y + rings.y[at] * lattice.step_y
-    return Outlines(np.stack([x, y], axis=1), rings.start, rings.part, rings.part_owner)
+        at, length = np.arange(len(y)), np.diff(start)
+        first = np.repeat(start[:-1], length)
+        around = np.repeat(length, length)
+        at = first + (around - (at - first)) % around
+        y, x = y[at], x[at]
+    xy = [lattice.phase_x + x * (lattice.step_x / unit), lattice.phase_y + y * (lattice.step_y / unit)]
+    return Outlines(np.stack(xy, axis=1), start, rings.part, rings.part_owner)
