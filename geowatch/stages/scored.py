@@ -66,19 +66,14 @@ class HeatmapPlanes:
         inside = box & grid.bounds
         for core in inside.blocks(grid.tile_px):
             tile = Tile(grid.id, core.y0 // grid.tile_px, core.x0 // grid.tile_px)
-            if not self._has(tile, plane):
+            if (tile.iy, tile.ix) not in self.planned or plane in self.gaps.get(tile.name, ()):
                 continue
             part = core & inside
             values = self.mosaic.window(tile, plane, self.head, part.within(core), classes)
+            if values is None:
+                raise CoverageError(
+                    f"tile {tile.name} of plane {plane} is missing from the heatmap",
+                    hint="run gw predict again to make it, then gw track",
+                )
             out[(slice(None), *part.within(box))] = values
         return out
-
-    def _has(self, tile: Tile, plane: int) -> bool:
-        if (tile.iy, tile.ix) not in self.planned or plane in self.gaps.get(tile.name, ()):
-            return False
-        if not self.mosaic.is_there(tile, plane):
-            raise CoverageError(
-                f"tile {tile.name} of plane {plane} is missing from the heatmap",
-                hint="run gw predict again to make it, then gw track",
-            )
-        return True

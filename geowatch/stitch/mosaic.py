@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from geowatch.grid.tiles import Tile
     from geowatch.stitch.heatmap import HeadLayout, HeatmapLayout
     from geowatch.store import Store
+    from geowatch.store.markers import Marker
 
 __all__ = ["Mosaic"]
 
@@ -50,7 +51,7 @@ class Mosaic:
         """
         size = self.layout.grid.tile_px // head.reduction
         core = head.quantiser.empty((1, len(head.classes), size, size))
-        content = self._content(tile, time, head)
+        content = self._content(read_marker(self.store, self._place(tile, time)), tile, time, head)
         if content is not None:
             block = self.layout.block
             decode_shard(content, core, inner_chunk_px(size), block=block, first=time % block)
@@ -59,26 +60,29 @@ class Mosaic:
 
     def window(
         self, tile: Tile, time: int, head: HeadLayout, at: tuple[slice, slice], classes: tuple[int, ...]
-    ) -> NDArray[np.generic]:
+    ) -> NDArray[np.generic] | None:
         """Return stored values of some rows, columns and classes of a tile's core, shape (classes, rows, columns).
 
-        Costs what the window takes, not the core; absent shards are fill.
+        Costs what the window takes, not the core. None where the tile is not finished; absent shards of one that is
+        are fill.
 
         Raises:
             DamagedError: as `core` does.
         """
+        marker = read_marker(self.store, self._place(tile, time))
+        if marker is None:
+            return None
         size = self.layout.grid.tile_px // head.reduction
         out = head.quantiser.empty((len(classes), at[0].stop - at[0].start, at[1].stop - at[1].start))
-        content = self._content(tile, time, head)
+        content = self._content(marker, tile, time, head)
         if content is not None:
             block = self.layout.block
             decode_window(content, out, (time % block, *at), classes, (block, len(head.classes), size, size))
         return out
 
-    def _content(self, tile: Tile, time: int, head: HeadLayout) -> bytes | None:
+    def _content(self, marker: Marker | None, tile: Tile, time: int, head: HeadLayout) -> bytes | None:
         """Return the bytes of the shard that holds a tile's plane, checked against its marker; None for no shard."""
         key = self.layout.shard_key(head, tile, time // self.layout.block)
-        marker = read_marker(self.store, self._place(tile, time))
         listed = {} if marker is None else {o.key: o for o in marker.objects}
         if key not in listed:
             return None

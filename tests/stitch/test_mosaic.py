@@ -57,8 +57,8 @@ def test_a_window_is_that_part_of_the_core(mosaic, at):
     assert np.array_equal(mosaic.window(HERE, 0, HEAD, at, (1, 0)), core[[1, 0]][(slice(None), *at)])
 
 
-def test_a_window_of_a_tile_without_marker_is_fill(mosaic):
-    assert (mosaic.window(Tile("utm18n", 0, 1), 0, HEAD, (slice(2, 5), slice(0, 64)), (0,)) == 255).all()
+def test_a_tile_without_marker_has_no_window(mosaic):
+    assert mosaic.window(Tile("utm18n", 0, 1), 0, HEAD, (slice(2, 5), slice(0, 64)), (0,)) is None
 
 
 def test_planes_of_a_block_are_one_object_and_each_is_read_by_itself(tmp_path):

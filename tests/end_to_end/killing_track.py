@@ -1,0 +1,77 @@
+"""Kills real processes that track, at chosen moments, and lets others resume.
+
+Run as a program by test_track.py: imports everything once, then forks a fresh process for each attempt.
+``python killing_track.py RUN CALLS`` prints one JSON line an attempt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from geowatch.sites.fragment import Fragment
+from geowatch.stages.scored import HeatmapPlanes
+from geowatch.stages.track import TrackConfig, track
+from geowatch.store import LocalStore
+
+#: Where a process can be killed: the object and the function whose n-th call it does not survive.
+MOMENTS = {"read": (HeatmapPlanes, "read"), "encode": (Fragment, "to_bytes"), "publish": (LocalStore, "put"),
+           "rename": (Path, "replace")}  # fmt: skip
+OPTIONS = {"low": 0.7, "high": 0.72, "mode": "linked"}
+
+
+def die_at(moment: str, call: int, after: bool) -> None:
+    """Arrange that the process is killed at the n-th call, before or after it did its work."""
+    owner, name = MOMENTS[moment]
+    original = getattr(owner, name)
+    count = 0
+
+    def counted(*args: object, **kwargs: object) -> object:
+        nonlocal count
+        count += 1
+        if count == call and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = original(*args, **kwargs)
+        if count == call and after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, counted)
+
+
+def attempt(folder: Path, moment: tuple[str, int, bool] | None) -> int:
+    """Track in a forked process; return its exit status, negative for a signal."""
+    pid = os.fork()
+    if not pid:
+        try:
+            if moment is not None:
+                die_at(*moment)
+            track(TrackConfig(run=str(folder), workers=1, **OPTIONS))
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - a forked child must never return into its parent's code
+            import traceback
+
+            traceback.print_exc()
+            os._exit(3)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def main() -> None:
+    run = Path(sys.argv[1])
+    calm = shutil.copytree(run, run.parent / "calm")
+    assert attempt(calm, None) == 0
+    for number, (moment, call, after) in enumerate(json.loads(sys.argv[2])):
+        folder = shutil.copytree(run, run.parent / f"run{number}")
+        killed = attempt(folder, (moment, call, after))
+        left = sum(1 for _ in (folder / "fragments").rglob("*.arrow"))
+        resumed = attempt(folder, None)
+        told = {"moment": moment, "killed": killed, "left": left, "resumed": resumed, "run": str(folder)}
+        sys.stdout.write(json.dumps(told) + "\n")
+
+
+if __name__ == "__main__":
+    main()
