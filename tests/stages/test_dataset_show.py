@@ -1,0 +1,89 @@
+"""The contact sheet shows every day, and what of it is hidden."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import date
+
+import numpy as np
+import pytest
+from datasets.bundles import ramp, write_tiff
+from PIL import Image
+
+from geowatch.errors import ConfigError
+from geowatch.stages.dataset_sheet import ContactSheet, Thumbnail, draw_contact_sheet, spread
+from geowatch.stages.dataset_show import ShowConfig, show
+from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig
+
+MASK = np.array([236, 72, 110])
+
+
+def pixels(content):
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+
+
+def near(picture, color, most=70):
+    return (np.abs(picture - color).sum(axis=-1) < most).any()
+
+
+def thumbnail(day, hidden=None, value=90):
+    seen = np.ones((40, 40), bool)
+    covered = np.zeros((40, 40), bool) if hidden is None else hidden
+    return Thumbnail(day, "s2", np.full((40, 40, 3), value, np.uint8), seen, covered)
+
+
+def test_a_mask_is_bordered_and_counted():
+    hidden = np.zeros((40, 40), bool)
+    hidden[10:30, 10:30] = True
+    look = thumbnail(date(2020, 6, 1), hidden)
+    assert look.hidden_share == 0.25
+    with_mask = pixels(draw_contact_sheet(ContactSheet("t", "s", (look,), 4)))
+    without = pixels(draw_contact_sheet(ContactSheet("t", "s", (thumbnail(date(2020, 6, 1)),), 4)))
+    assert near(with_mask, MASK)
+    assert not near(without, MASK)
+
+
+def test_years_are_rows_of_their_own():
+    days = [date(2019, 12, 30), date(2020, 1, 2), date(2020, 1, 9), None]
+    sheet = ContactSheet("t", "s", tuple(thumbnail(day) for day in days), 10)
+    tall = pixels(draw_contact_sheet(sheet)).shape
+    flat = pixels(
+        draw_contact_sheet(ContactSheet("t", "s", tuple(thumbnail(date(2020, 1, 2)) for _ in days), 10))
+    ).shape
+    assert tall[0] > flat[0] + 200
+
+
+def test_the_ends_of_a_long_series_are_shown():
+    assert spread(list(range(10)), 4) == [0, 3, 6, 9]
+    assert spread(list(range(3)), 4) == [0, 1, 2]
+
+
+def test_the_real_series_is_drawn(eolearn_series, tmp_path):
+    from support.eolearn_series import MASKED
+
+    path = tmp_path / "sheet.png"
+    source = SourceConfig((str(eolearn_series.kwcoco),), **MASKED)
+    sites = {"type": "FeatureCollection", "features": [
+        {"type": "Feature", "properties": {"start_date": "2015-08-25"}, "geometry": {"type": "Polygon", "coordinates":
+         [[[14.555, 45.868], [14.56, 45.868], [14.56, 45.872], [14.555, 45.872], [14.555, 45.868]]]}}]}  # fmt: skip
+    (tmp_path / "sites.geojson").write_text(json.dumps(sites))
+    choice = ChoiceConfig(end="2015-12-31", region=str(eolearn_series.region))
+    done = show(ShowConfig(source, choice, str(path), outlines=str(tmp_path / "sites.geojson"), thumb_px=60))
+    assert done.images == len({t.date() for t in eolearn_series.times if t.year == 2015})
+    picture = pixels(path.read_bytes())
+    assert near(picture, np.array([255, 214, 10]))
+    assert near(picture, np.array([58, 140, 68]))
+
+
+def test_photographs_without_a_place_are_drawn_too(tmp_path):
+    write_tiff(tmp_path / "a_2020-06-01.tif", ramp(30, 40, 3, "uint8"), crs=None)
+    assert show(ShowConfig(SourceConfig((str(tmp_path),)), output=str(tmp_path / "x.png"))).images == 1
+
+
+def test_two_bands_make_no_picture(tmp_path):
+    write_tiff(tmp_path / "a_2020-06-01.tif", ramp(30, 40, 3, "uint8"))
+    with pytest.raises(ConfigError, match="2 bands make no picture"):
+        show(ShowConfig(SourceConfig((str(tmp_path),)), ChoiceConfig(channels=("red", "green"))))
+    with pytest.raises(ConfigError, match="no sheet"):
+        show(ShowConfig(SourceConfig((str(tmp_path),)), output="x.jpg"))
