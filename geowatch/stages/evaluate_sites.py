@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,8 +73,8 @@ class EvaluateSitesConfig:
     """Statuses of proposals that do not."""
     proposal_type: tuple[str, ...] = ()
     """How proposals may lie against the region's days: A to E; left out: in any way."""
-    output: str = "evaluation"
-    """Folder of the results."""
+    output: str | None = None
+    """Folder of the results. Left out: ``evaluation`` in the run folder, or here."""
 
     def __post_init__(self) -> None:
         for name in ("tau", "rho", "min_score", "tiop", "tiot", "ttiop", "ttiot"):
@@ -163,54 +163,73 @@ def _sources(truth: Documents, proposals: Documents) -> list[Source]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """Where results go: a folder of its own, or one in a run, whose lineage then holds the records."""
+
+    store: Store
+    prefix: str
+
+    @classmethod
+    def of(cls, config: EvaluateSitesConfig) -> _Folder:
+        """Return the folder that was named, else the one in the run that was evaluated, else one here."""
+        if config.output is not None:
+            return cls(open_store(config.output), "")
+        runs = [name for name in config.proposals if Path(name, "sites").is_dir()]
+        return cls(open_store(runs[0]), "evaluation/") if len(runs) == 1 else cls(open_store("evaluation"), "")
+
+    def put(self, key: str, content: bytes) -> str:
+        """Publish a file; return its key in the store."""
+        self.store.put(self.prefix + key, content)
+        return self.prefix + key
+
+    def drop_others(self, folder: str, keys: Collection[str]) -> None:
+        """Remove the tables that an earlier call left in a folder."""
+        for key in list(self.store.list(self.prefix + folder)):
+            if key.endswith(".csv") and key.removeprefix(self.prefix) not in keys:
+                self.store.delete(key)
+
+
 def _write(config: EvaluateSitesConfig, scores: Sequence[RegionScores], sources: Sequence[Source]) -> EvaluatedSites:
     """Publish tables, document and pictures, with their lineage."""
-    store = open_store(config.output)
+    folder = _Folder.of(config)
     result = EvaluatedSites(
         together={subset: _together(scores, subset) for subset in SUBSETS},
         regions={each.region.id: _figures(each) for each in scores},
     )
     for each in scores:
-        _put_tables(store, "" if len(scores) == 1 else f"{each.region.id}/", each)
-    written = list(_put_results(store, config, scores, result))
+        _put_tables(folder, "" if len(scores) == 1 else f"{each.region.id}/", each)
+    written = [folder.put(key, content) for key, content in _results(config, scores, result)]
+    figures = {subset: found["F1"] for subset, found in result.together.items()}
     for key in written:
-        figures = {subset: found["F1"] for subset, found in result.together.items()}
-        record(store, made("evaluate", key, config, sources=sources, figures={"f1": figures}))
-    return EvaluatedSites(result.together, result.regions, tuple(f"{store.url}/{key}" for key in written))
+        record(folder.store, made("evaluate", key, config, sources=sources, figures={"f1": figures}))
+    return replace(result, files=tuple(f"{folder.store.url}/{key}" for key in written))
 
 
-def _put_tables(store: Store, folder: str, scores: RegionScores) -> None:
-    """Publish the tables of a region; those of an earlier call in the same folder go."""
+def _put_tables(out: _Folder, folder: str, scores: RegionScores) -> None:
     tables = {f"{folder}{key}": _csv(table) for key, table in _tables(scores)}
     for subset, family in product(SUBSETS, ("bas", "phase_activity")):
-        for key in list(store.list(f"{folder}{subset}/{family}/")):
-            if key.endswith(".csv") and key not in tables:
-                store.delete(key)
+        out.drop_others(f"{folder}{subset}/{family}/", tables)
     for key, content in tables.items():
-        store.put(key, content)
+        out.put(key, content)
 
 
-def _put_results(
-    store: Store, config: EvaluateSitesConfig, scores: Sequence[RegionScores], result: EvaluatedSites
-) -> Iterator[str]:
+def _results(
+    config: EvaluateSitesConfig, scores: Sequence[RegionScores], result: EvaluatedSites
+) -> Iterator[tuple[str, bytes]]:
     document = {
         "schema_version": "1",
         "summary": _summary(result.together["overall"]),
         "together": result.together,
         "regions": result.regions,
     }
-    yield _put(store, "evaluation.json", (json.dumps(document, indent=1) + "\n").encode())
+    yield "evaluation.json", (json.dumps(document, indent=1) + "\n").encode()
     for each in scores:
         folder = "" if len(scores) == 1 else f"{each.region.id}/"
-        yield _put(store, f"{folder}map.png", draw_map(each))
-        yield _put(store, f"{folder}times.png", draw_times(each))
+        yield f"{folder}map.png", draw_map(each)
+        yield f"{folder}times.png", draw_times(each)
     if len(config.sweep.sets()) > 1:
-        yield _put(store, "sweep.png", draw_curve(scores))
-
-
-def _put(store: Store, key: str, content: bytes) -> str:
-    store.put(key, content)
-    return key
+        yield "sweep.png", draw_curve(scores)
 
 
 def _summary(overall: Mapping[str, Any]) -> dict[str, Any]:

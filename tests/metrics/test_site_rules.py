@@ -121,6 +121,8 @@ def test_the_boundary_leaves_out_subsites_that_say_so_and_those_beyond_the_list(
     assert boundary(False, True, True) == pytest.approx(6)
     assert boundary(True, False) == pytest.approx(1)
     assert boundary(False) == 0
+    # Nobody says: one word is all there is, and it does not say no.
+    assert boundary() == pytest.approx(1)
     alone = read(seen("2016-01-01", cells(0, 0), is_boundary=(False,)))
     assert alone.area_km2 == CELL_KM2
 
@@ -152,6 +154,18 @@ def test_types_and_days_of_activity_come_from_the_phases(phases, kind, interval)
     assert found.letter == kind
     assert (found.interval and tuple(map(iso, found.interval))) == interval
     assert found.status == ("positive_annotated" if interval else "positive_unbounded")
+
+
+def test_a_site_that_was_over_in_the_regions_days_is_whole_though_it_was_seen_later():
+    def letter(*phases):
+        place, days = cells(0, 0), ("2016-01-01", "2017-01-01", "2021-01-01", "2022-01-01")
+        found = [seen(when, place, phase) for when, phase in zip(days, phases, strict=False)]
+        return read(*found, status="positive_pending").letter
+
+    assert letter(SP, PC, PC, PC) == "C"
+    assert letter(SP, PC, PC, None) == "D"
+    assert letter(SP, PC, f"{PC}, {PC}") == "D"
+    assert letter(SP, AC, PC) == "D"
 
 
 def test_activity_may_have_begun_after_the_last_quiet_day():
@@ -371,6 +385,17 @@ def test_example_five_one_over_two_is_under_by_the_truths_area():
     assert best.detections[0].judgement.tiot == 306 / 307
     wide = overall(true, [proposal(9007, cells(10, 10, 6, 2), "2017-01-01", "2017-12-31")])
     assert wide.kinds == {"under (IoU)": 2}
+
+
+def test_a_share_of_dates_that_just_suffices_does():
+    true = [
+        truth(4, cells(10, 10, 2, 2), "2017-01-01", "2018-01-01"),
+        truth(5, cells(12, 10, 2, 2), "2017-01-01", "2018-01-01"),
+    ]
+    late = site(9007, "system_confirmed", ("2017-01-01", "2018-01-01"), seen("2017-06-01", cells(10, 10, 4, 2)))
+    best = overall(true, [late])
+    assert best.detections[0].judgement.spatial == 0.5
+    assert best.kinds == {"under (IoU)": 2}
 
 
 def test_example_six_a_negative_costs_one_and_what_took_it_nothing_more():

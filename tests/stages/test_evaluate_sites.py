@@ -116,6 +116,15 @@ def test_the_document_holds_every_figure_and_its_lineage_leads_to_the_documents(
     assert [source["role"] for source in records[0]["sources"]] == ["truth"] * 3 + ["proposal"] * 2
 
 
+def test_results_of_a_run_stand_in_it_where_no_folder_is_named(smart, monkeypatch):
+    monkeypatch.chdir(smart)
+    gw("evaluate", "sites", "--truth", "smart", "--proposals", "run")
+    assert (smart / "run/evaluation/overall/bas/scoreboard.csv").exists()
+    assert json.loads(gw("lineage", "--run", "run", "evaluation/map.png", "--json"))
+    gw("evaluate", "sites", "--truth", "smart", "--proposals", "run/sites/site_models")
+    assert (smart / "evaluation/evaluation.json").exists()
+
+
 def test_sweeps_write_a_row_each_and_curves(smart):
     gw("evaluate", "sites", "--truth", smart / "smart", "--proposals", smart / "run", "-o", smart / "out",
        "--tau", "0.1,0.9", "--rho", "0.3,0.5")  # fmt: skip

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     "--proposal-type", type=NAMES, metavar="A,...",
     help="How proposals lie against the region's days: A to E. Left out: all.",
 )  # fmt: skip
-@options.option("-o", "--output", metavar="DIR", help="Folder of the results.  [default: evaluation]")
+@options.option("-o", "--output", metavar="DIR", help="Folder of the results. Left out: evaluation in the run folder.")
 @options.as_json
 @options.common
 @click.pass_context
