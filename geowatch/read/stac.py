@@ -9,7 +9,9 @@ classification.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from geowatch.read.metadata import parse_time
 from geowatch.read.names import split_name
 from geowatch.read.options import SceneOptions
 from geowatch.read.probe import Raster, probe_all
-from geowatch.read.remote import RemotePath, public
+from geowatch.read.remote import RemotePath, is_remote, public
 from geowatch.read.scene import BandSource, MaskSource, RasterGrid
 from geowatch.read.sensors import MASK_KINDS, preset_named
 
@@ -30,6 +32,8 @@ __all__ = ["is_stac", "scenes_of_stac"]
 
 Json = Mapping[str, object]
 _PICTURE_ROLES = {"thumbnail", "overview", "visual", "metadata"}
+#: Items whose files elsewhere are asked about side by side.
+MAX_ITEMS_AT_ONCE = 8
 _BASELINE_WITH_OFFSET = "04.00"
 #: Words of the classification extension, and the class of gw that they mean.
 _CLASS_WORDS = {
@@ -101,18 +105,39 @@ def scenes_of_stac(
     found = False
     for place, content in documents(document, options, places):
         here = () if isinstance(place, RemotePath) else (place.parent,)
-        for each in (c for c in _items(content) if "assets" in c):
-            found = True
-            item = _Item(place, each, replace(options, roots=(*here, *places)))
-            yield from tolerant(partial(_scenes, item), refused)
+        entries = [c for c in _items(content) if "assets" in c]
+        found = found or bool(entries)
+        items = [_Item(place, each, replace(options, roots=(*here, *places))) for each in entries]
+        for make in _made(items):
+            yield from tolerant(make, refused)
     if not found:
         raise ImageryError(
             f"'{shown(document)}' holds no STAC Item", hint="give an Item or an ItemCollection with assets"
         )
 
 
-def _scenes(item: _Item) -> Iterator[Found]:
-    yield _scene(item)
+def _made(items: Sequence[_Item]) -> Iterator[Callable[[], list[Found]]]:
+    """Yield what makes the scene of each item, in their order; files elsewhere are asked about some items ahead."""
+    if len(items) < 2 or not any(_is_elsewhere(item) for item in items):
+        yield from (partial(_scenes, item) for item in items)
+        return
+    with ThreadPoolExecutor(MAX_ITEMS_AT_ONCE, thread_name_prefix="gw-item") as pool:
+        ahead: deque[Future[list[Found]]] = deque()
+        for item in items:
+            ahead.append(pool.submit(_scenes, item))
+            if len(ahead) > 2 * MAX_ITEMS_AT_ONCE:
+                yield ahead.popleft().result
+        while ahead:
+            yield ahead.popleft().result
+
+
+def _is_elsewhere(item: _Item) -> bool:
+    assets = _object(item.content.get("assets")).values()
+    return isinstance(item.document, RemotePath) or any(is_remote(str(_object(a).get("href", ""))) for a in assets)
+
+
+def _scenes(item: _Item) -> list[Found]:
+    return [_scene(item)]
 
 
 def _scene(item: _Item) -> Found:

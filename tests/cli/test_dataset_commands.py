@@ -28,7 +28,8 @@ def test_a_series_is_listed_chosen_checked_split_and_drawn(eolearn_series, tmp_p
     said = gw(
         "dataset", "subset", tmp_path / "all.kwcoco.json", "--start", "2016-01-01", "-o", tmp_path / "s.kwcoco.zip"
     )
-    assert said == f"{tmp_path}/s.kwcoco.zip: 58 images, 0 labels\n".replace("58", said.split()[1])
+    count = sum(time.year >= 2016 for time in eolearn_series.times)
+    assert said == f"{tmp_path}/s.kwcoco.zip: {count} images, 0 labels\n"
     said = gw("dataset", "stats", tmp_path / "s.kwcoco.zip", "-o", tmp_path / "stats.json")
     assert said.splitlines()[2].startswith("ndvi ")
     assert json.loads((tmp_path / "stats.json").read_text())["domains"]["image"]["channels"] == ["ndvi"]
@@ -53,7 +54,7 @@ def test_a_broken_bundle_fails_its_validation(eolearn_series, tmp_path):
 
 def test_bundles_are_imagery_of_tile_and_a_series_is_chosen_by_name(eolearn_series, tmp_path):
     said = gw("tile", "--images", eolearn_series.kwcoco, "--video", "eolearn", *MASKED, "--run", tmp_path / "run")
-    assert "epsg32633" in said.lower() or "32633" in said
+    assert "bounds of 101 x 100 px" in said
     code, said = refused("tile", "--images", eolearn_series.kwcoco, "--video", "other", "--run", tmp_path / "r2")
     assert (code, "its 1 videos: eolearn" in said) == (2, True)
     code, said = refused("tile", "--images", eolearn_series.folder, "--video", "eolearn", "--run", tmp_path / "r3")
