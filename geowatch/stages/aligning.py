@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AlignJob", "cache_within", "run_align_job"]
 
-#: Interpreter and libraries of a worker, before any work. Measured: 190 MB.
+#: Interpreter and libraries of a worker, before any work. Measured: 210 MB.
 _PROCESS_BYTES = 220 << 20
 #: Blocks as they are read: one that is being read, one that waits, one that is being published.
 _BLOCKS_AT_ONCE = 3

@@ -64,7 +64,8 @@ def parse_index(content: bytes, counts: tuple[int, ...], hint: str | None = None
 
 def sealed(content: bytes) -> bytes:
     """Return bytes with their crc32c behind them, as Zarr's codec ``crc32c`` has it."""
-    return content + google_crc32c.value(content).to_bytes(_CRC_BYTES, "little")
+    checksum: int = google_crc32c.value(content)
+    return content + checksum.to_bytes(_CRC_BYTES, "little")
 
 
 def unsealed(content: bytes, what: str, hint: str | None = None) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +156,26 @@ def test_too_little_memory_is_refused_before_anything_is_written(planned):
     with pytest.raises(MemoryBudgetError, match="for a block of 4 bands"):
         align(AlignConfig(run, memory_bytes=100 << 20))
     assert contents(run) == before
+
+
+def test_a_worker_stays_within_the_memory_that_is_planned(shared_data, tmp_path):
+    bands = "red,green,blue,nir,swir16,coastal"
+    program = f"""
+import resource
+from geowatch.stages.align import AlignConfig, align
+from geowatch.stages.aligned import open_frames
+from geowatch.stages.aligning import cache_within, needed_bytes
+from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.tile import TileConfig, tile
+imagery = ImageryConfig(images=({str(shared_data("sentinel2_l1c"))!r},))
+tile(TileConfig(run={str(tmp_path)!r}, imagery=imagery))
+align(AlignConfig({str(tmp_path)!r}, channels=tuple("{bands}".split(",")), workers=1))
+layout = open_frames({str(tmp_path)!r})[0].layout
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10, needed_bytes(layout) + cache_within(layout, None))
+"""
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
+    peak, planned_bytes = map(int, ran.stdout.split())
+    assert 0.5 * planned_bytes < peak <= planned_bytes
 
 
 def test_other_bands_than_the_runs_are_refused(planned):
