@@ -162,13 +162,11 @@ class Picking:
         found: list[int | None] = [None] * self.slots
         own = floor(self.anchor * (self.slots - 1) + 0.5)
         now = bisect_right(taking.series.days, day)
-        earlier, later = [p for p in span if p < now], [p for p in span if p >= now]
-        for k in range(own, -1, -1):
-            place = found[k] = taking.take(k, earlier, day, lambda places, _target: places[-1])
-            earlier = earlier if place is None else [p for p in earlier if p < place]
-        for k in range(own + 1, self.slots):
-            place = found[k] = taking.take(k, later, day, lambda places, _target: places[0])
-            later = later if place is None else [p for p in later if p > place]
+        earlier, later = range(span.start, min(now, span.stop)), range(max(now, span.start), span.stop)
+        for slots, places in ((range(own, -1, -1), earlier[::-1]), (range(own + 1, self.slots), later)):
+            left: Sequence[int] = places
+            for k in slots:
+                found[k], left = taking.next_of(k, left)
         return tuple(found)
 
     def _cells(self, day: int) -> list[_Cell]:
@@ -195,13 +193,24 @@ class _Taking:
         self, slot: int, places: Sequence[int], target: float, choose: Callable[[list[int], float], int]
     ) -> int | None:
         """Take one of ``places`` for a slot, if it may have any of them."""
-        free = [p for p in places if self._may(slot, p)]
-        if not free:
-            return None
-        place = choose(free, target)
+        free = [p for p in places if self._may(slot, p)] if self._choosy else [p for p in places if p not in self.taken]
+        return self._taken(choose(free, target)) if free else None
+
+    def next_of(self, slot: int, places: Sequence[int]) -> tuple[int | None, Sequence[int]]:
+        """Take the first of ``places`` that a slot may have; return it, and those behind it."""
+        for at, place in enumerate(places):
+            if self._may(slot, place):
+                return self._taken(place), places[at + 1 :]
+        return None, places
+
+    def _taken(self, place: int) -> int:
         self.taken.add(place)
         self.spent[self.series.sensors[place]] += 1
         return place
+
+    @property
+    def _choosy(self) -> bool:
+        return bool(self.quota) or any(self.accepts)
 
     def _may(self, slot: int, place: int) -> bool:
         sensor = self.series.sensors[place]

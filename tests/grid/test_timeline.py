@@ -138,6 +138,12 @@ def test_quotas_and_sensors_of_slots_leave_room_for_the_other_sensor():
     assert {series.sensors[p] for p in only} == {"sentinel"}
 
 
+def test_a_date_of_a_sensor_that_is_not_there_leaves_the_others_alone():
+    series = series_of(range(0, 60, 5), ["landsat"] * 12)
+    accepts = (frozenset({"landsat"}), frozenset({"sentinel"}), frozenset({"landsat"}))
+    assert Picking("contiguous", 3, accepts=accepts).pick(series, 55) == (10, None, 11)
+
+
 def test_a_random_draw_is_repeated_by_its_seed_and_changed_by_another():
     series = series_of(range(0, 400, 3))
     for sampling in SAMPLINGS:
