@@ -36,7 +36,7 @@ def by_grid(areas: Areas, grid: NDArray[np.integer], terms: Terms) -> NDArray[np
 def area_m2_of(candidates: Candidates, terms: Terms) -> NDArray[np.float64]:
     """Return the square metres of each candidate."""
     places = by_grid(candidates.places.areas, candidates.places.grid, terms)
-    return np.bincount(candidates.places.owner, weights=places, minlength=len(candidates))
+    return np.asarray(np.bincount(candidates.places.owner, weights=places, minlength=len(candidates)), dtype=np.float64)
 
 
 def fill_holes(candidates: Candidates, terms: Terms, rules: Rules) -> Candidates:

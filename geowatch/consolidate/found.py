@@ -123,7 +123,7 @@ class Found:
         group = next((group for group in _GROUPS if name.startswith(group)), None)
         if group is None:
             return kept
-        rows = [kept[getattr(self, reference)] for reference in _GROUPS[group]]
+        rows: list[NDArray[np.bool_]] = [kept[getattr(self, reference)] for reference in _GROUPS[group]]
         return rows[0] if len(rows) == 1 else rows[0] & rows[1]
 
 

@@ -109,4 +109,4 @@ def heirs(shared: Shared, news: int, age: Ints) -> Heirs:
 def _first(order: NDArray[np.intp], key: Ints) -> NDArray[np.intp]:
     """Return of an order that sorts by ``key`` the first row of each."""
     keys = key[order]
-    return order[np.append(True, keys[1:] != keys[:-1])[: len(order)]]
+    return np.asarray(order[np.append(True, keys[1:] != keys[:-1])[: len(order)]])

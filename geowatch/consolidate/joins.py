@@ -9,7 +9,7 @@ Components of consecutive times that share pixels belong to one group, and a gro
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,8 +94,7 @@ class _Sides:
         return _Sides(*(getattr(self, name)[at] for name in _SIDES))
 
     def relabelled(self, component: Ints, group: Ints) -> _Sides:
-        columns = [getattr(self, name) for name in _SIDES[:-2]]
-        return _Sides(*columns, component[self.component], group[self.group])
+        return replace(self, component=component[self.component], group=group[self.group])
 
     @classmethod
     def join(cls, parts: Sequence[_Sides]) -> _Sides:
@@ -184,9 +183,9 @@ def _sides(
     for name, mask in at.items():
         waits = np.repeat(until[name], counts)[mask] if name in until else np.zeros(int(mask.sum()), dtype=np.int64)
         piece = found.run_piece[mask]
-        columns = (found.plane[piece], found.kind[piece], found.run_y[mask], found.run_x0[mask], found.run_x1[mask])
-        owners = (label[piece] for label in labels)
-        out[name] = _Sides(*(column.astype(np.int64) for column in columns), waits, *owners)
+        columns = [found.plane[piece], found.kind[piece], found.run_y[mask], found.run_x0[mask], found.run_x1[mask]]
+        columns += [waits, *(label[piece] for label in labels)]
+        out[name] = _Sides(*(column.astype(np.int64) for column in columns))
     return out
 
 

@@ -103,7 +103,7 @@ class PhaseModel:
 
 def strongest(scores: NDArray[np.float64]) -> Ints:
     """Return the phase with the largest score of each observation, (n,); of equal ones the first."""
-    return np.argmax(scores, axis=1).astype(np.int64)
+    return np.asarray(np.argmax(scores, axis=1), dtype=np.int64)
 
 
 def likeliest(owner: Ints, scores: NDArray[np.float64], model: PhaseModel) -> Ints:

@@ -57,7 +57,13 @@ class Shelf:
     def __init__(self, folder: Path, classes: int) -> None:
         """Open a shelf with its files in ``folder``; ``classes`` is the K of the scores."""
         self._rows: list[NDArray[Any]] = []
-        kinds = {"outlines": np.uint8, "runs": RUN, "seen": seen_dtype(classes), "shapes": np.uint8, "events": EVENT}
+        kinds: dict[str, Any] = {
+            "outlines": np.uint8,
+            "runs": RUN,
+            "seen": seen_dtype(classes),
+            "shapes": np.uint8,
+            "events": EVENT,
+        }
         self._long = {name: _Long(folder / name, np.dtype(kind)) for name, kind in kinds.items()}
 
     def add(self, sites: Decided) -> None:

@@ -113,8 +113,7 @@ def _touching(candidates: Candidates, terms: Terms) -> tuple[Ints, Ints]:
         tree = shapely.STRtree(near)
         for there in (grid for grid in shapes if grid > here):
             far_at, far = shapes[there]
-            move = pyproj.Transformer.from_crs(terms.lattices[there].crs, terms.lattices[here].crs, always_xy=True)
-            moved = shapely.transform(far, move.transform, interleaved=False)
+            moved = _moved(far, terms.lattices[there].crs, terms.lattices[here].crs)
             reach = _TOUCH_PX * terms.lattices[here].resolution
             j, i = tree.query(moved, predicate="dwithin", distance=reach)
             pair = np.stack([at[i], far_at[j]])
@@ -123,6 +122,14 @@ def _touching(candidates: Candidates, terms: Terms) -> tuple[Ints, Ints]:
             pairs.append(pair[:, same & (meets if terms.mode != "footprint" else True)])
     both = np.concatenate(pairs, axis=1)
     return both[0], both[1]
+
+
+def _moved(shapes: NDArray[np.object_], crs: str | None, to: str | None) -> NDArray[np.object_]:
+    move = pyproj.Transformer.from_crs(crs, to, always_xy=True)
+    out: NDArray[np.object_] = shapely.transform(
+        shapes, lambda points: np.stack(move.transform(points[:, 0], points[:, 1]), axis=1)
+    )
+    return out
 
 
 def _outlines(candidates: Candidates, grid: int, terms: Terms) -> tuple[Ints, NDArray[np.object_]]:

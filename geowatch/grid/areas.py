@@ -194,4 +194,4 @@ def parts_of(areas: Areas, connectivity: int = 4) -> Ints:
     np.minimum.at(first, label, np.arange(len(areas)))
     number = np.empty(count, dtype=np.int64)
     number[np.argsort(first)] = np.arange(count)
-    return number[label]
+    return np.asarray(number[label], dtype=np.int64)

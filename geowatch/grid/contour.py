@@ -59,7 +59,7 @@ class Contour:
 
 
 def contour(rings: Rings, edges: Edges) -> Contour:
-    """Return the rings through the thresholds; where an edge has none, through its middle.
+    """Return the rings through the thresholds; where an edge has none, through its middle, of several the outermost.
 
     Points on a straight line between their neighbours are left out.
     """
@@ -103,9 +103,9 @@ def _found(owner: Ints, wanted: tuple[Ints, Ints, Ints], edges: Edges) -> tuple[
     low = int(min(x.min(), edges.x.min()))
     width = int(max(x.max(), edges.x.max())) - low + 1
     codes = (row[len(owner) :] * width + (edges.x - low)) * 4 + edges.side
-    order = np.argsort(codes)
+    order = np.lexsort((edges.share, codes))
     asked = (row[: len(owner)] * width + (x - low)) * 4 + side
-    at = np.minimum(np.searchsorted(codes[order], asked), len(codes) - 1)
+    at = np.maximum(np.searchsorted(codes[order], asked, side="right") - 1, 0)
     found = np.flatnonzero(codes[order[at]] == asked)
     return found, order[at[found]]
 

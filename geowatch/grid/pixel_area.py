@@ -57,7 +57,10 @@ def row_m2(lattice: Lattice, y: Ints) -> NDArray[np.float64] | float:
     ellipsoid = _Ellipsoid(shape.semi_major_metre, float(np.sqrt(flattening * (2 - flattening))))
     edges = [_lonlat(lattice, y + down) for down in (0, 1)]
     width = np.radians((_lonlat(lattice, y[:1], 1) - _lonlat(lattice, y[:1]))[:, 0]) if len(y) else np.zeros(1)
-    return np.abs(ellipsoid.zone(edges[1][:, 1]) - ellipsoid.zone(edges[0][:, 1])) * np.abs(width[0])
+    size: NDArray[np.float64] = np.abs(ellipsoid.zone(edges[1][:, 1]) - ellipsoid.zone(edges[0][:, 1])) * np.abs(
+        width[0]
+    )
+    return size
 
 
 def _lonlat(lattice: Lattice, y: Ints, column: int = 0) -> NDArray[np.float64]:
@@ -71,6 +74,6 @@ def areas_m2(areas: Areas, owners: int, lattice: Lattice) -> NDArray[np.float64]
     rows, at = np.unique(areas.y, return_inverse=True)
     size = row_m2(lattice, rows)
     if isinstance(size, float):
-        return areas.px(owners) * size
+        return np.asarray(areas.px(owners) * size, dtype=np.float64)
     weights = (areas.x1 - areas.x0) * size[at]
-    return np.bincount(areas.owner, weights=weights, minlength=owners)
+    return np.asarray(np.bincount(areas.owner, weights=weights, minlength=owners), dtype=np.float64)

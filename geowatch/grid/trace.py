@@ -180,7 +180,7 @@ def _smallest_on_ring(follow: NDArray[np.intp]) -> NDArray[np.intp]:
     count, label = connected_components(csr_array(parts, shape=(size, size)), directed=False)
     first = np.empty(count, dtype=np.intp)
     first[label[::-1]] = np.arange(size)[::-1]
-    return first[label]
+    return np.asarray(first[label], dtype=np.intp)
 
 
 def _distance(follow: NDArray[np.intp], heads: Flags) -> Ints:

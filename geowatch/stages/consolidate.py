@@ -11,12 +11,12 @@ import json
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geowatch.consolidate.phases import CONSTRUCTION, PhaseModel
 from geowatch.consolidate.shelf import Shelf
+from geowatch.consolidate.succession import carry_on
 from geowatch.consolidate.tables import Naming
 from geowatch.consolidate.terms import Rules
 from geowatch.consolidate.whole_region import Consolidation, numbers_of
@@ -26,7 +26,7 @@ from geowatch.stages.consolidate_config import ConsolidateConfig
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.provenance import made, record
 from geowatch.stages.site_deliverables import deliver_sites
-from geowatch.stages.site_history import carry_of, carry_on, read_earlier
+from geowatch.stages.site_history import carry_of, read_earlier
 from geowatch.stages.site_tables import OBSERVATIONS, SITES, stored_batches
 from geowatch.stages.site_writing import Written, write_tables
 from geowatch.stages.tracked import TrackedRun, read_tracked, refuse_gaps
@@ -176,8 +176,8 @@ def _account(tracked: TrackedRun, left_out: Counter[str]) -> None:
 
 
 def _deliver(config: ConsolidateConfig, tracked: TrackedRun, events: Events) -> dict[str, str]:
-    tables = map(partial(stored_batches, tracked.store), (SITES, OBSERVATIONS))
-    return deliver_sites(tracked.store, tracked.plan, *tables, config, events).digests
+    sites, observations = (stored_batches(tracked.store, key) for key in (SITES, OBSERVATIONS))
+    return deliver_sites(tracked.store, tracked.plan, sites, observations, config, events).digests
 
 
 def _record(config: ConsolidateConfig, tracked: TrackedRun, written: Written, delivered: dict[str, str]) -> None:

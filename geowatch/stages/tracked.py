@@ -98,7 +98,9 @@ def _border(grid: Grid, parts: dict[str, Area]) -> BaseGeometry | None:
     if edge.is_empty or grid.lattice.crs is None:
         return None
     move = pyproj.Transformer.from_crs("OGC:CRS84", grid.lattice.crs, always_xy=True)
-    border: BaseGeometry = shapely.transform(edge, move.transform, interleaved=False)
+    border: BaseGeometry = shapely.transform(
+        edge, lambda points: np.stack(move.transform(points[:, 0], points[:, 1]), axis=1)
+    )
     return border
 
 

@@ -67,6 +67,7 @@ def jobs(draw):
         salient=tuple(sorted(draw(st.sets(st.integers(0, classes - 1), min_size=1)))),
         low=low,
         high=low + draw(st.integers(0, 15)) * FULL_SCORE // 100,
+        subpixel=draw(st.booleans()),
     )
     stored = blobs(draw(st.integers(0, 10_000)), (times, classes, height, width), draw(st.sampled_from([0.4, 1.2])))
     rules = Rules(
@@ -135,10 +136,12 @@ def test_outlines_are_valid_and_hold_the_pixels(job, tile_px):
     for site in range(len(sites)):
         outline, pixels = outline_of(sites, site), pixels_of(sites, site)
         assert shapely.is_valid(outline)
-        squares = shapely.union_all([shapely.box(10 * x, -10 * y - 10, 10 * x + 10, -10 * y) for y, x in pixels])
-        assert shapely.area(shapely.symmetric_difference(outline, squares)) == 0
         assert sites.rows[site]["area_px"] == len(pixels)
         assert sites.rows[site]["area_m2"] == 100 * len(pixels)
+        if search.subpixel:
+            continue
+        squares = shapely.union_all([shapely.box(10 * x, -10 * y - 10, 10 * x + 10, -10 * y) for y, x in pixels])
+        assert shapely.area(shapely.symmetric_difference(outline, squares)) == 0
 
 
 def test_a_site_across_four_tiles_is_one():
