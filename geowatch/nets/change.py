@@ -152,12 +152,12 @@ class _Look:
 
     def peak(self, x: Tensor, span: tuple[int, int]) -> Tensor:
         """Return the mean of the two largest values (N, H, W); `FILL` stands for those that are missing."""
-        planes = self._known(x, span, FILL)
-        first, second = planes[0], torch.full_like(planes[0], FILL)
-        for plane in planes[1:]:
-            second = torch.maximum(second, torch.minimum(first, plane))
-            first = torch.maximum(first, plane)
-        return (first + second) / 2
+        known = self._known(x, span, FILL)
+        first = known.amax(1, keepdim=True)
+        largest = (known == first).to(x.dtype)
+        others = torch.where(known < first, known, torch.full_like(known, FILL)).amax(1)
+        second = torch.where(largest.sum(1) > 1, first[:, 0], others)
+        return (first[:, 0] + second) / 2
 
     def range(self, x: Tensor, span: tuple[int, int]) -> Tensor:
         """Return the distance (N, H, W) of the quantiles of 20 and 80 percent."""
@@ -175,42 +175,37 @@ class _Look:
 
     def _ordered(self, x: Tensor, span: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Return the values of a span, largest first, (N, S, H, W), and their ranks (1, S, 1, 1)."""
-        planes = self._known(x, span, 8 * FILL)
-        for low, high in _comparisons(len(planes)):
-            planes[low], planes[high] = (
-                torch.maximum(planes[low], planes[high]),
-                torch.minimum(planes[low], planes[high]),
-            )
-        ranks = torch.arange(len(planes), dtype=x.dtype, device=x.device).view(1, -1, 1, 1)
-        return torch.stack(planes, 1), ranks
+        known = self._known(x, span, 8 * FILL)
+        room = 1 << (known.shape[1] - 1).bit_length()
+        if room > known.shape[1]:
+            known = torch.cat([known, torch.full_like(known[:, : room - known.shape[1]], 8 * FILL)], 1)
+        ranks = torch.arange(room, dtype=x.dtype, device=x.device).view(1, -1, 1, 1)
+        return _falling(known), ranks
 
-    def _known(self, x: Tensor, span: tuple[int, int], fill: float) -> list[Tensor]:
+    def _known(self, x: Tensor, span: tuple[int, int], fill: float) -> Tensor:
         part, seen = x[:, span[0] : span[1]], self.seen[:, span[0] : span[1]]
-        return list(torch.where(seen > 0, part, torch.full_like(part, fill)).unbind(1))
+        return torch.where(seen > 0, part, torch.full_like(part, fill))
 
 
-def _comparisons(count: int) -> list[tuple[int, int]]:
-    """Return which pairs are to be put in order, one after the other, to sort: Batcher's merge exchange (1968).
+def _falling(x: Tensor) -> Tensor:
+    """Return ``x`` (N, S, H, W), S a power of two, with the largest first along S: a bitonic sort (Batcher 1968).
 
-    Comparing whole planes is many times faster than sorting along an axis, and the same on every backend.
-
-    >>> _comparisons(3)
-    [(0, 1), (0, 2), (1, 2)]
+    It compares whole halves of planes, which is the same on every backend and faster than sorting each pixel.
     """
-    found: list[tuple[int, int]] = []
-    step = 1
-    while step < count:
-        reach = step
-        while reach >= 1:
-            for start in range(reach % step, count - reach, 2 * reach):
-                found += [
-                    (k, k + reach)
-                    for k in range(start, start + min(reach, count - start - reach))
-                    if k // (2 * step) == (k + reach) // (2 * step)
-                ]
+    n, count, h, w = x.shape
+    size = 2
+    while size <= count:
+        halves = x.view(n, count // size, 2, size // 2, h, w)
+        a, b = halves[:, :, 0], halves[:, :, 1].flip(2)
+        x = torch.cat([torch.maximum(a, b), torch.minimum(a, b).flip(2)], 2).view(n, count, h, w)
+        reach = size // 4
+        while reach:
+            halves = x.view(n, count // (2 * reach), 2, reach, h, w)
+            a, b = halves[:, :, 0], halves[:, :, 1]
+            x = torch.cat([torch.maximum(a, b), torch.minimum(a, b)], 2).view(n, count, h, w)
             reach //= 2
-        step *= 2
-    return found
+        size *= 2
+    return x
 
 
 def describe_change(config: ChangeConfig) -> Mapping[str, object]:
@@ -220,6 +215,7 @@ def describe_change(config: ChangeConfig) -> Mapping[str, object]:
         "classes": CLASSES,
         "colors": ("#e8e8e8", "#fdae61", "#d7301f", "#4575b4"),
         "dates": config.dates,
+        "window": (128, 128),
         "overlap": 0.0,
         "blend": "mean",
         "activation": "softmax",

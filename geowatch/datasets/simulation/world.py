@@ -31,9 +31,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geowatch.datasets.simulation.sensors import Sensor
     from geowatch.datasets.simulation.surfaces import Patches
 
-__all__ = ["Picture", "World", "looks", "made_up_world", "render", "world_of"]
+__all__ = [
+    "Picture", "World", "frame_geobox", "looks", "made_up_world", "picture_id", "picture_time", "pictures", "render",
+    "world_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -165,26 +169,40 @@ def _worst(mask: NDArray[np.generic], step: int) -> NDArray[np.generic]:
     return mask[: rows * step, : cols * step].reshape(rows, step, cols, step).max(axis=(1, 3))
 
 
-def _cropped(
-    geobox: GeoBox,
-    overpass: Overpass,
-    values: NDArray[np.uint16],
-    mask: NDArray[np.uint8],
-    cloudy: NDArray[np.generic],
-) -> Picture:
-    """Cut the margin, less for the coarse sensor: its images reach a little further."""
-    step = overpass.sensor.factor
-    edge = MARGIN_PX // step - (2 if step > 1 else 6)
+def picture_id(overpass: Overpass) -> str:
+    """Return the name of the image of an overpass."""
+    return f"simulated_{overpass.sensor.short}_{day_of(overpass.day):%Y%m%d}"
+
+
+def picture_time(overpass: Overpass) -> datetime:
+    """Return when an overpass is, UTC; the two sensors come half an hour apart."""
+    return datetime.combine(day_of(overpass.day), time(10, 30 if overpass.sensor.factor == 1 else 5), UTC)
+
+
+def _margin(sensor: Sensor) -> int:
+    """Return how many of its pixels are cut from each side: the coarse sensor's images reach a little further."""
+    return MARGIN_PX // sensor.factor - (2 if sensor.factor > 1 else 6)
+
+
+def frame_geobox(geobox: GeoBox, sensor: Sensor) -> GeoBox:
+    """Return the pixels of a sensor's images of a world; those of 30 m lie half a pixel of 10 m off."""
+    step, edge = sensor.factor, _margin(sensor)
+    rows, cols = (side // step - 2 * edge for side in (geobox.height, geobox.width))
     offset = edge * step + (0.5 if step > 1 else 0.0)
-    rows, cols = mask.shape[0] - 2 * edge, mask.shape[1] - 2 * edge
     affine = geobox.affine * Affine.translation(offset, offset) * Affine.scale(step)
-    moment = datetime.combine(day_of(overpass.day), time(10, 30 if step == 1 else 5), UTC)
-    part = (slice(edge, edge + rows), slice(edge, edge + cols))
+    return GeoBox((rows, cols), affine, geobox.crs)
+
+
+def _cropped(
+    geobox: GeoBox, overpass: Overpass, values: NDArray[np.uint16], mask: NDArray[np.uint8], cloudy: NDArray[np.generic]
+) -> Picture:
+    edge = _margin(overpass.sensor)
+    part = (slice(edge, mask.shape[0] - edge), slice(edge, mask.shape[1] - edge))
     return Picture(
-        id=f"simulated_{overpass.sensor.short}_{day_of(overpass.day):%Y%m%d}",
+        id=picture_id(overpass),
         overpass=overpass,
-        time=moment,
-        geobox=GeoBox((rows, cols), affine, geobox.crs),
+        time=picture_time(overpass),
+        geobox=frame_geobox(geobox, overpass.sensor),
         values=np.ascontiguousarray(values[:, part[0], part[1]]),
         mask=np.ascontiguousarray(mask[part]),
         cloudy=np.ascontiguousarray(cloudy[part]).astype(bool),
