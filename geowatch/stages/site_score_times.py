@@ -134,7 +134,7 @@ def _color(seen: Seen) -> Color:
 
 def _draw_phases(draw: ImageDraw.ImageDraw, top: int) -> None:
     x = _LEFT
-    for name, color in (*_PHASE_COLORS.items(), ("no phase given", _NO_PHASE)):
+    for name, color in (*_PHASE_COLORS.items(), ("unknown or not given", _NO_PHASE)):
         draw.rectangle((x, top + 2, x + 18, top + 14), fill=color)
         draw.text((x + 24, top), name, INK, font(13))
         x += 44 + int(font(13).getlength(name))

@@ -398,6 +398,18 @@ def test_a_share_of_dates_that_just_suffices_does():
     assert best.kinds == {"under (IoU)": 2}
 
 
+def test_a_site_that_is_ignored_keeps_the_candidates_of_its_days_of_activity():
+    place = cells(10, 10, 2, 2)
+    true = site(
+        1, "positive_annotated", ("2015-06-01", "2020-06-01"), seen("2016-03-01", place), seen("2017-03-01", place, PC)
+    )
+    late = proposal(9001, place, "2019-01-01", "2019-12-31")
+    partial = scores([true], [late]).subsets["partial"].best
+    assert (marks(partial), partial.false_positives) == ({"0001": "0"}, 1)
+    near = proposal(9001, place, "2017-03-01", "2019-12-31")
+    assert scores([true], [near]).subsets["partial"].best.false_positives == 0
+
+
 def test_example_six_a_negative_costs_one_and_what_took_it_nothing_more():
     place = cells(10, 10, 2, 2)
     days = "2016-01-01", "2017-01-01"
