@@ -1,7 +1,8 @@
 """Detected objects from a table: read at the edge, put on the run's grids, kept in the run as columns.
 
 A table has a geometry a row (its bounds are the box), a time, and as far as it tells them a class and a score.
-GeoParquet, and whatever else GDAL reads as vectors: GeoJSON, GeoPackage, FlatGeobuf.
+GeoParquet, whatever else GDAL reads as vectors (GeoJSON, GeoPackage, FlatGeobuf), and the annotations of a kwcoco
+bundle whose images know where they are.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from geowatch.datasets.bundle import is_bundle, read_bundle
+from geowatch.datasets.labels_out import geojson_features
 from geowatch.errors import DamagedError, InputError
+from geowatch.read.options import SceneOptions
 from geowatch.sites.fragment import FULL_SCORE
 from geowatch.track.boxes import Boxes, objects_key, snapped
 
@@ -87,16 +91,29 @@ def stored_boxes(store: Store, digest: str, place: int) -> Boxes:
 
 def _table(path: str) -> geopandas.GeoDataFrame:
     import geopandas
+
+    if is_bundle(Path(path)):
+        features = geojson_features(read_bundle(path), SceneOptions())
+        if not features:
+            raise InputError(f"no annotation of {path} has a place on the globe", hint="give images a georeference")
+        found = geopandas.GeoDataFrame.from_features(features, crs="EPSG:4326")
+    else:
+        found = _vectors(path)
+    return found[~(found.geometry.is_empty | found.geometry.isna())].reset_index(drop=True)
+
+
+def _vectors(path: str) -> geopandas.GeoDataFrame:
+    import geopandas
     from pyogrio.errors import DataSourceError
 
     try:
-        parquet = Path(path).suffix in {".parquet", ".geoparquet"}
-        found = geopandas.read_parquet(path) if parquet else geopandas.read_file(path)
+        if Path(path).suffix in {".parquet", ".geoparquet"}:
+            return geopandas.read_parquet(path)
+        return geopandas.read_file(path)
     except (DataSourceError, OSError, ValueError) as error:
         raise InputError(
-            f"no table of objects can be read from {path}: {error}", hint="give GeoParquet or GeoJSON"
+            f"no table of objects can be read from {path}: {error}", hint="give GeoParquet, GeoJSON or kwcoco"
         ) from error
-    return found[~(found.geometry.is_empty | found.geometry.isna())].reset_index(drop=True)
 
 
 def _column(table: geopandas.GeoDataFrame, names: Sequence[str]) -> str | None:
@@ -112,7 +129,7 @@ def _times(path: str, table: geopandas.GeoDataFrame) -> tuple[tuple[datetime, ..
     if name is None:
         raise InputError(f"the objects in {path} have no time", hint=f"name a column one of {', '.join(_TIME)}")
     try:
-        stamps = pd.to_datetime(table[name], utc=True)
+        stamps = pd.to_datetime(table[name], utc=True, format="ISO8601")
     except ValueError as error:
         raise InputError(f"column {name} of {path} holds no times: {error}", hint="write them as 2020-06-01") from error
     if stamps.isna().any():
