@@ -10,48 +10,26 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
-from support.consolidated import NO_DAY, consolidated, contents, outline_of, pixels_of, terms_of
-from support.tracked import BYTES, ArrayPlanes, put_together, track_tiles
+from support.consolidated import (
+    NO_DAY,
+    blobs,
+    consolidated,
+    contents,
+    outline_of,
+    pixels_of,
+    planes_of,
+    search_for,
+    terms_of,
+)  # fmt: skip
+from support.tracked import ArrayPlanes, put_together, track_tiles
 
 from geowatch.consolidate import whole_region
 from geowatch.consolidate.phases import CONSTRUCTION, PhaseModel
 from geowatch.consolidate.terms import Rules
-from geowatch.grid.lattice import Lattice, PixelBox
+from geowatch.grid.lattice import Lattice
 from geowatch.sites.fragment import FULL_SCORE
-from geowatch.track.search import Search
-from geowatch.track.timewise import Aggregate
 
-calm = settings(deadline=None, max_examples=50)
-
-
-def search_for(mode: str = "footprint", times: int = 1, connectivity: int = 4, **more: object) -> Search:
-    return Search(
-        mode=mode,
-        planes=tuple(range(times)),
-        days=tuple(range(0, 16 * times, 16)),
-        aggregate=Aggregate.parse("mean"),
-        connectivity=connectivity,
-        **({"salient": (0,), "low": FULL_SCORE // 2, "high": FULL_SCORE // 2} | more),
-    )
-
-
-def planes_of(rows: list[str] | np.ndarray, y: int = 0, x: int = 0) -> ArrayPlanes:
-    """Return planes in which ``#`` has score 1 and ``.`` score 0, or an array (T, K, H, W) of stored values."""
-    if isinstance(rows, list):
-        mask = np.array([[mark == "#" for mark in row] for row in rows])
-        rows = (mask * 254).astype(np.uint8)[None, None]
-    return ArrayPlanes(rows, PixelBox(y, x, y + rows.shape[2], x + rows.shape[3]))
-
-
-def blobs(seed: int, shape: tuple[int, int, int, int], smooth_px: float) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    rough = ndimage.gaussian_filter(rng.random(shape), (0.5, 0, smooth_px, smooth_px), mode="wrap")
-    rough = (rough - rough.min()) / max(1e-9, float(np.ptp(rough)))
-    stored = np.rint(rough * 254).astype(np.uint8)
-    hidden = ndimage.gaussian_filter(rng.random((shape[0], *shape[2:])), (0, 1, 1)) < 0.44
-    stored[np.broadcast_to(hidden[:, None], shape)] = BYTES.fill
-    return stored
+calm = settings(deadline=None, max_examples=25)
 
 
 @st.composite
@@ -80,7 +58,7 @@ def jobs(draw):
     return search, planes_of(stored, draw(st.integers(-40, 40)), draw(st.integers(-40, 40))), rules
 
 
-@settings(calm, max_examples=100)
+@settings(calm, max_examples=60)
 @given(jobs(), st.integers(2, 9), st.integers(1, 40), st.booleans())
 def test_sites_of_any_tiling_are_those_of_the_whole_raster(job, tile_px, pieces_at_once, geographic):
     search, planes, rules = job

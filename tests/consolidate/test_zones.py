@@ -81,7 +81,7 @@ def run_over_the_edge(folder: Path, tile_px: int, mode: str) -> LocalStore:
 @pytest.mark.parametrize("mode", ["footprint", "linked"])
 def test_a_site_across_the_edge_is_one_and_others_stay_apart(tmp_path, mode):
     made = []
-    for tile_px in (8, 512):
+    for tile_px in (16, 512):
         store = run_over_the_edge(tmp_path / str(tile_px), tile_px, mode)
         consolidate(ConsolidateConfig(run=str(store.root), deliver=False, min_area=25_000))
         made.append([store.get(key) for key in (SITES, OBSERVATIONS)])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import shapely
+from scipy import ndimage
 
 from geowatch.consolidate.decided import Decided
 from geowatch.consolidate.joins import Seams
@@ -15,11 +16,42 @@ from geowatch.consolidate.phases import PhaseModel
 from geowatch.consolidate.shelf import Shelf
 from geowatch.consolidate.terms import NO_DAY, Rules, Terms
 from geowatch.consolidate.whole_region import Consolidation, order_of
-from geowatch.grid.lattice import Lattice
-from geowatch.sites.fragment import Fragment
+from geowatch.grid.lattice import Lattice, PixelBox
+from geowatch.sites.fragment import FULL_SCORE, Fragment
 from geowatch.track.search import Search
+from geowatch.track.timewise import Aggregate
+from support.tracked import BYTES, ArrayPlanes
 
 TEN_METRES = Lattice("EPSG:32618", -10.0, 10.0)
+
+
+def search_for(mode: str = "footprint", times: int = 1, connectivity: int = 4, **more: object) -> Search:
+    return Search(
+        mode=mode,
+        planes=tuple(range(times)),
+        days=tuple(range(0, 16 * times, 16)),
+        aggregate=Aggregate.parse("mean"),
+        connectivity=connectivity,
+        **({"salient": (0,), "low": FULL_SCORE // 2, "high": FULL_SCORE // 2} | more),
+    )
+
+
+def planes_of(rows: list[str] | np.ndarray, y: int = 0, x: int = 0) -> ArrayPlanes:
+    """Return planes in which ``#`` has score 1 and ``.`` score 0, or an array (T, K, H, W) of stored values."""
+    if isinstance(rows, list):
+        mask = np.array([[mark == "#" for mark in row] for row in rows])
+        rows = (mask * 254).astype(np.uint8)[None, None]
+    return ArrayPlanes(rows, PixelBox(y, x, y + rows.shape[2], x + rows.shape[3]))
+
+
+def blobs(seed: int, shape: tuple[int, int, int, int], smooth_px: float) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    rough = ndimage.gaussian_filter(rng.random(shape), (0.5, 0, smooth_px, smooth_px), mode="wrap")
+    rough = (rough - rough.min()) / max(1e-9, float(np.ptp(rough)))
+    stored = np.rint(rough * 254).astype(np.uint8)
+    hidden = ndimage.gaussian_filter(rng.random((shape[0], *shape[2:])), (0, 1, 1)) < 0.44
+    stored[np.broadcast_to(hidden[:, None], shape)] = BYTES.fill
+    return stored
 
 
 def terms_of(search: Search, classes: int, days: Sequence[int], lattice: Lattice = TEN_METRES) -> Terms:
@@ -38,7 +70,9 @@ def terms_of(search: Search, classes: int, days: Sequence[int], lattice: Lattice
     )
 
 
-def consolidated(fragments: Sequence[Fragment], terms: Terms, rules: Rules, model: PhaseModel | None = None) -> Decided:
+def consolidated(
+    fragments: Sequence[Fragment], terms: Terms, rules: Rules, model: PhaseModel | None = None, simplify: float = 0.0
+) -> Decided:
     """Return the sites of one grid's fragments, in the order in which they are numbered."""
     tiles = np.array([(each.tile.iy, each.tile.ix) for each in fragments], dtype=np.int32).reshape(-1, 2)
     seams = Seams.of(tiles[:, 0], tiles[:, 1], terms.connectivity)
@@ -46,7 +80,7 @@ def consolidated(fragments: Sequence[Fragment], terms: Terms, rules: Rules, mode
     with tempfile.TemporaryDirectory() as folder:
         shelf = Shelf(Path(folder), len(terms.classes))
         ordered = ((place, fragments[at]) for place, at in enumerate(places.tolist()))
-        for sites in Consolidation(terms, rules, model).sites(0, seams, ordered):
+        for sites in Consolidation(terms, rules, model, simplify).sites(0, seams, ordered):
             shelf.add(sites)
         taken = shelf.take(order_of(shelf.rows))
         shelf.close()
@@ -70,4 +104,7 @@ def outline_of(sites: Decided, site: int) -> shapely.Geometry:
     return shapely.from_wkb(sites.outlines.to_list()[site])
 
 
-__all__ = ["NO_DAY", "TEN_METRES", "consolidated", "contents", "outline_of", "pixels_of", "terms_of"]
+__all__ = [
+    "NO_DAY", "TEN_METRES", "blobs", "consolidated", "contents", "outline_of", "pixels_of", "planes_of", "search_for",
+    "terms_of",
+]  # fmt: skip

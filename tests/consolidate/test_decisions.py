@@ -1,0 +1,103 @@
+"""Models of phases, heirs of earlier sites, and outlines that are simplified."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.consolidated import blobs, consolidated, outline_of, planes_of, search_for, terms_of
+from support.tracked import track_tiles
+
+from geowatch.consolidate.inherit import Shared, heirs
+from geowatch.consolidate.phases import LEAST_SCORE, PhaseModel, likeliest
+from geowatch.consolidate.terms import Rules
+from geowatch.errors import ConfigError
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 5), min_size=1, max_size=6))
+def test_the_likeliest_sequence_is_the_best_of_all(seed, lengths):
+    rng = np.random.default_rng(seed)
+    model = PhaseModel(("a", "b", "c"), (False, True, False), rng.random(3) + 0.01, rng.random((3, 3)) + 0.01)
+    owner = np.repeat(np.arange(len(lengths)), lengths)
+    scores = rng.random((len(owner), 3))
+    found = likeliest(owner, scores, model)
+    for site in range(len(lengths)):
+        mine, phases = scores[owner == site], found[owner == site].tolist()
+        if len(mine):
+            best = max(itertools.product(range(3), repeat=len(mine)), key=lambda way: chance(way, mine, model))
+            assert chance(phases, mine, model) == pytest.approx(chance(best, mine, model))
+
+
+def chance(way, scores, model) -> float:
+    steps = [model.initial[way[0]], *(model.transition[a, b] for a, b in itertools.pairwise(way))]
+    return float(np.log([*steps, *(max(scores[t, phase], LEAST_SCORE) for t, phase in enumerate(way))]).sum())
+
+
+def test_what_cannot_follow_never_does():
+    seen = np.array([[0, 0, 0, 1.0], [1.0, 0, 0, 0], [1.0, 0, 0, 0]])
+    phases = likeliest(np.zeros(3, int), seen, PhaseModel.of_construction()).tolist()
+    assert phases == sorted(phases)
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ("[", "no model"),
+        (json.dumps({"phases": ["a"]}), "no model"),
+        (json.dumps({"phases": ["a"], "active": ["b"], "transitions": [[1]]}), "'b' is active"),
+        (json.dumps({"phases": ["a", "b"], "active": [], "transitions": [[1]]}), "a model of 2 phases"),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [[-1]]}), "below 0"),
+    ],
+)
+def test_models_that_are_none_are_refused(document, says):
+    with pytest.raises(ConfigError, match=says):
+        PhaseModel.from_json(document)
+
+
+def test_a_model_of_other_classes_is_refused():
+    with pytest.raises(ConfigError, match="no class 'No Activity'"):
+        PhaseModel.of_construction().columns(("land", "water"))
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, 9)), max_size=12, unique_by=lambda t: t[:2])
+)
+def test_every_earlier_site_goes_on_at_most_once(rows):
+    new, earlier, px = (np.array(column, dtype=np.int64) for column in (zip(*rows, strict=True) if rows else ([],) * 3))
+    age = np.array([3, 1, 0, 4, 2])
+    found = heirs(Shared(new, earlier, px), 5, age)
+    taken = found.earlier[found.earlier >= 0]
+    assert len(set(taken.tolist())) == len(taken)
+    for site in range(5):
+        mine = earlier[new == site]
+        if found.earlier[site] >= 0:
+            assert age[found.earlier[site]] == age[mine].min()
+        if found.split_from[site] >= 0:
+            assert found.split_from[site] in taken
+        assert (found.earlier[site] < 0) == (not len(mine) or found.split_from[site] >= 0)
+    for old in range(5):
+        if found.absorbed_by[old] >= 0:
+            assert old not in taken
+            assert age[found.earlier[found.absorbed_by[old]]] < age[old]
+
+
+def test_simplified_outlines_are_valid_shorter_and_near():
+    search, planes = search_for(), planes_of(blobs(3, (1, 1, 60, 60), 3.0))
+    terms = terms_of(search, 1, [0])
+    sharp, simple = (consolidated(track_tiles(search, planes, 16), terms, Rules(), simplify=by) for by in (0, 10.0))
+    assert len(sharp) == len(simple) > 3
+    corners = [0, 0]
+    for site in range(len(sharp)):
+        one, other = outline_of(sharp, site), outline_of(simple, site)
+        assert other.is_valid
+        assert shapely.hausdorff_distance(one, other) < 20
+        corners[0] += shapely.get_num_coordinates(one)
+        corners[1] += shapely.get_num_coordinates(other)
+    assert corners[1] < corners[0] / 1.5
