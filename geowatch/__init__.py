@@ -25,6 +25,28 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.compiling import compile_model as compile_model
     from geowatch.stages.consolidate import ConsolidateConfig as ConsolidateConfig
     from geowatch.stages.consolidate import consolidate as consolidate
+    from geowatch.stages.dataset_convert import ConvertConfig as ConvertConfig
+    from geowatch.stages.dataset_convert import convert_dataset as convert_dataset
+    from geowatch.stages.dataset_export import ExportConfig as ExportConfig
+    from geowatch.stages.dataset_export import export_dataset as export_dataset
+    from geowatch.stages.dataset_parts import SplitConfig as SplitConfig
+    from geowatch.stages.dataset_parts import SubsetConfig as SubsetConfig
+    from geowatch.stages.dataset_parts import UnionConfig as UnionConfig
+    from geowatch.stages.dataset_parts import split_dataset as split_dataset
+    from geowatch.stages.dataset_parts import subset_dataset as subset_dataset
+    from geowatch.stages.dataset_parts import union_datasets as union_datasets
+    from geowatch.stages.dataset_scan import ScanConfig as ScanConfig
+    from geowatch.stages.dataset_scan import scan_dataset as scan_dataset
+    from geowatch.stages.dataset_search import SearchConfig as SearchConfig
+    from geowatch.stages.dataset_search import search_imagery as search_imagery
+    from geowatch.stages.dataset_show import ShowConfig as ShowConfig
+    from geowatch.stages.dataset_show import show_dataset as show_dataset
+    from geowatch.stages.dataset_sources import ChoiceConfig as ChoiceConfig
+    from geowatch.stages.dataset_sources import SourceConfig as SourceConfig
+    from geowatch.stages.dataset_stats import StatsConfig as StatsConfig
+    from geowatch.stages.dataset_stats import dataset_stats as dataset_stats
+    from geowatch.stages.dataset_validate import ValidateConfig as ValidateConfig
+    from geowatch.stages.dataset_validate import validate_dataset as validate_dataset
     from geowatch.stages.doctor import Report as Report
     from geowatch.stages.doctor import doctor as doctor
     from geowatch.stages.evaluate import EvaluateConfig as EvaluateConfig
@@ -73,12 +95,31 @@ _MODULES = {
     "verify": "VerifyConfig",
 }
 _MODEL = ("ImportConfig", "PackageConfig", "import_model", "package_model", "show_model", "verify_model")
+_DATASETS = {
+    "dataset_convert": ("ConvertConfig", "convert_dataset"),
+    "dataset_export": ("ExportConfig", "export_dataset"),
+    "dataset_parts": (
+        "SplitConfig",
+        "SubsetConfig",
+        "UnionConfig",
+        "split_dataset",
+        "subset_dataset",
+        "union_datasets",
+    ),
+    "dataset_scan": ("ScanConfig", "scan_dataset"),
+    "dataset_search": ("SearchConfig", "search_imagery"),
+    "dataset_show": ("ShowConfig", "show_dataset"),
+    "dataset_sources": ("ChoiceConfig", "SourceConfig"),
+    "dataset_stats": ("StatsConfig", "dataset_stats"),
+    "dataset_validate": ("ValidateConfig", "validate_dataset"),
+}
 _MODULE_OF = {name: name for name in _MODULES} | {name: module for module, name in _MODULES.items()}
 _MODULE_OF |= dict.fromkeys(("EvaluateConfig", "evaluate_pixels"), "evaluate")
 _MODULE_OF |= dict.fromkeys(("EvaluateSitesConfig", "evaluate_sites"), "evaluate_sites")
 _MODULE_OF |= dict.fromkeys(("CompileConfig", "compile_model"), "compiling")
 _MODULE_OF |= dict.fromkeys(("QuantiseConfig", "quantise_model"), "quantising")
 _MODULE_OF |= dict.fromkeys(_MODEL, "model") | {"ImageryConfig": "imagery", "lineage": "lineage"}
+_MODULE_OF |= {name: module for module, names in _DATASETS.items() for name in names}
 
 __all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604  # every one is a string
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from geowatch.datasets.bundle import Bundle, Json
     from geowatch.read.scene import RasterGrid
 
-__all__ = ["ConvertConfig", "Converted", "convert"]
+__all__ = ["ConvertConfig", "Converted", "convert_dataset"]
 
 _FORMS = ("kwcoco", "coco", "masks", "geojson")
 _SHAPES = {".geojson", ".json"}
@@ -74,7 +74,7 @@ class Converted:
     """Its labels."""
 
 
-def convert(config: ConvertConfig, events: Events | None = None) -> Converted:
+def convert_dataset(config: ConvertConfig, events: Events | None = None) -> Converted:
     """Bring labels into another form.
 
     Raises:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from geowatch.store import Store
 
-__all__ = ["ExportConfig", "Exported", "export"]
+__all__ = ["ExportConfig", "Exported", "export_dataset"]
 
 _SITES, _OBSERVATIONS = "sites/sites.arrow", "sites/observations.arrow"
 _NAME = "predictions.kwcoco.json"
@@ -62,7 +62,7 @@ class Exported:
     """Its labels."""
 
 
-def export(config: ExportConfig, events: Events | None = None) -> Exported:
+def export_dataset(config: ExportConfig, events: Events | None = None) -> Exported:
     """Write the maps of a run, and its sites where there are any, as a bundle.
 
     Raises:

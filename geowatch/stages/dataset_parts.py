@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from geowatch.datasets.bundle import Bundle, Json
 
-__all__ = ["Made", "SplitConfig", "SubsetConfig", "UnionConfig", "split", "subset", "union"]
+__all__ = ["Made", "SplitConfig", "SubsetConfig", "UnionConfig", "split_dataset", "subset_dataset", "union_datasets"]
 
 _WAYS = ("video", "region", "space", "time")
 
@@ -86,7 +86,7 @@ def _save(bundle: Bundle, path: Path, stage: str, config: object) -> Made:
     return Made(save_bundle(bundle.document, path, stage, config), len(bundle.images), len(bundle.annotations))
 
 
-def subset(config: SubsetConfig, events: Events | None = None) -> Made:
+def subset_dataset(config: SubsetConfig, events: Events | None = None) -> Made:
     """Write the part of a dataset that is wanted.
 
     Raises:
@@ -97,7 +97,7 @@ def subset(config: SubsetConfig, events: Events | None = None) -> Made:
     return _save(part, Path(config.output), "dataset subset", config)
 
 
-def union(config: UnionConfig, events: Events | None = None) -> Made:
+def union_datasets(config: UnionConfig, events: Events | None = None) -> Made:
     """Write several datasets as one.
 
     Raises:
@@ -106,7 +106,7 @@ def union(config: UnionConfig, events: Events | None = None) -> Made:
     return _save(open_dataset(config.source, events or Silent()), Path(config.output), "dataset union", config)
 
 
-def split(config: SplitConfig, events: Events | None = None) -> list[Made]:
+def split_dataset(config: SplitConfig, events: Events | None = None) -> list[Made]:
     """Write the parts of a dataset, each a bundle named for its part.
 
     Raises:

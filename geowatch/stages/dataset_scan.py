@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from geowatch.errors import InputError
     from geowatch.read.scene import Scene
 
-__all__ = ["ScanConfig", "Scanned", "scan", "scan_document"]
+__all__ = ["ScanConfig", "Scanned", "scan_dataset", "scan_document"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Scanned:
     """What was written."""
 
 
-def scan(config: ScanConfig, events: Events | None = None) -> Scanned:
+def scan_dataset(config: ScanConfig, events: Events | None = None) -> Scanned:
     """Look at all imagery; no pixel is read. What cannot be read is a problem of the answer, not an end of it.
 
     Raises:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from geowatch.datasets.bundle import Json
 
-__all__ = ["SearchConfig", "Searched", "search"]
+__all__ = ["SearchConfig", "Searched", "search_imagery"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Searched:
     """Items left out because their reading costs."""
 
 
-def search(config: SearchConfig, events: Events | None = None) -> Searched:
+def search_imagery(config: SearchConfig, events: Events | None = None) -> Searched:
     """Look for imagery of a region.
 
     Raises:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from geowatch.read.remote import Remote
     from geowatch.read.scene import Scene
 
-__all__ = ["ShowConfig", "Shown", "show"]
+__all__ = ["ShowConfig", "Shown", "show_dataset"]
 
 _CACHE_BYTES = 64 << 20
 _REGION, _SITE = (255, 255, 255), (255, 214, 10)
@@ -75,7 +75,7 @@ class Shown:
     """Images on it."""
 
 
-def show(config: ShowConfig, events: Events | None = None) -> Shown:
+def show_dataset(config: ShowConfig, events: Events | None = None) -> Shown:
     """Draw the contact sheet.
 
     Raises:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from geowatch.read.remote import Remote
     from geowatch.read.scene import Scene
 
-__all__ = ["StatsConfig", "stats"]
+__all__ = ["StatsConfig", "dataset_stats"]
 
 #: Side of a block of pixels that is looked at at once.
 _BLOCK_PX = 1024
@@ -58,7 +58,7 @@ class StatsConfig:
     """JSON file to write."""
 
 
-def stats(config: StatsConfig, events: Events | None = None) -> dict[str, Any]:
+def dataset_stats(config: StatsConfig, events: Events | None = None) -> dict[str, Any]:
     """Return the document of statistics.
 
     Raises:

@@ -10,7 +10,7 @@ from geowatch.datasets.checks import document_problems, file_problems, schema_pr
 from geowatch.datasets.scanning import Problem
 from geowatch.stages.events import Events, Silent
 
-__all__ = ["ValidateConfig", "Validated", "validate"]
+__all__ = ["ValidateConfig", "Validated", "validate_dataset"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Validated:
     """What is wrong."""
 
 
-def validate(config: ValidateConfig, events: Events | None = None) -> Validated:
+def validate_dataset(config: ValidateConfig, events: Events | None = None) -> Validated:
     """Look for what is wrong with a bundle.
 
     Raises:

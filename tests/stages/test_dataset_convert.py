@@ -16,13 +16,13 @@ from PIL import Image
 
 from geowatch.datasets.bundle import read_bundle
 from geowatch.errors import ConfigError, ImageryError
-from geowatch.stages.dataset_convert import ConvertConfig, convert
+from geowatch.stages.dataset_convert import ConvertConfig, convert_dataset
 from geowatch.stages.dataset_sources import SourceConfig
-from geowatch.stages.dataset_validate import ValidateConfig, validate
+from geowatch.stages.dataset_validate import ValidateConfig, validate_dataset
 
 
 def converted(output, *sources, **options):
-    return convert(ConvertConfig(str(output), SourceConfig(tuple(map(str, sources))), **options))
+    return convert_dataset(ConvertConfig(str(output), SourceConfig(tuple(map(str, sources))), **options))
 
 
 def classes_of(bundle):
@@ -66,7 +66,7 @@ def test_masks_with_a_place_of_their_own_and_of_another_size_lie_where_they_shou
     boxes = {names[a["image_id"]]: a["bbox"] for a in bundle.annotations}
     assert boxes == {"geo": [4, 2, 2, 2], "plain": [4, 0, 4, 4]}
     assert classes_of(bundle) == ["hut", "hut"]
-    checked = validate(ValidateConfig(str(tmp_path / "x.kwcoco.json")))
+    checked = validate_dataset(ValidateConfig(str(tmp_path / "x.kwcoco.json")))
     assert not [p for p in checked.problems if "time" not in p.what]
 
 
@@ -124,7 +124,9 @@ def test_coco_of_others_becomes_kwcoco_and_goes_back(tmp_path):
     assert bundle.images[0]["file_name"] == "../p.png"
     assert [a["area"] for a in bundle.annotations] == [16, 3]
     assert not [
-        p for p in validate(ValidateConfig(str(tmp_path / "out/x.kwcoco.json"))).problems if "time" not in p.what
+        p
+        for p in validate_dataset(ValidateConfig(str(tmp_path / "out/x.kwcoco.json"))).problems
+        if "time" not in p.what
     ]
     converted(tmp_path / "back.json", tmp_path / "out/x.kwcoco.json", to="coco")
     back = json.loads((tmp_path / "back.json").read_text())

@@ -19,7 +19,7 @@ from geowatch.datasets.bundle import read_bundle
 from geowatch.datasets.segmentation import shape_of
 from geowatch.datasets.sources import find_series
 from geowatch.errors import ConfigError, InputError
-from geowatch.stages.dataset_export import ExportConfig, export
+from geowatch.stages.dataset_export import ExportConfig, export_dataset
 from geowatch.stages.imagery import ImageryConfig
 from geowatch.stages.predict_config import PredictConfig
 from geowatch.stages.run import RunConfig, run
@@ -62,7 +62,7 @@ def validated(path):
 
 
 def test_one_image_a_time_with_map_and_scores(finished):
-    done = export(ExportConfig(str(finished)))
+    done = export_dataset(ExportConfig(str(finished)))
     assert (done.images, done.sites) == (2, 0)
     validated(done.file)
     bundle = read_bundle(Path(done.file))
@@ -78,7 +78,7 @@ def test_one_image_a_time_with_map_and_scores(finished):
 
 
 def test_scores_read_back_as_they_are_stored(finished):
-    done = export(ExportConfig(str(finished)))
+    done = export_dataset(ExportConfig(str(finished)))
     kwcoco = pytest.importorskip("kwcoco")
     bundle = kwcoco.CocoDataset(done.file)
     shown = bundle.coco_image(1).imdelay("water", space="video").finalize(nodata_method="float")
@@ -110,7 +110,7 @@ def test_sites_are_tracks_with_outlines_in_pixels(finished, tmp_path):
         {"site_id": "R_0001", "date": date(2021, 6, 11), "time": 9, "phase": None, "score": 0.1, "geometry": None},
     ]  # fmt: skip
     tables(finished, sites, observed)
-    done = export(ExportConfig(str(finished), str(tmp_path / "out" / "p.kwcoco.zip")))
+    done = export_dataset(ExportConfig(str(finished), str(tmp_path / "out" / "p.kwcoco.zip")))
     assert (done.images, done.sites, done.outlines) == (2, 1, 2)
     bundle = read_bundle(Path(done.file))
     names = {c["id"]: c["name"] for c in bundle.categories}
@@ -127,6 +127,6 @@ def test_sites_are_tracks_with_outlines_in_pixels(finished, tmp_path):
 
 def test_a_run_without_maps_is_refused(tmp_path):
     with pytest.raises(InputError, match="no maps"):
-        export(ExportConfig(str(tmp_path)))
+        export_dataset(ExportConfig(str(tmp_path)))
     with pytest.raises(ConfigError, match="no name of a bundle"):
-        export(ExportConfig(str(tmp_path), "x.json"))
+        export_dataset(ExportConfig(str(tmp_path), "x.json"))

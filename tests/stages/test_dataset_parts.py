@@ -12,13 +12,20 @@ from geowatch.datasets.bundle import read_bundle
 from geowatch.datasets.sources import find_series
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.catalog import SceneOptions
-from geowatch.stages.dataset_parts import SplitConfig, SubsetConfig, UnionConfig, split, subset, union
+from geowatch.stages.dataset_parts import (
+    SplitConfig,
+    SubsetConfig,
+    UnionConfig,
+    split_dataset,
+    subset_dataset,
+    union_datasets,
+)
 from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig
 
 
 def part(tmp_path, *sources, choice=None, **options):
     path = tmp_path / "part" / "out.kwcoco.json"
-    subset(SubsetConfig(str(path), SourceConfig(tuple(map(str, sources)), **options), choice or ChoiceConfig()))
+    subset_dataset(SubsetConfig(str(path), SourceConfig(tuple(map(str, sources)), **options), choice or ChoiceConfig()))
     return read_bundle(path), path
 
 
@@ -94,7 +101,7 @@ def test_a_choice_that_leaves_nothing_says_which_it_was(mixed, tmp_path):
 
 def test_a_union_of_a_bundle_and_loose_files_reads_as_both(mixed, eolearn_series, tmp_path):
     path = tmp_path / "all.kwcoco.zip"
-    made = union(UnionConfig(str(path), SourceConfig((str(mixed), str(eolearn_series.folder)))))
+    made = union_datasets(UnionConfig(str(path), SourceConfig((str(mixed), str(eolearn_series.folder)))))
     assert (made.images, made.annotations) == (71, 3)
     assert {s.sensor for s in find_series([path]).scenes} == {"sentinel-2", "landsat-8", "image"}
 
@@ -113,7 +120,7 @@ def test_series_are_split_whole_with_their_labels(tmp_path):
     for by, options in (("video", {}), ("space", {"block_m": 500.0}), ("time", {})):
         shares = ("train=0.5", "test=0.5")
         config = SplitConfig(str(tmp_path / by), SourceConfig((str(source),)), shares, by, seed=3, **options)
-        made = split(config)
+        made = split_dataset(config)
         assert [(m.images, m.annotations) for m in made] == [(12, 12), (12, 12)]
         train, test = ({i["name"] for i in read_bundle(m.file).images} for m in made)
         assert not train & test
@@ -140,16 +147,16 @@ def test_regions_keep_images_together_and_leave_out_the_others(tmp_path):
         str(tmp_path / "out"), SourceConfig((str(source),)), ("a=0.5", "b=0.5"), "region",
         regions=str(tmp_path / "regions.geojson"),
     )  # fmt: skip
-    parts = [{i["name"][:2] for i in read_bundle(m.file).images} for m in split(config)]
+    parts = [{i["name"][:2] for i in read_bundle(m.file).images} for m in split_dataset(config)]
     assert sorted(set().union(*parts)) == ["p0", "p1", "p2", "p3", "p4"]
     for pair in ({"p0", "p1"}, {"p2", "p3"}):
         assert any(pair <= part for part in parts)
     with pytest.raises(ConfigError, match="needs polygons"):
-        split(SplitConfig(str(tmp_path / "o"), SourceConfig((str(source),)), by="region"))
+        split_dataset(SplitConfig(str(tmp_path / "o"), SourceConfig((str(source),)), by="region"))
 
 
 def test_what_has_no_place_cannot_be_split_by_place(tmp_path):
     write_tiff(tmp_path / "a.tif", ramp(4, 4), crs=None)
     source = write_bundle(tmp_path / "x.kwcoco.json", [{"id": 1, "name": "a", "file_name": "a.tif"}])
     with pytest.raises(ConfigError, match="no georeference"):
-        split(SplitConfig(str(tmp_path / "o"), SourceConfig((str(source),)), by="space"))
+        split_dataset(SplitConfig(str(tmp_path / "o"), SourceConfig((str(source),)), by="space"))

@@ -11,14 +11,14 @@ from datasets.bundles import ramp, write_bundle, write_tiff
 
 from geowatch.datasets.sources import find_series
 from geowatch.errors import ConfigError, ImageryError
-from geowatch.stages.dataset_scan import ScanConfig, scan
+from geowatch.stages.dataset_scan import ScanConfig, scan_dataset
 from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig
 
 
 def scanned(*sources, output=None, choice=None, **options):
     source = SourceConfig(tuple(map(str, sources)), **options)
     config = ScanConfig(source, choice or ChoiceConfig(), None if output is None else str(output))
-    return scan(config)
+    return scan_dataset(config)
 
 
 def test_the_real_series_is_summed_up(eolearn_series):

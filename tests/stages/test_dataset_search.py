@@ -13,7 +13,7 @@ from support.stac_server import serve_stac
 from geowatch.datasets.stac_search import Query, find_signer, search_items
 from geowatch.errors import ConfigError, ImageryError, StoreError
 from geowatch.read.catalog import find_scenes
-from geowatch.stages.dataset_search import SearchConfig, search
+from geowatch.stages.dataset_search import SearchConfig, search_imagery
 from geowatch.stages.regions import read_region_file
 
 BOX = [[-77.3, 37.9], [-77.2, 37.9], [-77.2, 37.95], [-77.3, 37.95], [-77.3, 37.9]]
@@ -39,7 +39,7 @@ def region(tmp_path):
 
 def searched(region, server, tmp_path, **options):
     config = SearchConfig(region, server.url, output=str(tmp_path / "items.json"), **options)
-    done = search(config)
+    done = search_imagery(config)
     return done, [each["id"] for each in json.loads((tmp_path / "items.json").read_text())["features"]]
 
 
@@ -156,11 +156,11 @@ def test_a_hook_that_loses_the_item_is_refused(region, tmp_path, monkeypatch):
 
 def test_what_is_no_address_is_refused(region, tmp_path):
     with pytest.raises(ConfigError, match="no address"):
-        search(SearchConfig(region, "stac.example.org"))
+        search_imagery(SearchConfig(region, "stac.example.org"))
 
 
 def test_a_page_that_is_no_api_is_refused(region, tmp_path):
     (tmp_path / "web").mkdir()
     (tmp_path / "web/index.json").write_text('{"hello": 1}')
     with serve(tmp_path / "web") as files, pytest.raises(ImageryError, match="no STAC API"):
-        search(SearchConfig(region, f"{files.url}/index.json", output=str(tmp_path / "items.json")))
+        search_imagery(SearchConfig(region, f"{files.url}/index.json", output=str(tmp_path / "items.json")))

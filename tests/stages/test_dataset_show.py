@@ -13,7 +13,7 @@ from PIL import Image
 
 from geowatch.errors import ConfigError
 from geowatch.stages.dataset_sheet import ContactSheet, Thumbnail, draw_contact_sheet, spread
-from geowatch.stages.dataset_show import ShowConfig, show
+from geowatch.stages.dataset_show import ShowConfig, show_dataset
 from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig
 
 MASK = np.array([236, 72, 110])
@@ -69,7 +69,7 @@ def test_the_real_series_is_drawn(eolearn_series, tmp_path):
          [[[14.555, 45.868], [14.56, 45.868], [14.56, 45.872], [14.555, 45.872], [14.555, 45.868]]]}}]}  # fmt: skip
     (tmp_path / "sites.geojson").write_text(json.dumps(sites))
     choice = ChoiceConfig(end="2015-12-31", region=str(eolearn_series.region))
-    done = show(ShowConfig(source, choice, str(path), outlines=str(tmp_path / "sites.geojson"), thumb_px=60))
+    done = show_dataset(ShowConfig(source, choice, str(path), outlines=str(tmp_path / "sites.geojson"), thumb_px=60))
     assert done.images == len({t.date() for t in eolearn_series.times if t.year == 2015})
     picture = pixels(path.read_bytes())
     assert near(picture, np.array([255, 214, 10]))
@@ -78,12 +78,12 @@ def test_the_real_series_is_drawn(eolearn_series, tmp_path):
 
 def test_photographs_without_a_place_are_drawn_too(tmp_path):
     write_tiff(tmp_path / "a_2020-06-01.tif", ramp(30, 40, 3, "uint8"), crs=None)
-    assert show(ShowConfig(SourceConfig((str(tmp_path),)), output=str(tmp_path / "x.png"))).images == 1
+    assert show_dataset(ShowConfig(SourceConfig((str(tmp_path),)), output=str(tmp_path / "x.png"))).images == 1
 
 
 def test_two_bands_make_no_picture(tmp_path):
     write_tiff(tmp_path / "a_2020-06-01.tif", ramp(30, 40, 3, "uint8"))
     with pytest.raises(ConfigError, match="2 bands make no picture"):
-        show(ShowConfig(SourceConfig((str(tmp_path),)), ChoiceConfig(channels=("red", "green"))))
+        show_dataset(ShowConfig(SourceConfig((str(tmp_path),)), ChoiceConfig(channels=("red", "green"))))
     with pytest.raises(ConfigError, match="no sheet"):
-        show(ShowConfig(SourceConfig((str(tmp_path),)), output="x.jpg"))
+        show_dataset(ShowConfig(SourceConfig((str(tmp_path),)), output="x.jpg"))

@@ -10,12 +10,12 @@ from datasets.bundles import CORNER, ramp, write_bundle, write_tiff
 
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig
-from geowatch.stages.dataset_stats import StatsConfig, stats
+from geowatch.stages.dataset_stats import StatsConfig, dataset_stats
 
 
 def counted(*sources, choice=None, domain="sensor", **options):
     named = {key: options.pop(key) for key in ("share", "seed", "output") if key in options}
-    return stats(
+    return dataset_stats(
         StatsConfig(SourceConfig(tuple(map(str, sources)), **options), choice or ChoiceConfig(), domain, **named)
     )
 

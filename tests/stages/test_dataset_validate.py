@@ -6,11 +6,11 @@ import pytest
 from affine import Affine
 from datasets.bundles import CORNER, ramp, write_bundle, write_tiff
 
-from geowatch.stages.dataset_validate import ValidateConfig, validate
+from geowatch.stages.dataset_validate import ValidateConfig, validate_dataset
 
 
 def problems(path, **options):
-    return [(p.where, p.what) for p in validate(ValidateConfig(str(path), **options)).problems]
+    return [(p.where, p.what) for p in validate_dataset(ValidateConfig(str(path), **options)).problems]
 
 
 def test_the_real_series_has_no_problem(eolearn_series):

@@ -36,8 +36,8 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Rasters of classes become an outline for each connected part, along the sides of its pixels; shapes in lon/lat
     are put onto every image of their place and time. Back, the later label lies on top.
     """
-    from geowatch.stages.dataset_convert import convert
+    from geowatch.stages.dataset_convert import convert_dataset
 
     session: Session = ctx.obj
-    done = convert(session.configure(ctx, given), session.events)
+    done = convert_dataset(session.configure(ctx, given), session.events)
     session.made(f"{done.file}: {done.images} images, {done.labels} labels")

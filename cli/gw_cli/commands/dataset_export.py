@@ -29,9 +29,9 @@ def command(ctx: click.Context, /, **given: object) -> None:
     One image a time, with its map and the scores of each class; classes with their colours; and where the run has
     sites, a track for each and its outline in every image it was seen in. Rasters are named, not copied.
     """
-    from geowatch.stages.dataset_export import export
+    from geowatch.stages.dataset_export import export_dataset
 
     session: Session = ctx.obj
-    done = export(session.configure(ctx, given), session.events)
+    done = export_dataset(session.configure(ctx, given), session.events)
     sites = f", {done.sites} sites in {done.outlines} outlines" if done.sites else ""
     session.made(f"{done.file}: {done.images} images{sites}")

@@ -44,10 +44,10 @@ def command(ctx: click.Context, /, as_json: bool, **given: object) -> None:
     Shows sensors, days, bands, resolution, extent and cloud, and what is odd: what cannot be read, has no date or
     no place, lacks bands, or is there twice. With -o and a kwcoco ending it becomes a bundle.
     """
-    from geowatch.stages.dataset_scan import scan, scan_document
+    from geowatch.stages.dataset_scan import scan_dataset, scan_document
 
     session: Session = ctx.obj
-    found = scan(session.configure(ctx, given), session.events)
+    found = scan_dataset(session.configure(ctx, given), session.events)
     session.made(json.dumps(scan_document(found), indent=1) if as_json else _lines(found))
 
 

@@ -39,8 +39,8 @@ def command(ctx: click.Context, /, **given: object) -> None:
     REGION is a GeoJSON file. What is found becomes a file that --images takes: gw run --images items.json. No
     image is fetched.
     """
-    from geowatch.stages.dataset_search import search
+    from geowatch.stages.dataset_search import search_imagery
 
     session: Session = ctx.obj
-    done = search(session.configure(ctx, given), session.events)
+    done = search_imagery(session.configure(ctx, given), session.events)
     session.made(f"{done.file}: {done.items} items of {done.days} days")

@@ -34,7 +34,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Year by year, with date, sensor, and the border of what the mask hides. Images of one sensor share one
     stretch, so that their colours can be compared.
     """
-    from geowatch.stages.dataset_show import show
+    from geowatch.stages.dataset_show import show_dataset
 
     session: Session = ctx.obj
-    session.made(show(session.configure(ctx, given), session.events).file)
+    session.made(show_dataset(session.configure(ctx, given), session.events).file)

@@ -44,8 +44,8 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Images that share a file or overlap on the ground stay in one part, unless the cut is in time; then parts
     follow each other. The same seed gives the same parts, in whatever order the images come.
     """
-    from geowatch.stages.dataset_parts import split
+    from geowatch.stages.dataset_parts import split_dataset
 
     session: Session = ctx.obj
-    parts = split(session.configure(ctx, given), session.events)
+    parts = split_dataset(session.configure(ctx, given), session.events)
     session.made(f"{made.file}: {made.images} images, {made.annotations} labels" for made in parts)

@@ -40,11 +40,11 @@ def command(ctx: click.Context, /, **given: object) -> None:
     In physical values, over all pixels that no mask hides. The JSON document holds histograms and quantiles too,
     and is what packages and predict take for normalisation per domain.
     """
-    from geowatch.stages.dataset_stats import stats
+    from geowatch.stages.dataset_stats import dataset_stats
 
     session: Session = ctx.obj
     config = session.configure(ctx, given)
-    session.made(_lines(stats(config, session.events)["domains"]))
+    session.made(_lines(dataset_stats(config, session.events)["domains"]))
     if config.output is not None:
         session.made(config.output)
 

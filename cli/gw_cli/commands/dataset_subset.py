@@ -27,8 +27,8 @@ def command(ctx: click.Context, /, **given: object) -> None:
 
     Labels, masks and all other fields stay with their images; no file is copied.
     """
-    from geowatch.stages.dataset_parts import subset
+    from geowatch.stages.dataset_parts import subset_dataset
 
     session: Session = ctx.obj
-    made = subset(session.configure(ctx, given), session.events)
+    made = subset_dataset(session.configure(ctx, given), session.events)
     session.made(f"{made.file}: {made.images} images, {made.annotations} labels")

@@ -26,8 +26,8 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Classes and tracks of one name become one, and so do series of one name, size and place; what is in two of the
     datasets is there once, with the labels of both.
     """
-    from geowatch.stages.dataset_parts import union
+    from geowatch.stages.dataset_parts import union_datasets
 
     session: Session = ctx.obj
-    made = union(session.configure(ctx, given), session.events)
+    made = union_datasets(session.configure(ctx, given), session.events)
     session.made(f"{made.file}: {made.images} images, {made.annotations} labels")

@@ -29,11 +29,11 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Looks at entries, ids, names, times, labels and transforms, and at the header of every file. Exits with 1
     where anything is wrong.
     """
-    from geowatch.stages.dataset_validate import validate
+    from geowatch.stages.dataset_validate import validate_dataset
 
     session: Session = ctx.obj
     config = session.configure(ctx, given)
-    found = validate(config, session.events)
+    found = validate_dataset(config, session.events)
     session.made(f"{problem.where}: {problem.what}" for problem in found.problems)
     session.made(f"{found.images} images, {found.annotations} labels, {len(found.problems)} problems")
     if found.problems:
