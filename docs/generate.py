@@ -26,6 +26,7 @@ sys.path.insert(0, str(DOCS))
 
 from drawings import drawings  # noqa: E402  # lies beside this file
 from time_drawings import time_drawings  # noqa: E402
+from tracking_drawings import tracking_drawings  # noqa: E402  # lies beside this file
 
 import geowatch  # noqa: E402
 from geowatch import errors  # noqa: E402
@@ -57,6 +58,7 @@ def pages() -> dict[Path, str]:
         "reference/documents.md": models_page("Documents of a run folder", DOCUMENTS),
     }
     drawn = {f"concepts/drawings/{name}.svg": text for name, text in drawings().items()}
+    drawn |= {f"concepts/drawings/{name}.svg": drawing.svg() for name, drawing in tracking_drawings().items()}
     drawn |= {f"concepts/drawings/{name}.svg": drawing.svg() for name, drawing in time_drawings().items()}
     return {DOCS / name: text for name, text in (made | drawn).items()}
 
