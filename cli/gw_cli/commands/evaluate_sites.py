@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 @options.common
 @click.pass_context
 def command(ctx: click.Context, /, as_json: bool, **given: object) -> None:
-    """Compare proposed sites with true ones, as the IARPA SMART programme does.
+    """Compare proposed sites with true ones, as the SMART programme does.
 
     Prints how many sites were found, missed and invented, and leaves evaluation.json, the programme's tables,
     map.png and times.png; with several values of a threshold also sweep.png. A file belongs to a region when its
