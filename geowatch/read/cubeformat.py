@@ -27,8 +27,8 @@ __all__ = ["BLOCK_PX", "CHUNK_PX", "VALID", "Block", "CubeLayout", "Plane", "blo
 
 #: Side of a block, the unit that is written and committed. Part of the format.
 BLOCK_PX = 1024
-#: Side of a chunk, the unit that is read. Measured by benchmarks/bench_cube.py: windows of 256 px at random places
-#: take 1.0 at 128, 1.3 at 256, and 3 at 64 times the time.
+#: Side of a chunk, the unit that is read. Measured by benchmarks/codecs_of_cubes.py: of windows of 256 px at random
+#: places a band takes 0.21 ms at 128, 0.27 at 256 and 0.36 at 64.
 CHUNK_PX = 128
 #: Name of the array of validity.
 VALID = "valid"

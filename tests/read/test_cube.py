@@ -335,6 +335,17 @@ def test_whatever_decides_a_value_makes_another_frame(plan, tmp_path, write_imag
     assert len(keys) == len(others) + 2
 
 
+def test_two_files_that_change_places_make_another_frame(plan, tmp_path):
+    store = LocalStore(tmp_path / "cube")
+    key = layout_of(plan, store).key
+    red, nir = (tmp_path / "images" / f"2020-06-01_{band}.tif" for band in ("red", "nir"))
+    red.rename(tmp_path / "spare")
+    nir.rename(red)
+    (tmp_path / "spare").rename(nir)
+    swapped = plan_frame(frame_of(tmp_path / "images", scale=1e-4, offset=-0.1), plan.bands, LATTICE)
+    assert layout_of(swapped, store).key != key
+
+
 def test_a_file_that_changed_since_it_was_planned_gets_no_key(plan, tmp_path, write_image, noise):
     write_image(tmp_path / "images" / "2020-06-01_red.tif", noise((300, 281)))
     with pytest.raises(ImageryError, match="changed since it was planned"):
