@@ -27,7 +27,7 @@ from support.smart_case import (
 )
 
 from geowatch.metrics.sites import Filters, Sweep, Thresholds
-from geowatch.metrics.sites.activity import SCORED_PHASES, Pair, confusion
+from geowatch.metrics.sites.activity import SCORED_PHASES, Pair, confusion, f1_of
 from geowatch.metrics.sites.activity_tables import activity_figures
 from geowatch.metrics.sites.bas import f_score, scores_of
 from geowatch.metrics.sites.days import Days
@@ -609,6 +609,13 @@ def test_areas_of_false_alarms_leave_out_what_was_hit():
     assert (missed["fp area"], missed["ffpa"]) == (0, 0)
 
 
+def test_what_covers_a_negative_is_a_false_area():
+    days = ("2016-01-01", "2017-01-01")
+    true = [truth(1, cells(10, 10, 2, 2), *days), truth(2, cells(20, 20, 2, 2), *days, "negative")]
+    found = [proposal(9001, cells(10, 10, 2, 2), *days), proposal(9002, cells(20, 20, 2, 2), *days)]
+    assert figures_of(overall(true, found))["fp area"] == pytest.approx(4 * CELL_KM2, abs=1e-4)
+
+
 def test_a_group_has_the_days_of_the_truth_that_was_read_first():
     place, days = cells(10, 10, 6), ("2016-03-01", "2017-03-01")
     one = site(1, "positive_annotated", days, *(seen(d, place) for d in (days[0], "2016-09-01", days[1])))
@@ -648,6 +655,54 @@ def test_tables_have_their_columns_even_without_a_row():
     filled = bas_tables(full.subsets["overall"]) | site_tables(full)
     assert {name: table.columns for name, table in tables.items()} == {n: t.columns for n, t in filled.items()}
     assert all(table.rows for name, table in filled.items())
+
+
+def pair_of(true_phases, *proposals):
+    """Return the pair of a site with these phases by day and of proposals, each of a cell of it."""
+    wide = cells(10, 10, len(proposals), 2)
+    days = min(true_phases), max(true_phases)
+    true = site(1, "positive_annotated", days, *(seen(when, wide, phase) for when, phase in true_phases.items()))
+    found = [
+        site(
+            9001 + k,
+            "system_confirmed",
+            (start, days[1]),
+            *(seen(w, cells(10 + k, 10, 1, 2), p) for w, p in phases.items()),
+        )
+        for k, (start, phases) in enumerate(proposals)
+    ]
+    return scores([true], found).subsets["overall"].pairs[0]
+
+
+def test_quiet_and_unknown_truth_gives_no_pair_of_labels_and_unknown_proposals_do():
+    phases = {"2016-01-01": NA, "2016-02-01": "Unknown", "2016-03-01": SP, "2016-04-01": AC, "2017-01-01": PC}
+    pair = pair_of(phases, ("2016-01-01", {"2016-01-01": SP, "2016-04-01": "Unknown", "2017-01-01": PC}))
+    assert pair.labels == {(SP, SP): 1, (AC, "Unknown"): 1, (PC, PC): 1}
+    assert (f1_of(pair.labels, SP), f1_of(pair.labels, AC)) == (1, 0)
+
+
+def test_a_group_is_over_when_all_of_it_is_and_every_member_has_begun():
+    phases = {"2016-01-01": SP, "2016-06-01": PC, "2017-01-01": PC}
+
+    def onset(*proposals):
+        found = pair_of(phases, *proposals).onset_error(PC)
+        return found if isinstance(found, str) else found.days
+
+    days = ["2016-01-01", "2016-07-01", "2017-01-01"]
+    ended = dict(zip(days, (SP, PC, PC), strict=True))
+    assert onset((days[0], ended)) == 30
+    assert onset((days[0], ended), (days[0], dict(zip(days, (SP, AC, PC), strict=True)))) == 214
+    assert onset((days[0], ended), (days[0], dict(zip(days, (SP, AC, AC), strict=True)))) == "missing proposals"
+    # The second member's days begin after it was seen to be over: it is over when they begin.
+    early = days[0], {"2016-01-01": SP, "2016-05-01": PC}
+    assert onset(early, (days[0], {"2016-04-15": PC})) == -31
+    assert onset(early, ("2016-05-20", {"2016-04-15": PC})) == 0
+
+
+def test_the_last_observation_alone_is_no_run():
+    pair = pair_of({"2016-01-01": SP, "2016-02-01": SP, "2016-03-01": AC, "2016-05-01": PC},
+                   ("2016-01-01", {"2016-01-01": SP, "2016-02-01": AC, "2016-03-01": AC}))  # fmt: skip
+    assert [pair.tiou(phase) for phase in SCORED_PHASES] == [1 / 32, 1 / 30, None]
 
 
 def test_onsets_that_lie_in_the_gap_are_perfect_at_best():
