@@ -1,9 +1,8 @@
 """One tile's core as the bytes of one Zarr shard.
 
-The sharding codec of Zarr v3 (index at the end) is small enough to be written down here, and doing so keeps three
-promises that a general library does not make: the bytes are a function of the values alone, nothing but finished
-bytes ever meets the store, and memory is what the core takes. Reading is left to any Zarr library.
-Source: Zarr v3 specification, "sharding_indexed" codec, version 1.0.
+Encoding it here (the format is in `store.shards`) keeps three promises that a general library does not make: the bytes
+are a function of the values alone, nothing but finished bytes ever meets the store, and memory is what the core takes.
+Reading is left to any Zarr library.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
-import google_crc32c
 import numpy as np
 
 from geowatch.errors import DamagedError
 from geowatch.stitch.codec import compress, decompress
+from geowatch.store.shards import ABSENT, index_bytes, join_shard, parse_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["decode_shard", "decode_window", "encode_shard", "inner_chunk_px"]
 
-_ABSENT = np.uint64(2**64 - 1)
+_HINT = "gw verify names the tile; gw predict makes it again"
 
 
 def inner_chunk_px(tile_px: int) -> int:
@@ -53,22 +52,22 @@ def encode_shard(
         chunk_px: Side of a chunk; it divides H and W.
     """
     counts = (core.shape[0], core.shape[1], core.shape[2] // chunk_px, core.shape[3] // chunk_px)
-    index = np.full((*counts, 2), _ABSENT, "<u8")
-    parts: list[bytes] = []
-    offset = 0
+    return join_shard(counts, _encoded(core, counts, is_fill, chunk_px))
+
+
+def _encoded(
+    core: NDArray[np.generic],
+    counts: tuple[int, int, int, int],
+    is_fill: Callable[[NDArray[np.generic]], NDArray[np.bool_]],
+    chunk_px: int,
+) -> Iterator[tuple[tuple[int, ...], bytes]]:
+    """Yield the chunks that are not all fill."""
+    step = max(1, chunk_px - 1)
     for place, chunk in _chunks(counts, chunk_px):
         values = core[chunk]
         # Most chunks begin or end with a score, which settles it.
-        if is_fill(values[:: max(1, chunk_px - 1), :: max(1, chunk_px - 1)]).all() and is_fill(values).all():
-            continue
-        encoded = compress(np.ascontiguousarray(values))
-        index[place] = offset, len(encoded)
-        offset += len(encoded)
-        parts.append(encoded)
-    if not parts:
-        return None
-    table = index.tobytes()
-    return b"".join([*parts, table, google_crc32c.value(table).to_bytes(4, "little")])
+        if not is_fill(values[::step, ::step]).all() or not is_fill(values).all():
+            yield place, compress(np.ascontiguousarray(values))
 
 
 def decode_shard(
@@ -136,22 +135,19 @@ def _shared(span: slice, at: int, px: int) -> tuple[slice, slice]:
 
 def _index(content: bytes, counts: tuple[int, ...]) -> NDArray[np.uint64]:
     """Return (offset, length) of each chunk. Raises DamagedError where they are not what was written."""
-    table = content[-(16 * int(np.prod(counts)) + 4) : -4]
-    if google_crc32c.value(table).to_bytes(4, "little") != content[-4:]:
-        raise DamagedError("a shard's index is damaged", hint="gw verify names the tile; gw predict makes it again")
-    return np.frombuffer(table, "<u8").reshape(*counts, 2)
+    return parse_index(content[-index_bytes(counts) :], counts, _HINT)
 
 
 def _chunk(content: bytes, place: NDArray[np.uint64], dtype: np.dtype[np.generic], px: int) -> NDArray[Any] | None:
     """Return a chunk (px, px), or None where all of it is fill."""
     offset, length = place
-    if offset == _ABSENT:
+    if offset == ABSENT:
         return None
     try:
         plain = decompress(content[int(offset) : int(offset + length)], dtype)
         return np.frombuffer(plain, dtype).reshape(px, px)
     except (RuntimeError, ValueError) as error:
-        raise DamagedError(f"a shard's chunk is damaged: {error}", hint="gw verify names the tile") from error
+        raise DamagedError(f"a shard's chunk is damaged: {error}", hint=_HINT) from error
 
 
 def _chunks(counts: tuple[int, int, int, int], px: int) -> Iterator[tuple[tuple[int, ...], tuple[int | slice, ...]]]:
