@@ -2,7 +2,7 @@
 
 The stages are functions here, one for each subcommand of ``gw``, and each takes its own frozen configuration:
 ``geowatch.tile(geowatch.TileConfig(...))``. They are loaded when they are first named, so that importing the
-package costs nothing. Three rooms of the library share their name with a stage (``predict``, ``stitch`` and
+package costs nothing. Some rooms of the library share their name with a stage (``predict``, ``stitch``, ``track``,
 ``lineage``): the attribute is always the stage, and the room is reached by importing from it (``from
 geowatch.predict.batches import ...``).
 """

@@ -86,7 +86,8 @@ def stored_boxes(store: Store, digest: str, place: int) -> Boxes:
         raise DamagedError(f"'{objects_key(digest)}' is damaged", hint="run gw track --objects again")
     with pa.ipc.open_stream(pa.py_buffer(content)) as reader:
         batch = [reader.read_next_batch() for _ in range(place + 1)][-1]
-    return Boxes(*(np.from_dlpack(batch.column(name)) for name in _COLUMNS))
+    columns: dict[str, Any] = {name: np.from_dlpack(batch.column(name)) for name in _COLUMNS}
+    return Boxes(**columns)
 
 
 def _table(path: str) -> geopandas.GeoDataFrame:
@@ -150,7 +151,7 @@ def _classes(table: geopandas.GeoDataFrame) -> tuple[tuple[str, ...], NDArray[np
 def _scores(table: geopandas.GeoDataFrame) -> NDArray[np.uint16]:
     name = _column(table, _SCORE)
     scores: Any = np.ones(len(table)) if name is None else table[name].fillna(1.0).to_numpy(np.float64)
-    return np.rint(np.clip(scores, 0, 1) * FULL_SCORE).astype(np.uint16)
+    return np.asarray(np.rint(np.clip(scores, 0, 1) * FULL_SCORE), np.uint16)
 
 
 def _bounds(path: str, table: geopandas.GeoDataFrame, grid: Grid) -> NDArray[np.float64]:

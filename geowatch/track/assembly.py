@@ -140,7 +140,7 @@ class Assembly:
 
     def _edge_columns(self) -> dict[str, Any]:
         found = [layer.edges() for layer in self.layers]
-        kinds = {"y": np.int32, "x": np.int32, "side": np.uint8, "share": np.uint16}
+        kinds: dict[str, type[np.generic]] = {"y": np.int32, "x": np.int32, "side": np.uint8, "share": np.uint16}
         columns = {f"edge_{n}": _whole([getattr(edges, n) for edges, _ in found], kind) for n, kind in kinds.items()}
         return {"edge_piece": _whole([owner for _, owner in found], np.int32), **columns}
 

@@ -80,5 +80,5 @@ def _searched(
         for group in search.groups:
             pause()
             for layer in layers(search, planes, group, near, allowed):
-                found[layer.plane, layer.kind].append(found_in(layer, strip, halo, search.high))
+                found[layer.plane, layer.kind].append(found_in(layer, strip, search))
     return found

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from geowatch.grid.lattice import PixelBox
     from geowatch.grid.runs import Connectivity
     from geowatch.track.layers import Layer
+    from geowatch.track.search import Search
 
 __all__ = ["Found", "Pieces", "found_in", "joined", "pieces_of"]
 
@@ -41,13 +42,14 @@ class Found:
     peak: NDArray[np.int32]
     """Of each run: largest score in units."""
     unseen: Runs
-    """Where the layer has no score."""
+    """Where the layer has no score; kept in the mode ``linked`` alone."""
     edges: Edges
     """Edges of the outline; none unless asked for."""
 
 
-def found_in(layer: Layer, box: PixelBox, halo_px: int, high: int) -> Found:
-    """Return what a layer that covers ``box`` and a halo around it has within ``box``."""
+def found_in(layer: Layer, box: PixelBox, search: Search) -> Found:
+    """Return what a layer that covers ``box`` and the halo around it has within ``box``."""
+    halo_px = search.halo_px
     middle = tuple(slice(halo_px, halo_px + side) for side in box.shape)
     scores = np.ascontiguousarray(layer.scores[middle])
     runs = runs_of(layer.mask[middle], box.y0, box.x0)
@@ -55,10 +57,11 @@ def found_in(layer: Layer, box: PixelBox, halo_px: int, high: int) -> Found:
     starts = np.cumsum(runs.lengths, dtype=np.intp) - runs.lengths
     return Found(
         runs=runs,
-        strong_px=_reduced(np.add, (values >= high).astype(np.int64), starts),
+        strong_px=_reduced(np.add, (values >= search.high).astype(np.int64), starts),
         score_sum=_reduced(np.add, values, starts),
         peak=_reduced(np.maximum, values, starts).astype(np.int32),
-        unseen=runs_of(scores == NONE, box.y0, box.x0),
+        # Only links ask where nothing was seen.
+        unseen=runs_of(scores == NONE, box.y0, box.x0) if search.mode == "linked" else Runs.join([]),
         edges=_edges(layer, box, halo_px),
     )
 
@@ -70,7 +73,7 @@ def _reduced(how: np.ufunc, values: NDArray[np.int64], starts: NDArray[np.intp])
 
 def _edges(layer: Layer, box: PixelBox, halo_px: int) -> Edges:
     if layer.margin is None:
-        return Edges(*(np.zeros(0, kind) for kind in (np.int32, np.int32, np.uint8, np.uint16)))
+        return Edges.none()
     near = tuple(slice(halo_px - 1, halo_px + side + 1) for side in box.shape)
     return edges_of(layer.mask[near], layer.margin[near], (box.y0, box.x0))
 

@@ -94,21 +94,28 @@ def _classes(
     search: Search, planes: Planes, group: tuple[int, ...], box: PixelBox, allowed: NDArray[np.bool_] | None
 ) -> Iterator[Layer]:
     """Yield masks of the classes that win, one a class; closing takes no pixel from another class."""
-    every = tuple(range(planes.class_count))
-    stored = (planes.read(search.planes[at], box, every) for at in group)
-    if search.smooth_time is not None:
-        stack = np.stack([_split(planes, each) for each in stored])
-        stored = iter(in_time(search, group, stack))
-    for at, values in zip(group, stored, strict=True):
-        fields = values if search.smooth_time is not None else _split(planes, values)
-        fields = np.stack([smoothed(field, search.smooth_px) for field in fields])
+    for at, told_by, fields in _fields(search, planes, group, box):
         none = fields[0] == NONE if allowed is None else (fields[0] == NONE) | ~allowed
-        # Stored values tell apart what units may not; on them, classes are those of the map.
-        best = winners(fields if search.smooths else values, none, search.salient)
-        best = _without_weak(best, fields, search.low)
+        best = _without_weak(winners(told_by, none, search.salient), fields, search.low)
         for kind, mask in _kinds(search, best, none):
             margin = _margin(fields, none, kind, search.low) if search.subpixel else None
             yield Layer(search.planes[at], kind, mask, fields[kind], margin)
+
+
+def _fields(
+    search: Search, planes: Planes, group: tuple[int, ...], box: PixelBox
+) -> Iterator[tuple[int, NDArray[Any], Salience]]:
+    """Yield for each plane what its classes are told by, and their salience; both (K, H, W)."""
+    every = tuple(range(planes.class_count))
+    stored = (planes.read(search.planes[at], box, every) for at in group)
+    if not search.smooths:
+        # Stored values tell apart what units may not; on them, classes are those of the map.
+        yield from ((at, values, _split(planes, values)) for at, values in zip(group, stored, strict=True))
+        return
+    stack = in_time(search, group, np.stack([_split(planes, values) for values in stored]))
+    for at, plane in zip(group, stack, strict=True):
+        fields = np.stack([smoothed(field, search.smooth_px) for field in plane])
+        yield at, fields, fields
 
 
 def in_time(search: Search, group: tuple[int, ...], stack: Salience) -> Salience:

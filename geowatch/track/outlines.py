@@ -32,6 +32,12 @@ class Edges:
     share: NDArray[np.uint16]
     """Where the threshold lies, from the pixel's centre (0) to its neighbour's (65535)."""
 
+    @classmethod
+    def none(cls) -> Edges:
+        """Return no edges."""
+        place = np.zeros(0, np.int32)
+        return cls(place, place, np.zeros(0, np.uint8), np.zeros(0, np.uint16))
+
 
 def edges_of(mask: NDArray[np.bool_], margin: NDArray[np.int32], origin: tuple[int, int]) -> Edges:
     """Return the edges on the outline of a mask.
