@@ -50,6 +50,7 @@ __all__ = [
     "picture_scale",
     "put_object",
     "score_spec",
+    "thinned",
     "writable",
 ]
 
@@ -259,6 +260,12 @@ def picture_scale(plane: Plane, step: int) -> Scale:
 
 def backdrop(plane: Plane, shape: tuple[int, ...], step: int) -> NDArray[np.uint8] | None:
     """Return what the network saw, thinned, shape (height, width, 3); grey where there is no imagery."""
+    seen = thinned(plane, shape, step)
+    return None if seen is None else stretch(*seen)
+
+
+def thinned(plane: Plane, shape: tuple[int, ...], step: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]] | None:
+    """Return three bands of what the network saw (3, height, width), and where they are valid (height, width)."""
     bands = _shown(plane.frame.bands)
     bounds = plane.grid.bounds
     fine = plane.grid.lattice
@@ -280,7 +287,7 @@ def backdrop(plane: Plane, shape: tuple[int, ...], step: int) -> NDArray[np.uint
     place = part.within(box)
     values[(slice(None), *place)] = patch.values
     valid[place] = patch.valid
-    return stretch(values, valid)
+    return values, valid
 
 
 def _shown(bands: tuple[str, ...]) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""What lies behind a map of sites: the imagery of the date that shows most of the region, zones joined."""
+"""What lies behind a map of sites: the clearest imagery, its gaps filled from the next clearest, zones joined."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from pyproj import Transformer
 from geowatch.consolidate.output.report.facts import Frame
 from geowatch.errors import GwError
 from geowatch.predict.recipe import read_recipe
-from geowatch.stages.deliverables import backdrop
+from geowatch.stages.deliverables import thinned
 from geowatch.stages.imagery import read_bound
 from geowatch.stages.stitch import planes_of
 from geowatch.stitch.joined import owner_of
+from geowatch.stitch.picture import stretch
 from geowatch.stitch.thin import thin_step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geowatch.consolidate.output.report.pick import Picked
+    from geowatch.read.plan import FramePlan
     from geowatch.stages.deliverables import Plane
     from geowatch.stages.site_order import Order
 
@@ -32,6 +34,8 @@ __all__ = ["Picture", "find_picture", "framed"]
 
 #: Longer side of the picture.
 _LONGEST_PX = 1400
+#: Frames that fill each other's gaps at most, and the share that is as good as full.
+_MOST_FRAMES, _FULL = 6, 0.998
 _EMPTY = (232, 232, 228)
 
 Bounds = tuple[float, float, float, float]
@@ -61,15 +65,13 @@ def framed(picture: Picture | None) -> Frame | None:
 def find_picture(order: Order, picked: Picked) -> Picture | None:
     """Return the imagery in the sites' CRS; None where there is none or it cannot be read, which is noted."""
     planes = _clearest(order, _seen(picked))
-    if not planes:
-        return None
     try:
-        found = [_of_plane(plane) for plane in planes]
+        found = [(several[0], _composed(several)) for several in planes]
     except GwError as error:
         order.notes.append(f"the map of sites has no imagery behind it: {error.fact}")
         return None
-    pictures = [(plane, picture) for plane, picture in zip(planes, found, strict=True) if picture is not None]
-    if len(planes) == 1 and pictures and planes[0].grid.lattice.crs == order.sites.crs:
+    pictures = [(plane, picture) for plane, picture in found if picture is not None]
+    if len(planes) == 1 and pictures and pictures[0][0].grid.lattice.crs == order.sites.crs:
         return pictures[0][1]
     return _joined(order, pictures) if pictures and order.sites.crs else None
 
@@ -83,35 +85,52 @@ def _seen(picked: Picked) -> Mapping[tuple[str, int], float]:
     return seen
 
 
-def _clearest(order: Order, seen: Mapping[tuple[str, int], float]) -> list[Plane]:
-    """Return each grid's plane that shows most of the sites, then of the bounds; among equals the latest."""
+def _clearest(order: Order, seen: Mapping[tuple[str, int], float]) -> list[list[Plane]]:
+    """Return each grid's planes, the clearest frame first: least cloud, most of the sites, most imagery, latest."""
     recipe = read_recipe(order.store)
     if recipe is None or read_bound(order.store) is None:
         return []
     planes = [plane for plane in planes_of(order.store, recipe) if plane.head.kind == "scores"]
-    grids = dict.fromkeys(plane.grid.id for plane in planes)
+    frames = {(plane.grid.id, plane.frame.frame_id): plane for plane in planes}
 
-    def shows(plane: Plane) -> tuple[float, int, int]:
-        return round(seen.get((plane.grid.id, plane.time), 0.0), 3), _extent_px(plane), plane.time
+    def rank(plane: Plane) -> tuple[float, float, int, int]:
+        shown = round(seen.get((plane.grid.id, plane.time), 0.0), 3)
+        extent = (plane.frame.extent & plane.grid.bounds).area_px
+        return _cloud(plane.frame), -shown, -extent, -plane.time
 
-    return [max((plane for plane in planes if plane.grid.id == grid), key=shows) for grid in grids]
+    grids = dict.fromkeys(grid for grid, _ in frames)
+    return [sorted((frames[key] for key in frames if key[0] == grid), key=rank) for grid in grids]
 
 
-def _extent_px(plane: Plane) -> int:
-    return (plane.frame.extent & plane.grid.bounds).area_px
+def _cloud(frame: FramePlan) -> float:
+    """Return how cloudy a frame is in steps of five percent; as good as clear where nobody says."""
+    known = [scene.scene.cloud_cover for scene in frame.scenes if scene.scene.cloud_cover is not None]
+    return round(max(known, default=0.0) / 5)
 
 
-def _of_plane(plane: Plane) -> Picture | None:
-    bounds = plane.grid.bounds
+def _composed(planes: list[Plane]) -> Picture | None:
+    """Return the clearest frame's imagery, what it does not show filled from the next ones of its sensor."""
+    first = planes[0]
+    bounds = first.grid.bounds
     step = thin_step(bounds, _LONGEST_PX)
     shape = -(-bounds.height // step), -(-bounds.width // step)
-    pixels = backdrop(plane, shape, step)
-    if pixels is None:
-        return None
+    values, valid = np.zeros((3, *shape), np.float32), np.zeros(shape, bool)
+    used = 0
+    alike = [plane for plane in planes if plane.frame.sensor == first.frame.sensor]
+    for plane in alike[:_MOST_FRAMES]:
+        seen = thinned(plane, shape, step)
+        if seen is not None and (seen[1] & ~valid).any():
+            new = seen[1] & ~valid
+            values[:, new], valid, used = seen[0][:, new], valid | new, used + 1
+        if valid.mean() > _FULL:
+            break
     whole = type(bounds)(bounds.y0, bounds.x0, bounds.y0 + shape[0] * step, bounds.x0 + shape[1] * step)
-    return Picture(
-        pixels, plane.grid.lattice.bounds(whole), f"the imagery of {plane.frame.day or plane.frame.frame_id}"
-    )
+    said = f"the imagery of {first.frame.day or first.frame.frame_id}{_others(used - 1)}"
+    return Picture(stretch(values, valid), first.grid.lattice.bounds(whole), said) if used else None
+
+
+def _others(count: int) -> str:
+    return "" if count < 1 else f", gaps filled from {count} other date{'' if count == 1 else 's'}"
 
 
 def _joined(order: Order, pictures: list[tuple[Plane, Picture]]) -> Picture | None:

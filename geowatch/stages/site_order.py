@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import rasterio
+from rasterio.errors import RasterioIOError
 
 from geowatch.errors import ConfigError
 from geowatch.stages.deliverables import file_digest, put_object
+from geowatch.stages.imagery import read_bound
 from geowatch.track.document import TRACKING, Tracking
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from geowatch.consolidate.output.batches import Batches
     from geowatch.grid.plan import Plan
     from geowatch.stages.deliver_config import DeliverConfig
@@ -23,6 +27,7 @@ __all__ = ["SIMULATION", "Order"]
 
 #: Key of the document that says that a run's imagery is a simulation.
 SIMULATION = "simulation.json"
+_MADE = "made by gw, not observed"
 
 
 @dataclass(slots=True)
@@ -57,12 +62,12 @@ class Order:
 
     @property
     def simulated(self) -> str | None:
-        """What is made up, where the run's imagery is a simulation."""
+        """What is made up, where the run or its imagery says that it is a simulation."""
         if self.store.size(SIMULATION) is None:
-            return None
+            return _marked(self.store)
         said = json.loads(self.store.get(SIMULATION))
-        found = said.get("says") if isinstance(said, dict) else None
-        return str(found or "the imagery of this run was rendered; nothing here was observed")
+        found = said.get("title") if isinstance(said, dict) else None
+        return str(found or _MADE)
 
     def write(self, key: str, write: Callable[[Path], object]) -> None:
         """Publish a file that ``write`` makes at the path that it is given."""
@@ -85,3 +90,17 @@ class Order:
             raise why
         self.store.delete(key)
         self.notes.append(f"{key} was not made: {why.fact}")
+
+
+def _marked(store: Store) -> str | None:
+    """Return what the first image says of itself where its tags call it a simulation; only local ones are asked."""
+    bound = read_bound(store)
+    frames = [frame for each in bound.frames.values() for frame in each[:1]] if bound else []
+    prints = [print_.uri for frame in frames for scene in frame.scenes for print_ in scene.scene.fingerprints]
+    here = [uri for uri in prints if Path(uri).is_file()]
+    if not here:
+        return None
+    with suppress(RasterioIOError), rasterio.open(here[0]) as image:
+        tags = image.tags()
+        return str(tags.get("TITLE") or _MADE) if tags.get("SIMULATION") == "yes" else None
+    return None

@@ -14,6 +14,7 @@ from shapely.geometry import Polygon
 from geowatch.consolidate.output.report.facts import Coverage, MapFacts, ReportFacts, Score, Step
 from geowatch.consolidate.output.report.page import report_page
 from geowatch.consolidate.output.report.pick import Picked, pick
+from geowatch.consolidate.output.report.text import many
 from geowatch.consolidate.output.summary import counted, total
 from geowatch.grid.crs import project
 from geowatch.predict.recipe import read_recipe
@@ -166,7 +167,7 @@ class _Document:
 def _steps(order: Order, sites: int) -> list[Step]:
     plan, steps = order.plan, []
     grids = f" on {len(plan.grids)} grids" if len(plan.grids) > 1 else ""
-    steps.append(Step("tile", f"{plan.tile_count:,} tiles of {plan.tile_px} px{grids}"))
+    steps.append(Step("tile", f"{many(plan.tile_count, 'tile')} of {plan.tile_px} px{grids}"))
     if read_recipe(order.store) is not None:
         steps.append(Step("predict", package_name(order.store)))
     coverage = _coverage(order)
@@ -175,7 +176,7 @@ def _steps(order: Order, sites: int) -> list[Step]:
     tracking = order.tracking
     if tracking is not None:
         steps.append(Step("track", f"{tracking.mode}, {', '.join(tracking.salient)}"))
-    steps.append(Step("consolidate", f"{sites:,} site{'' if sites == 1 else 's'}"))
+    steps.append(Step("consolidate", many(sites, "site")))
     if _evaluation(order) is not None:
         steps.append(Step("evaluate", "against the truth"))
     return steps

@@ -42,7 +42,8 @@ def report_page(facts: ReportFacts) -> bytes:
 
 def _parts(facts: ReportFacts) -> Iterator[str]:
     if facts.simulated:
-        yield element("p", f"Simulated: {escape(facts.simulated)}", "banner")
+        said = facts.simulated.removeprefix("simulation:").strip()
+        yield element("p", f"Simulated: {escape(said)}", "banner")
     yield _title(facts)
     yield _figures(facts)
     yield _map_section(facts)
