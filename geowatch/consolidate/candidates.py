@@ -201,7 +201,9 @@ def _chain(found: Found, component: Ints, count: int, terms: Terms, rules: Rules
 
 
 def _placed(found: Found, owner: Ints, grid: NDArray[np.integer]) -> Places:
-    """Return the pixels of owners, where ``owner`` is that of each piece and ``grid`` that of each owner."""
+    """Return the pixels of owners: ``owner`` is that of each piece (-1 for none), ``grid`` that of each owner."""
+    found = found.take(owner >= 0)
+    owner = owner[owner >= 0]
     areas = unite(owner[found.run_piece], found.run_y, found.run_x0, found.run_x1)
     if not len(found.edge_piece):
         return Places.of(areas, grid)
@@ -210,7 +212,10 @@ def _placed(found: Found, owner: Ints, grid: NDArray[np.integer]) -> Places:
 
 
 def _seen(found: Found, owner: Ints, terms: Terms) -> tuple[Seen, Ints]:
-    """Return what was seen of owners, and for each piece its observation on its own plane (0 where it has none)."""
+    """Return what was seen of owners, and for each piece its observation on its own plane.
+
+    It is -1 where nothing was seen then: smoothing over time finds pieces on cloudy days as well.
+    """
     of_row = owner[found.series_piece]
     extent = sums(owner, found.area_px, int(owner.max()) + 1 if len(owner) else 0)
     width = int(found.series_plane.max()) + 2 if len(found.series_plane) else 1
@@ -221,5 +226,7 @@ def _seen(found: Found, owner: Ints, terms: Terms) -> tuple[Seen, Ints]:
     grid[owner] = found.grid
     px, total = (sums(at, column, len(rows)) for column in (found.series_px, found.series_sums))
     extent_px = sums(at, found.area_px[found.series_piece], len(rows)) if terms.mode == "linked" else extent[who]
-    at_seen = np.minimum(np.searchsorted(rows, owner * width + found.plane), max(len(rows) - 1, 0))
+    own = owner * width + found.plane
+    at_seen = np.searchsorted(rows, own)
+    at_seen[~np.isin(own, rows)] = -1
     return Seen(who, plane, terms.days_of(grid[who], plane), px, total, extent_px), at_seen

@@ -121,7 +121,7 @@ def _decided(
     events, events_start = _events(candidates)
     seen_start = starts_of(seen.owner, n)
     return Decided(
-        rows=_rows(candidates, course, area_m2),
+        rows=_rows(candidates, course, area_m2, terms[0]),
         outlines=outlines,
         runs=runs,
         runs_start=runs_start,
@@ -134,11 +134,12 @@ def _decided(
     )
 
 
-def _rows(candidates: Candidates, course: Course, area_m2: NDArray[np.float64]) -> NDArray[Any]:
+def _rows(candidates: Candidates, course: Course, area_m2: NDArray[np.float64], terms: Terms) -> NDArray[Any]:
     rows = np.zeros(len(candidates), dtype=SITE)
     first = np.full(len(candidates), NO_DAY)
     seen = candidates.seen
     first[seen.owner[::-1]] = seen.day[::-1]
+    first = np.where(candidates.first_plane >= 0, terms.days_of(candidates.grid, candidates.first_plane), first)
     rows["birth"] = np.where(course.start != NO_DAY, course.start, first)
     for name in ("grid", "kind", "y", "x"):
         rows[name] = getattr(candidates, name)

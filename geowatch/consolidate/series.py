@@ -70,6 +70,8 @@ def course_of(candidates: Candidates, terms: Terms, rules: Rules, model: PhaseMo
     start, end, last, ever = _span(seen, active, len(candidates))
     if terms.mode == "linked":
         end = _gone(candidates, terms, end)
+    if terms.mode != "footprint" and (model is None or rules.timing == "threshold"):
+        start, ever = terms.days_of(candidates.grid, candidates.first_plane), np.ones(len(candidates), dtype=bool)
     return Course(scores, score, phase, start, end, last, ever)
 
 

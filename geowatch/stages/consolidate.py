@@ -7,6 +7,7 @@ numbers, and from the tables what people open.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections import Counter
@@ -40,6 +41,7 @@ __all__ = ["ConsolidateConfig", "Consolidated", "consolidate"]
 
 #: Key of the account of what is missing, and of what became no site.
 GAPS = "sites/gaps.json"
+_MODELS = "sites/site_models/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,5 +190,14 @@ def _record(config: ConsolidateConfig, tracked: TrackedRun, written: Written, de
         entry = made("consolidate", key, config, sources=fragments, figures=figures, sha256=sha256)
         record(tracked.store, entry)
     tables = [Source(key, version=f"sha256:{sha256}", role="sites") for key, sha256 in written.digests.items()]
-    for key, sha256 in delivered.items():
+    for key, sha256 in _by_folder(delivered).items():
         record(tracked.store, made("consolidate", key, config, sources=tables, sha256=sha256))
+
+
+def _by_folder(digests: dict[str, str]) -> dict[str, str]:
+    """Return digests with one for all site models, of which there may be thousands."""
+    models = {key: sha256 for key, sha256 in digests.items() if key.startswith(_MODELS)}
+    rest = {key: sha256 for key, sha256 in digests.items() if key not in models}
+    if models:
+        rest[_MODELS.rstrip("/")] = hashlib.sha256(json.dumps(models, sort_keys=True).encode()).hexdigest()
+    return rest

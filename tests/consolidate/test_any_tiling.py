@@ -28,6 +28,7 @@ from geowatch.consolidate.phases import CONSTRUCTION, PhaseModel
 from geowatch.consolidate.terms import Rules
 from geowatch.grid.lattice import Lattice
 from geowatch.sites.fragment import FULL_SCORE
+from geowatch.track.timewise import MovingMean
 
 calm = settings(deadline=None, max_examples=25)
 
@@ -46,6 +47,7 @@ def jobs(draw):
         low=low,
         high=low + draw(st.integers(0, 15)) * FULL_SCORE // 100,
         subpixel=draw(st.booleans()),
+        smooth_time=draw(st.sampled_from([None, MovingMean(3, False)])),
     )
     stored = blobs(draw(st.integers(0, 10_000)), (times, classes, height, width), draw(st.sampled_from([0.4, 1.2])))
     rules = Rules(
