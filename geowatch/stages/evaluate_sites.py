@@ -19,7 +19,7 @@ from geowatch.errors import ConfigError, InputError
 from geowatch.lineage import Source
 from geowatch.metrics.sites import SUBSETS, Filters, RegionScores, Sweep, evaluate_region
 from geowatch.metrics.sites.activity_tables import activity_figures, activity_tables
-from geowatch.metrics.sites.rollup import best_together, together
+from geowatch.metrics.sites.rollup import best_together, table_together, together
 from geowatch.metrics.sites.tables import Table, bas_tables, figures_of, site_tables
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.provenance import made, record
@@ -224,6 +224,8 @@ def _results(
         "regions": result.regions,
     }
     yield "evaluation.json", (json.dumps(document, indent=1) + "\n").encode()
+    if len(scores) > 1:
+        yield "together.csv", _csv(table_together(scores))
     for each in scores:
         folder = "" if len(scores) == 1 else f"{each.region.id}/"
         yield f"{folder}map.png", draw_map(each)

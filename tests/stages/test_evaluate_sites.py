@@ -151,6 +151,8 @@ def test_several_regions_are_scored_one_by_one_and_together(smart):
     assert found["together"]["overall"]["mean F1"] == 0.75
     assert found["together"]["overall"]["spatial FAR"] == round(1 / (2 * 123.0906354426), 4)
     assert (smart / "out/ZZ_R002/overall/bas/scoreboard.csv").exists()
+    (row,) = (row for row in rows(smart / "out/together.csv") if row["subset"] == "overall")
+    assert (row["regions"], row["tp sites"], row["F1"], row["tau"]) == ("2", "2", "0.6667", "0.2")
     assert rows(smart / "out/ZZ_R001/overall/bas/scoreboard.csv")[0]["proposed annotations"] == "2"
 
 

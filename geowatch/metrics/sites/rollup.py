@@ -12,10 +12,11 @@ import numpy as np
 
 from geowatch.metrics.sites.bas import Assignment, rounded, scores_of
 from geowatch.metrics.sites.evaluation import RegionScores
-from geowatch.metrics.sites.tables import figures_of
+from geowatch.metrics.sites.tables import Table, figures_of, threshold_cells
+from geowatch.metrics.sites.taking_part import SUBSETS
 from geowatch.metrics.sites.thresholds import Thresholds
 
-__all__ = ["best_together", "curve_together", "together"]
+__all__ = ["best_together", "curve_together", "table_together", "together"]
 
 _ADDED = (
     "tp sites", "tp exact", "tp under", "tp under (IoU)", "tp under (IoT)", "tp over", "fp sites", "fn sites",
@@ -57,6 +58,15 @@ def best_together(regions: Sequence[RegionScores], subset: str) -> Thresholds:
     """Return the thresholds of the largest F1 over all regions, among equals the strictest."""
     curve = curve_together(regions, subset)
     return max(enumerate(curve), key=lambda entry: (entry[1][1][2], entry[0]))[1][0]
+
+
+def table_together(regions: Sequence[RegionScores]) -> Table:
+    """Return the figures of all regions together, a row for each subset and set of thresholds."""
+    return Table.of(
+        {"subset": subset, "regions": len(rows), **together(rows), **threshold_cells(rows[0].at)}
+        for subset in SUBSETS
+        for rows in zip(*(region.subsets[subset].rows for region in regions), strict=True)
+    )
 
 
 _COUNTS = ("true_positives", "false_positives", "false_negatives")

@@ -16,7 +16,7 @@ from geowatch.metrics.sites.evaluation import RegionScores, SubsetScores
 from geowatch.metrics.sites.reading import ScoredSite
 from geowatch.metrics.sites.thresholds import Thresholds
 
-__all__ = ["BETAS", "Row", "Table", "bas_tables", "figures_of", "site_tables"]
+__all__ = ["BETAS", "Row", "Table", "bas_tables", "figures_of", "site_tables", "threshold_cells"]
 
 Row = Mapping[str, object]
 """Values by column; `None` is an empty cell."""
@@ -87,7 +87,8 @@ def figures_of(found: Assignment) -> dict[str, float]:
     return {name: value if isinstance(value, int) else rounded(value) for name, value in figures.items()}
 
 
-def _thresholds(at: Thresholds) -> dict[str, object]:
+def threshold_cells(at: Thresholds) -> dict[str, object]:
+    """Return thresholds by their columns."""
     return {
         "tau": at.tau, "rho": at.rho, "temporal iop": at.tiop, "temporal iot": at.tiot,
         "transient temporal iop": at.ttiop, "transient temporal iot": at.ttiot,
@@ -99,13 +100,13 @@ def _scoreboard_row(found: Assignment) -> Row:
     figures = figures_of(found)
     rates = {name: figures.pop(name) for name in ("spatial FAR", "temporal FAR", "images FAR")}
     distances = dict.fromkeys(name.replace(" (", " threshold (") for name in _DISTANCES)
-    return {**figures, **_thresholds(found.at), **distances, "region": found.case.region_id, **rates}
+    return {**figures, **threshold_cells(found.at), **distances, "region": found.case.region_id, **rates}
 
 
 def _f_row(found: Assignment) -> Row:
     precision, recall, _ = scores_of(found.true_positives, found.false_positives, found.false_negatives)
     weighted = {name: rounded(f_score(precision, recall, beta)) for name, beta in BETAS.items()}
-    return {"precision": rounded(precision), "recall (PD)": rounded(recall), **weighted, **_thresholds(found.at)}
+    return {"precision": rounded(precision), "recall (PD)": rounded(recall), **weighted, **threshold_cells(found.at)}
 
 
 def site_tables(scores: RegionScores) -> dict[str, Table]:
