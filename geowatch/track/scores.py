@@ -51,7 +51,7 @@ class Scale:
         [0, 16384, 32768, 0]
         """
         if self.top is None:
-            scaled = np.nan_to_num(stored.astype(np.float64) * FULL_SCORE, nan=0.0, posinf=_MOST_UNITS)
+            scaled = np.nan_to_num(stored.astype(np.float64) * FULL_SCORE)
             return np.clip(np.rint(scaled), -_MOST_UNITS, _MOST_UNITS).astype(np.int64)
         scaled = np.rint(stored * np.float64(FULL_SCORE / self.top))
         return np.where(self.is_none(stored), 0, scaled).astype(np.int64)
@@ -67,8 +67,9 @@ class Scale:
         """
         none = self.is_none(stored[0])
         if self.top is None:
-            total = np.nan_to_num(stored.astype(np.float64)).sum(axis=0) * FULL_SCORE
-            out = np.rint(np.clip(total, 0, FULL_SCORE)).astype(np.uint16)
+            most = _MOST_UNITS / FULL_SCORE
+            total = np.nan_to_num(stored.astype(np.float64), posinf=most, neginf=-most).sum(axis=0)
+            out = np.rint(np.clip(total, 0, 1) * FULL_SCORE).astype(np.uint16)
         else:
             whole = stored[0] if len(stored) == 1 else np.minimum(stored.sum(axis=0, dtype=np.uint32), self.top)
             # Single precision is exact enough to round bytes right; wider values need double.
