@@ -8,7 +8,7 @@ of each chunk: a cube that is silently wrong in one place is worse than none.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from geowatch.errors import ImageryError
 from geowatch.grid.lattice import PixelBox
 from geowatch.read.cubecodec import decode, encode
-from geowatch.read.cubefiles import COUNTS, Shards
+from geowatch.read.cubefiles import COUNTS, Shard, Shards
 from geowatch.read.cubeformat import CHUNK_PX, Block, CubeLayout, Plane, blocks_touching
 from geowatch.read.cubemarkers import read_marker
 from geowatch.read.frameplan import FramePlan
@@ -49,7 +49,7 @@ class CubeReader:
         self._there: dict[Block, dict[str, int] | None] = {}
         kinds = {plane.dtype for plane in (*layout.planes, layout.valid)}
         self._spare = {dtype: np.empty((CHUNK_PX, CHUNK_PX), dtype) for dtype in kinds}
-        self._decoded = 0
+        self._decoded = self._requests = 0
 
     def __enter__(self) -> Self:
         return self
@@ -60,9 +60,9 @@ class CubeReader:
         self.close()
 
     def close(self) -> None:
-        """Close all files, and forget which blocks are there."""
+        """Close the images, and forget which blocks are there."""
         with self._lock:
-            self._shards.close()
+            self._shards.clear()
             self._there.clear()
             if self._images is not None:
                 self._images.close()
@@ -81,7 +81,7 @@ class CubeReader:
     @property
     def requests(self) -> int:
         """Reads that were asked of files so far."""
-        return self._shards.requests + (0 if self._images is None else self._images.requests)
+        return self._requests + (0 if self._images is None else self._images.requests)
 
     def holds(self, box: PixelBox) -> bool:
         """Whether the cube has all blocks of the frame that a box touches."""
@@ -163,22 +163,22 @@ class CubeReader:
         if place is None:
             out[...] = plane.fill
             return
-        index = self._shards.index(*place)
-        for row in rows:
-            chunks = [(index[2 * cut.chunk], index[2 * cut.chunk + 1]) for cut in row]
-            there = [(offset, offset + length) for offset, length in chunks if offset != ABSENT]
-            start = min((first for first, _ in there), default=0)
-            # They lie side by side: one read.
-            content = self._read(place[0], start, max((last for _, last in there), default=0) - start)
-            for cut, (offset, length) in zip(row, chunks, strict=True):
-                if offset == ABSENT:
-                    out[cut.to] = plane.fill
-                else:
-                    chunk = self._chunk(plane, content[offset - start : offset - start + length], place[0])
-                    out[cut.to] = chunk[cut.of]
+        shard, index = self._shards.open(*place)
+        with shard:
+            for row in rows:
+                for cut, content in self._row(shard, index, row):
+                    out[cut.to] = plane.fill if content is None else self._chunk(plane, content, shard.key)[cut.of]
 
-    def _read(self, key: str, start: int, length: int) -> bytes:
-        return self._shards.read(key, start, length) if length else b""
+    def _row(self, shard: Shard, index: Sequence[int], row: _Row) -> Iterator[tuple[_Cut, bytes | None]]:
+        """Yield encoded chunks, None for those that are all fill. Those of a row lie side by side: one read."""
+        places = [(index[2 * cut.chunk], index[2 * cut.chunk + 1]) for cut in row]
+        there = [(offset, offset + length) for offset, length in places if offset != ABSENT]
+        start = min((first for first, _ in there), default=0)
+        content = shard.read(start, max(last for _, last in there) - start) if there else b""
+        self._requests += bool(there)
+        for cut, (offset, length) in zip(row, places, strict=True):
+            at = offset - start
+            yield cut, None if offset == ABSENT else content[at : at + length]
 
     def _chunk(self, plane: Plane, content: bytes, key: str) -> NDArray[Any]:
         """Return a decoded chunk, to be used before the next one is decoded."""

@@ -7,7 +7,7 @@ import click
 from gw_cli import options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
-from gw_cli.values import NAMES
+from gw_cli.values import COUNT, NAMES
 
 #: Shorter work is silent.
 _WORTH_TELLING_S = 2
@@ -37,7 +37,11 @@ _WORTH_TELLING_S = 2
 )
 @options.imagery
 @options.reading
-@options.workers
+@options.option(
+    "--workers",
+    type=COUNT,
+    help="Worker processes; 1 works in this process, without Dask. Left out: one a core where it takes long.",
+)
 @options.scheduler
 @options.shard
 @options.memory
