@@ -345,6 +345,13 @@ class Manifest(_Document):
         """Bands of all inputs, each once, in order of first use."""
         return tuple(dict.fromkeys(band for i in self.inputs for band in i.bands))
 
+    def bands_of(self, sensor: str) -> tuple[str, ...]:
+        """Bands that are read of a sensor's imagery: in a series, those of the inputs that take it."""
+        if self.series is None:
+            return self.bands
+        taking = [i for i in self.inputs if not i.sensors or sensor in i.sensors]
+        return tuple(dict.fromkeys(band for i in taking for band in i.bands))
+
     @property
     def dates(self) -> int:
         """Number of frames that one prediction takes."""

@@ -82,12 +82,12 @@ class Preparation:
     def _read(self, source: _Source, box: PixelBox, ways: dict[Hashable, InputSpec]) -> _Seen:
         reader, extent = source
         look = self._look
-        frame = Padded(look.readers[reader], len(look.bands)) if look.views else look.readers[reader]
-        patch = mirrored(frame, box, extent, len(look.bands)) if extent is not None else frame.read(box)
+        # Sensors may have bands of their own.
+        bands = look.readers[reader].plan.bands if look.views else look.bands
+        frame = Padded(look.readers[reader], len(bands)) if look.views else look.readers[reader]
+        patch = mirrored(frame, box, extent, len(bands)) if extent is not None else frame.read(box)
         consume = len(ways) == 1
-        prepared = {
-            key: prepare(spec, patch.values, look.bands, patch.valid, consume=consume) for key, spec in ways.items()
-        }
+        prepared = {key: prepare(spec, patch.values, bands, patch.valid, consume=consume) for key, spec in ways.items()}
         return _Seen(patch.valid, prepared)
 
     def _rows(self, view: View, box: PixelBox, seen: dict[_Source, _Seen], inside: NDArray[np.bool_]) -> Rows:

@@ -190,7 +190,7 @@ def open_session(config: PredictConfig, events: Events) -> Session:
     plan = read_plan(store)
     config = _with_asked(config, store)
     package = find_package(store, config.model)
-    bound = bind(store, config.imagery, plan.grids, plan.region, package.manifest.bands, events)
+    bound = bind(store, config.imagery, plan.grids, plan.region, package.manifest, events)
     _check_bands(bound, package)
     pinned = read_recipe(store)
     series = settle_series(config.time, pinned, package.manifest)

@@ -25,10 +25,11 @@ from geowatch.read.remote import Remote, public
 from geowatch.read.select import Selection, select_scenes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from geowatch.grid.plan import Grid
     from geowatch.grid.region import Region
+    from geowatch.package.manifest import Manifest
     from geowatch.read.frames import Frame
     from geowatch.read.plan import FramePlan
     from geowatch.read.scene import Scene
@@ -36,7 +37,18 @@ if TYPE_CHECKING:
     from geowatch.stages.events import Events
     from geowatch.store import Store
 
-__all__ = ["IMAGERY", "Bound", "ImageryConfig", "asked_imagery", "bind", "choose", "choose_scenes", "read_bound"]
+__all__ = [
+    "IMAGERY",
+    "Bound",
+    "ImageryConfig",
+    "asked_imagery",
+    "bands_of",
+    "bind",
+    "choose",
+    "choose_scenes",
+    "read_bound",
+    "usable",
+]
 
 #: Key of the pinned imagery in a run folder.
 IMAGERY = "imagery.json"
@@ -176,10 +188,12 @@ def _day(text: str) -> date:
 
 
 def bind(
-    store: Store, config: ImageryConfig, grids: Sequence[Grid], region: Region | None, bands: tuple[str, ...],
-    events: Events,
+    store: Store, config: ImageryConfig, grids: Sequence[Grid], region: Region | None,
+    bands: tuple[str, ...] | Manifest, events: Events,
 ) -> Bound:  # fmt: skip
     """Pin the imagery, or check that what is given now is what is pinned.
+
+    ``bands`` are what is read, or the network that says it for each sensor.
 
     Raises:
         ImageryError: without any imagery, or where none of it meets the grids.
@@ -198,18 +212,29 @@ def bind(
     return replace(bound, remote=replace(config.remote, queries=queries))
 
 
-def _with_bands(frames: Sequence[Frame], bands: tuple[str, ...], events: Events) -> Sequence[Frame]:
+def bands_of(bands: tuple[str, ...] | Manifest, sensor: str) -> tuple[str, ...]:
+    """Return what is read of a sensor's imagery; nothing where the network does not take it."""
+    return bands if isinstance(bands, tuple) else bands.bands_of(sensor)
+
+
+def usable(scenes: Iterable[Scene], bands: tuple[str, ...] | Manifest) -> list[Scene]:
+    """Return the scenes that have all bands that are read of them."""
+    return [scene for scene in scenes if (own := bands_of(bands, scene.sensor)) and scene.has_bands(own)]
+
+
+def _with_bands(frames: Sequence[Frame], bands: tuple[str, ...] | Manifest, events: Events) -> Sequence[Frame]:
     """Leave out the frames of sensors that lack a band, where another sensor has them all.
 
     Where none has, reading says what is missing.
     """
-    lacking = sorted({f.sensor for f in frames if not all(scene.has_bands(bands) for scene in f.scenes)})
+    lacking = sorted({f.sensor for f in frames if len(usable(f.scenes, bands)) < len(f.scenes)})
     kept = [frame for frame in frames if frame.sensor not in lacking]
     if not kept or not lacking:
         return frames
     for sensor in lacking:
-        count = sum(frame.sensor == sensor for frame in frames)
-        events.note(f"{count} frames of {sensor} are left out: they do not have the bands {', '.join(bands)}")
+        count, own = sum(frame.sensor == sensor for frame in frames), bands_of(bands, sensor)
+        why = f"they do not have the bands {', '.join(own)}" if own else "the network does not take that sensor"
+        events.note(f"{count} frames of {sensor} are left out: {why}")
     return kept
 
 
@@ -233,12 +258,15 @@ def read_bound(store: Store) -> Bound | None:
     return _parse(store.get(IMAGERY)) if store.size(IMAGERY) is not None else None
 
 
-def _document(config: ImageryConfig, frames: Sequence[Frame], grids: Sequence[Grid], bands: tuple[str, ...]) -> bytes:
+def _document(
+    config: ImageryConfig, frames: Sequence[Frame], grids: Sequence[Grid], bands: tuple[str, ...] | Manifest
+) -> bytes:
     plans = {
         grid.id: [
             plan
             for frame in frames
-            if (plan := plan_frame(frame, bands, grid.lattice, resampling=config.resampling)).extent & grid.bounds
+            for own in [bands_of(bands, frame.sensor)]
+            if (plan := plan_frame(frame, own, grid.lattice, resampling=config.resampling)).extent & grid.bounds
         ]
         for grid in grids
     }
@@ -248,7 +276,7 @@ def _document(config: ImageryConfig, frames: Sequence[Frame], grids: Sequence[Gr
         )
     document = {
         "schema_version": "1",
-        "bands": list(bands),
+        "bands": list(bands if isinstance(bands, tuple) else bands.bands),
         "options": {k: v for k, v in asdict(config).items() if k != "images"},
         "frames": {grid: json.loads(frames_to_json(tuple(found))) for grid, found in plans.items()},
     }

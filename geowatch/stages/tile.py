@@ -22,7 +22,7 @@ from geowatch.grid.windows import WindowLattice
 from geowatch.read.remote import public
 from geowatch.stages.asked import Asked, claim, merged, read_asked
 from geowatch.stages.events import Events, Silent
-from geowatch.stages.imagery import ImageryConfig, asked_imagery, bind, choose_scenes
+from geowatch.stages.imagery import ImageryConfig, asked_imagery, bind, choose_scenes, usable
 from geowatch.stages.provenance import made, record
 from geowatch.stages.regions import read_region_file
 from geowatch.store import open_store
@@ -186,12 +186,27 @@ def _lattice_of(given: _Given, asked: Asked) -> Lattice | None:
     from geowatch.read.plan import lattice_of
 
     try:
-        return lattice_of(given.scenes, given.bands)
+        return _finest(given) if given.package is not None else lattice_of(given.scenes, given.bands)
     except ImageryError:
         # Scenes of several CRSs have no common lattice; none is needed where the options place the grid.
         if asked.resolution is None or (given.region is None and asked.crs is None):
             raise
         return None
+
+
+def _finest(given: _Given) -> Lattice:
+    """Return the finest lattice of the scenes that the network can use, sensor by sensor; else what is missing."""
+    from geowatch.read.plan import lattice_of
+
+    manifest = given.package.manifest if given.package is not None else None
+    scenes = usable(given.scenes, manifest) if manifest is not None else []
+    if manifest is None or not scenes:
+        return lattice_of(given.scenes, given.bands)
+    sensors = dict.fromkeys(scene.sensor for scene in scenes)
+    every = [lattice_of([s for s in scenes if s.sensor == n], manifest.bands_of(n)) for n in sensors]
+    if len({lattice.crs for lattice in every}) > 1:
+        raise ImageryError("the sensors' scenes have several CRSs", hint="choose one grid with --crs and --resolution")
+    return min(every, key=lambda lattice: max(abs(lattice.step_y), abs(lattice.step_x)))
 
 
 def _footprint(scenes: Sequence[Scene], lattice: Lattice) -> PixelBox:
@@ -310,7 +325,7 @@ def _write(
 
         find_package(store, asked.model)
         if given.scenes:
-            bind(store, given.imagery, plan.grids, given.region, given.bands, events)
+            bind(store, given.imagery, plan.grids, given.region, given.package.manifest, events)
     record(store, made("tile", PLAN, config, figures={"plan": plan.id, "tiles": plan.tile_count}))
 
 

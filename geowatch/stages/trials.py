@@ -37,7 +37,7 @@ def image_windows(
         tile(TileConfig(run=folder, imagery=imagery))
         store = open_store(folder)
         plan = read_plan(store)
-        bound = bind(store, imagery, plan.grids, plan.region, package.manifest.bands, events)
+        bound = bind(store, imagery, plan.grids, plan.region, package.manifest, events)
         series = settle_series(TimeConfig(), None, package.manifest)
         parts = parts_of(plan, bound, package.manifest.dates, series)
         windows = WindowLattice.of(size, package.manifest.window.overlap)

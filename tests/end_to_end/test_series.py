@@ -27,6 +27,8 @@ from support.small_series import (
 
 from geowatch.errors import ConfigError, ImageryError, MemoryBudgetError, PlanMismatchError, RecipeMismatchError
 from geowatch.grid.lattice import PixelBox
+from geowatch.package.importing import import_onnx
+from geowatch.package.spec import ImportSpec
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages import context
 from geowatch.stages.clean import CleanConfig, clean
@@ -493,3 +495,34 @@ def test_options_of_time_come_from_the_command_line_and_from_a_file(images, pack
     pin = recipe.series
     assert (pin.step_days, pin.sampling, pin.block, pin.span_days, pin.keep) == (45, "contiguous", 2, 90, "all")
     assert recipe.norm.mean == (0.2, 0.2, 0.2)
+
+
+def test_dates_of_two_sensors_have_bands_of_their_own(images, tmp_path):
+    bundle = write_bundle(tmp_path, sorted(images.iterdir()), channels="vv|vh|green")
+    made = series_package(tmp_path)
+    of_sensor = {SENSORS[0]: ("red", "green", "blue"), SENSORS[1]: ("vh", "green", "vv")}
+    inputs = tuple(
+        spec.model_copy(update={"bands": of_sensor[sensor], "sensors": (sensor,)})
+        for spec, sensor in zip(made.manifest.inputs, (SENSORS[1], SENSORS[1], *SENSORS[:1] * 2), strict=True)
+    )
+    spec = ImportSpec(
+        inputs=inputs, classes=CLASSES, window=(32, 32), dates=DATES, overlap=8, activation="softmax",
+        series_sampling="contiguous", series_span_days=90, series_step_days=30,
+    )  # fmt: skip
+    package = import_onnx(tmp_path / "series.onnx", spec, tmp_path / "both")
+    imagery = ImageryConfig(images=(str(bundle),))
+    tile(TileConfig(run=str(tmp_path / "run"), tile_size=64, imagery=imagery, model=str(package.path)))
+    predict(PredictConfig(run=str(tmp_path / "run"), workers=1, time=TimeConfig(time_block=2)))
+    # The same numbers called otherwise: all images have one sensor's names, each date picks what it picked there.
+    bound = read_bound(open_store(tmp_path / "run"))
+    own = {frame.sensor: frame.bands for frame in next(iter(bound.frames.values()))}
+    assert own == {SENSORS[0]: ("red", "green", "blue"), SENSORS[1]: ("vh", "green", "vv")}
+    renamed = tuple(
+        each.model_copy(
+            update={"bands": ("red", "green", "blue") if each.sensors == SENSORS[:1] else ("green", "blue", "red")}
+        )
+        for each in inputs
+    )
+    alike = import_onnx(tmp_path / "series.onnx", replace(spec, inputs=renamed), tmp_path / "alike")
+    same = write_bundle(tmp_path, sorted(images.iterdir()))
+    assert_same(tmp_path / "run", run_series(tmp_path / "same", same, alike, 32))

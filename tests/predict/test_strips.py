@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from geowatch.grid.lattice import PixelBox
 from geowatch.grid.windows import WindowLattice
 from geowatch.package.manifest import InputSpec
-from geowatch.predict.strips import Look, Strips, overlap
+from geowatch.predict.strips import Look, Strips, View, overlap
 from geowatch.read.reader import Patch
 
 EXTENT = PixelBox(10, -20, 53, 25)
@@ -115,3 +115,41 @@ def test_windows_cut_from_a_strip_are_the_strip_s_own_pixels(size, data):
         assert strip.kept(right, windows) == tuple(kept)
         y = data.draw(st.integers(0, size))
         assert np.array_equal(strip.keep_above(strip.box.y0 + y), keep[:y])
+
+
+class Planned(HeldInMemory):
+    """The same with a plan, as readers of files have one."""
+
+    class plan:  # noqa: N801 - a stand-in for FramePlan
+        extent, bands = EXTENT, ("red", "nir")
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_a_plane_sees_the_same_alone_and_beside_others(data):
+    windows = WindowLattice((9, 9), (6, 6))
+    down, right = windows.touching(EXTENT)
+    specs = tuple(SPEC.model_copy(update={"name": f"x{d}", "date": d}) for d in range(2))
+    slots = st.tuples(*[st.sampled_from([None, 0, 1, 2])] * 2).filter(any_frame)
+    views = [View(data.draw(slots), EXTENT, data.draw(st.sampled_from(["any", "all"]))) for _ in range(3)]
+
+    def strips_of(views):
+        readers = tuple(Planned(seed) for seed in range(3))
+        return readers, Strips(Look(readers, ("red", "nir"), specs, EXTENT, tuple(views)), windows, right, everywhere)
+
+    readers, together = strips_of(views)
+    alone = [strips_of([view])[1] for view in views]
+    for ky in down:
+        for view, mine, single in zip(views, together.rows(ky), alone, strict=True):
+            other = single.row(ky)
+            assert all(np.array_equal(a, b) for a, b in zip(mine.inputs, other.inputs, strict=True))
+            assert np.array_equal(mine.keep, other.keep)
+            for place, shown in zip(view.slots, mine.inputs, strict=True):
+                assert place is not None or (shown == SPEC.fill).all()
+    # However many planes see a frame, its rows are read once (those above the extent are mirrored from within it).
+    rows = [reader.rows_read for number, reader in enumerate(readers) if any(number in v.slots for v in views)]
+    assert max(rows) <= EXTENT.height + 2 * 9
+
+
+def any_frame(slots):
+    return any(slot is not None for slot in slots)
