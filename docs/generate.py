@@ -41,7 +41,10 @@ MANIFEST = "geowatch.package.manifest:Manifest"
 DOCUMENTS = {
     "geowatch.grid.document:PlanDocument": ("plan/plan.json", "The plan of a run, written by `gw tile`."),
     "geowatch.predict.recipe:Recipe": ("recipe.json", "The numerics of a run, pinned by its first predict."),
+    "geowatch.track.document:Tracking": ("track.json", "What fragments were searched for, written by `gw track`."),
     "geowatch.store.markers:Marker": ("markers/", "One file for each finished tile."),
+    "geowatch.stages.aligned:AlignedDocument": ("cube.json", "Where the frames of a run are aligned."),
+    "geowatch.read.cubemarkers:BlockMarker": ("markers/ of a cube", "One file for each finished block of a frame."),
     "geowatch.grid.estimate:Rates": ("rates.json", "Speeds and prices of machines, for `gw tile --rates`."),
 }
 
