@@ -9,18 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyproj import Transformer
 from scipy import ndimage
 from support.made_heatmap import Made, lattice_box, make_run, of_array
 from support.shell import gw
 from support.tracked import ArrayPlanes, put_together, track_tiles
 
 from geowatch.errors import ConfigError, CoverageError, DamagedError, InputError, InterruptedRunError, PlanMismatchError
+from geowatch.grid.lattice import PixelBox
 from geowatch.grid.tiles import Tile
 from geowatch.sites.fragment import AGGREGATED, Fragment
 from geowatch.stages.clean import CleanConfig, clean
 from geowatch.stages.events import Silent
 from geowatch.stages.track import TrackConfig, TrackJob, run_job, track
 from geowatch.stages.track_session import opened
+from geowatch.store import open_store
+from geowatch.store.plans import read_plan
 from geowatch.track.document import Tracking
 
 DAYS = ("2020-01-05", "2020-02-04", "2020-03-01", "2020-05-10")
@@ -249,3 +253,27 @@ def test_a_dry_run_writes_nothing_and_the_command_says_where_fragments_are(copy)
     assert (tracking.connectivity, tracking.salient) == (8, ("Active Construction",))
     assert said.strip() == f"{copy}/fragments/{tracking.digest[:12]}"
     assert list((copy / "lineage" / "fragments" / tracking.digest[:12]).glob("*.json"))
+
+
+def test_a_region_in_two_zones_is_tracked_on_a_grid_in_each(tmp_path):
+    to_lonlat = Transformer.from_crs("EPSG:32618", "OGC:CRS84", always_xy=True)
+    # The border between zones 17 and 18 is at 78 degrees west.
+    left, top = 226_000.0, 4_000_000.0
+    ring = [to_lonlat.transform(left + x, top - y) for x, y in ((20, 20), (6000, 20), (6000, 2000), (20, 2000))]
+    region = tmp_path / "region.geojson"
+    region.write_text(json.dumps({"type": "Polygon", "coordinates": [[*ring, ring[0]]]}))
+
+    def scores(time: int, box: PixelBox) -> np.ndarray:
+        y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1]
+        return np.rint(254 * (0.5 + 0.5 * np.sin(y / 9 + time) * np.sin(x / 7)))[np.newaxis].astype(np.uint8)
+
+    made = Made((205, 605), DAYS, ("site",), scores, 64, region, origin=(left, top), resolution=10)
+    folder = make_run(tmp_path / "run", made)
+    done = track(TrackConfig(run=str(folder), workers=1, **WANTED))
+    tracking = Tracking.from_json((folder / "track.json").read_bytes())
+    assert [grid.grid for grid in tracking.grids] == ["utm17n", "utm18n"]
+    places = found(folder, done.digest)
+    assert len(places) == done.tiles == sum(grid.count for grid in read_plan(open_store(folder)).tiles)
+    for grid in ("utm17n", "utm18n"):
+        parts = [Fragment.from_bytes(content) for name, content in places.items() if name.startswith(grid)]
+        assert sum(part.piece_count for part in parts) > 10

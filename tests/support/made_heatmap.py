@@ -51,6 +51,8 @@ class Made:
     """Activation of the head."""
     origin: tuple[float, float] = (500_005.0, 4_000_015.0)
     """Left and upper side of the images in EPSG:32618, at 10 m a pixel."""
+    resolution: float | None = None
+    """Side of a pixel of grids in UTM; None for the images' own lattice."""
 
 
 def of_array(values: NDArray[np.uint8], box: PixelBox) -> Scores:
@@ -77,7 +79,9 @@ def make_run(folder: Path, made: Made, left_out: Sequence[tuple[int, int]] = ())
     images = _images(folder.parent / f"{folder.name}-images", made)
     imagery = ImageryConfig(images=(str(images),))
     region = None if made.region is None else str(made.region)
-    tile(TileConfig(region=region, run=str(folder), tile_size=made.tile_px, imagery=imagery))
+    # A resolution without images plans a region by its zones.
+    shown = imagery if made.resolution is None else ImageryConfig()
+    tile(TileConfig(region=region, run=str(folder), tile_size=made.tile_px, imagery=shown, resolution=made.resolution))
     store = open_store(folder)
     plan = read_plan(store)
     bound = bind(store, imagery, plan.grids, plan.region, ("gray",), Silent())
