@@ -3,7 +3,8 @@
 It sees T dates in equal bins over whole years, half of them before the day that is asked for and half after it, and
 asks three things of each pixel by itself. Has it lost its plants for longer than a season? Does its surface keep
 changing? Is it neither water nor merely unseen? What it takes for granted is how plants, soil, water and buildings
-reflect, and that fields are green once a year; nothing is fitted to any images.
+reflect, and that fields are green once a year. No weights are fitted; the thresholds are round numbers that were
+tried on simulated series.
 
 With reflectances b, g, r, n, s of blue, green, red, near infra-red and short-wave infra-red (1.6 um):
 
@@ -18,8 +19,10 @@ single clouds and shadows that a mask missed count for nothing. With S(x, at, wi
     proof of a span           E = min(1, sum of S(C, 0.5) over its dates that were seen / proof)
     bare over a span          S(-peak of G) * E: it was looked at when it used to be green, and was not
     lost     = the most of bare over the year ahead, behind and around  *  S(peak of G in all dates before)
-    moving   = S(range of B + 2 * range of L, over the year around)
-    changing = dry * not green now * (1 - (1 - lost) * (1 - moving * not green over the year around))
+    unrest   = (range of B + 2 * range of L) * min(1, dates seen / a quarter of the span's)
+    worked   = S(unrest over the year around) * not green over the year around
+    moving   = S(unrest of dates without plants, from four months ago to two ahead)
+    changing = dry * not green now * (1 - (1 - lost) * (1 - worked))
 
     Active Construction  changing * moving
     Site Preparation     changing * (1 - moving) * S(median of L now)          bare soil that lies still
@@ -65,8 +68,10 @@ class ChangeConfig:
     """Greenness above which it counts as grown over."""
     proof: float = 2.5
     """Dates in the green season that must have seen the ground bare."""
-    moving: float = 0.62
-    """Range of light and slope within a year above which a surface is being worked on."""
+    worked: float = 0.62
+    """Unrest within a year above which a surface without plants is being worked on."""
+    moving: float = 0.45
+    """Unrest of bare ground within half a year above which it is built on rather than lying still."""
     soil: float = 0.4
     """Slope above which bare ground is soil rather than stone, concrete or metal."""
     wet: float = 0.05
@@ -108,10 +113,10 @@ class ChangeDetector(nn.Module):
         ]
         lost = reduce(torch.maximum, bare) * _above(look.peak(green, (0, now)), c.green, 0.05)
         around = spans[2]
-        often = (look.total(seen, around) / (year / 4)).clamp_max(1.0)
-        reach = look.range(light, around) + 2 * look.range(slope, around)
-        moving = _above(reach * often, c.moving, 0.05)
-        worked = moving * _above(c.bare, peaks[2], 0.04) * often
+        worked = _above(look.unrest(light, slope, around), c.worked, 0.05) * _above(c.bare, peaks[2], 0.04)
+        ground = _Look(seen * (green < c.bare).to(x.dtype))
+        lately = now - year // 3, now + year // 6
+        moving = _above(ground.unrest(light, slope, lately), c.moving, 0.05)
         dry = _above(c.wet, look.peak(wet, (now - year, now + year)), 0.04)
         here = now - max(1, year // 12), now + max(1, year // 12)
         change = dry * _above(c.bare, look.peak(green, here), 0.04) * (1 - (1 - lost) * (1 - worked))
@@ -168,6 +173,11 @@ class _Look:
         """Return the value (N, H, W) that ``share`` of the values lie above, linear between them; else `FILL`."""
         ordered, ranks = self._ordered(x, span)
         return (ordered * self._weights(span, ranks, share)).sum(1)
+
+    def unrest(self, light: Tensor, slope: Tensor, span: tuple[int, int]) -> Tensor:
+        """Return how much a surface changes (N, H, W), less where it was hardly seen."""
+        often = (self.total(self.seen, span) / ((span[1] - span[0]) / 4)).clamp_max(1.0)
+        return (self.range(light, span) + 2 * self.range(slope, span)) * often
 
     def _weights(self, span: tuple[int, int], ranks: Tensor, share: float) -> Tensor:
         place = (self.total(self.seen, span).unsqueeze(1) - 1).clamp_min(0.0) * share
