@@ -37,6 +37,8 @@ def run(tiny_package, tmp_path_factory):
     folder = tmp_path_factory.mktemp("zones")
     lonlat = Affine(0.0001, 0, -78.004, 0, -0.0001, 36.004)
     image = write_raster(folder / "scene.tif", np.maximum(speckled(80, 80), 1), lonlat, "EPSG:4326")
+    with rasterio.open(image, "r+") as tagged:
+        tagged.update_tags(SIMULATION="yes", TITLE="simulation: made up for a test")
     region = folder / "region.geojson"
     region.write_text(json.dumps({"type": "Polygon", "coordinates": [CORNERS]}))
     tile(TileConfig(region=str(region), run=str(folder / "run"), resolution=10, tile_size=32))
@@ -127,6 +129,40 @@ def test_imagery_of_both_zones_lies_behind_the_report(run):
     deliver(run, outputs=("report", "picture"))
     page = (run / "sites/report.html").read_text()
     assert 'class="behind"' in page
+
+
+def test_images_that_say_that_they_are_a_simulation_are_believed(run):
+    deliver(run, outputs=("report", "stac"))
+    assert '<p class="banner">Simulated: made up for a test</p>' in (run / "sites/report.html").read_text()
+    assert "simulated region" in json.loads((run / "sites/stac/collection.json").read_text())["description"]
+
+
+class Named:
+    """A stand-in for a plane or a frame: attributes and nothing else."""
+
+    def __init__(self, **given):
+        self.__dict__.update(given)
+
+
+def test_the_clearest_date_lies_behind_and_the_next_ones_fill_its_gaps(monkeypatch):
+    from geowatch.stages import site_backdrop
+
+    def plane(day, value, columns, sensor="a"):
+        frame = Named(day=day, frame_id=day, sensor=sensor)
+        return Named(frame=frame, grid=grids()[0], value=value, columns=columns)
+
+    def thinned(plane, shape, step):
+        valid = np.zeros(shape, bool)
+        valid[:, plane.columns] = True
+        return np.full((3, *shape), plane.value, np.float32), valid
+
+    monkeypatch.setattr(site_backdrop, "thinned", thinned)
+    monkeypatch.setattr(site_backdrop, "stretch", lambda values, valid: np.where(valid, values[0], -1))
+    planes = [plane("d1", 1, slice(0, 5)), plane("d2", 2, slice(3, 8)), plane("d3", 3, slice(0, 10), "b"),
+              plane("d4", 4, slice(0, 4)), plane("d5", 5, slice(0, 9))]  # fmt: skip
+    picture = site_backdrop._composed(planes)
+    assert picture.pixels[0].tolist() == [1, 1, 1, 1, 1, 2, 2, 2, 5, -1]
+    assert picture.shows == "the imagery of d1, gaps filled from 2 other dates"
 
 
 def test_a_crs_that_does_not_fit_is_refused(run):

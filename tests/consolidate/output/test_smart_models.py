@@ -72,6 +72,11 @@ def test_observations_have_an_outline_and_say_each_parts_phase_and_edge():
         assert said["is_site_boundary"] == ", ".join(["True"] * count)
         assert said["is_occluded"] == ", ".join([str(row["seen_share"] < 0.5)] * count)
     assert document["features"][0]["geometry"]["type"] == "Polygon"
+    hull = shapely.from_geojson(json.dumps(document["features"][0]["geometry"]))
+    assert hull.exterior.is_ccw
+    assert all(
+        hull.buffer(1e-7).covers(o.geometry) for o in seen["ZZ_R001_0010"] if len(shapely.get_parts(o.geometry)) == 2
+    )
 
 
 def test_images_and_sensors_are_named_where_they_are_known():
