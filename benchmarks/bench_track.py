@@ -6,8 +6,8 @@ Heatmaps of made-up scores (blobs that come and go, three classes, a fifth of th
 of 12 dates are written as predict writes them, then ``gw track`` is run as its users run it, in one process on one
 core's worth of work. For each side (4096 and 8192 px unless told) and way of tracking it prints seconds of the whole
 process, megapixels of planes a second (pixels times dates, over the seconds that the run itself records, without the
-start), peak resident memory of the process as the system counts it, and bytes of the fragments. Files are in the page
-cache. The last line is JSON.
+start) and a processor second of the whole process, peak resident memory of the process as the system counts it, and
+bytes of the fragments. Files are in the page cache. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def measure(run: Path, options: tuple[str, ...]) -> dict[str, Any]:
     figures = record["figures"]
     return {
         "whole_s": ran.wall_s, "cpu_s": ran.cpu_s, "peak_mb": ran.peak_mb, "pieces": int(figures["pieces"]),
-        "mpx_a_second": figures["plane_px"] / 1e6 / figures["seconds"], "fragment_bytes": int(figures["bytes"]),
+        "mpx_a_second": figures["plane_px"] / 1e6 / figures["seconds"],
+        "mpx_a_cpu_second": figures["plane_px"] / 1e6 / ran.cpu_s, "fragment_bytes": int(figures["bytes"]),
     }  # fmt: skip
 
 
@@ -85,7 +86,8 @@ def main(sides: list[int]) -> None:
             call([sys.executable, "-W", "ignore", __file__, "--make", str(run), str(side)])
             for way, options in WAYS.items():
                 figures = found[f"{side} px, {way}"] = measure(run, options)
-                speed = f"{figures['whole_s']:7.1f} s {figures['mpx_a_second']:8.1f} Mpx/s {figures['peak_mb']:7.0f} MB"
+                speed = f"{figures['whole_s']:7.1f} s {figures['mpx_a_second']:7.1f} Mpx/s"
+                speed += f" {figures['mpx_a_cpu_second']:7.1f} a CPU second {figures['peak_mb']:6.0f} MB"
                 size = f"{figures['pieces']:9,} pieces {figures['fragment_bytes'] / 1e6:7.1f} MB"
                 print(f"{side:6} px  {way:28} {speed} {size}", flush=True)
     print(json.dumps(found))
