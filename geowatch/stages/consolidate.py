@@ -67,13 +67,15 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
 
     Raises:
         InputError: where nothing was tracked.
-        CoverageError: for missing tiles without ``allow_gaps``.
+        CoverageError: for missing tiles without ``allow_gaps``; sites/gaps.json names them all.
         ConfigError: for options that do not fit what was tracked.
     """
     events = events or Silent()
     store = open_store(config.run, fsync=config.fsync)
     tracked = read_tracked(store)
-    refuse_gaps(tracked, allowed=config.allow_gaps)
+    if tracked.missing and not config.allow_gaps:
+        _account(tracked, Counter())
+        refuse_gaps(tracked)
     rules, model = _rules(config, tracked.tracking)
     work = Consolidation(tracked.terms, rules, model, simplify=_tolerance(config, tracked.terms))
     naming = Naming(tracked.terms, _region(config, tracked), config.status, () if model is None else model.names)

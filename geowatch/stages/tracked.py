@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pyproj
@@ -132,10 +132,9 @@ def read_tracked(store: Store) -> TrackedRun:
     return TrackedRun(store, plan, tracking, tuple(tables), tuple(missing))
 
 
-def refuse_gaps(tracked: TrackedRun, *, allowed: bool) -> None:
-    """Raise CoverageError where tiles were not tracked, unless gaps are allowed."""
-    if tracked.missing and not allowed:
-        raise CoverageError(
-            f"{len(tracked.missing)} tiles were not tracked, such as {', '.join(tracked.missing[:3])}",
-            hint="run gw track again to do them, or accept the gaps with --allow-gaps",
-        )
+def refuse_gaps(tracked: TrackedRun) -> NoReturn:
+    """Raise CoverageError for tiles that were not tracked."""
+    raise CoverageError(
+        f"{len(tracked.missing)} tiles were not tracked, such as {', '.join(tracked.missing[:3])}",
+        hint="run gw track again to do them, or accept the gaps with --allow-gaps",
+    )

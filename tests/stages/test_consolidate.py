@@ -81,6 +81,7 @@ def test_a_missing_tile_is_an_error_or_an_explicit_gap(tmp_path):
     with pytest.raises(CoverageError, match="utm18n/-750_10000"):
         sites_of(store)
     assert store.size(SITES) is None
+    assert json.loads(store.get("sites/gaps.json"))["missing_tiles"] == ["utm18n/-750_10000"]
     sites_of(store, allow_gaps=True)
     assert json.loads(store.get("sites/gaps.json"))["missing_tiles"] == ["utm18n/-750_10000"]
 
