@@ -21,6 +21,7 @@ import rasterio
 from geowatch.errors import ImageryError
 from geowatch.read.documents import frames_to_json
 from geowatch.read.frameplan import FramePlan
+from geowatch.read.probe import fingerprint
 from geowatch.read.remote import is_remote, public
 from geowatch.read.scene import Fingerprint
 from geowatch.store.base import Store
@@ -83,6 +84,8 @@ class Contents:
             ImageryError: a local file is gone.
         """
         prints = {f.uri: f for scene in plan.scenes for f in scene.scene.fingerprints}
+        layers = {each.uri for scene in plan.scenes for each in (*scene.scene.bands, *scene.scene.masks)}
+        prints |= {uri: fingerprint(uri) for uri in layers - set(prints)}
         return {uri: self._content(found) for uri, found in prints.items()}
 
     def _content(self, found: Fingerprint) -> str:
