@@ -77,9 +77,11 @@ def _thresholds(
     search: Search, planes: Planes, group: tuple[int, ...], box: PixelBox, allowed: NDArray[np.bool_] | None
 ) -> Iterator[Layer]:
     """Yield masks of salience that reaches the low threshold."""
-    chosen = [planes.scale.salience(planes.read(search.planes[at], box, search.salient)) for at in group]
-    stack = in_time(search, group, np.stack([_picked(plane, allowed) for plane in chosen]))
-    del chosen
+    stack = np.empty((len(group), *(box.shape if allowed is None else (np.count_nonzero(allowed),))), np.uint16)
+    for place, at in enumerate(group):
+        salience = planes.scale.salience(planes.read(search.planes[at], box, search.salient))
+        stack[place] = salience if allowed is None else salience[allowed]
+    stack = in_time(search, group, stack)
     if search.mode == "footprint":
         stack = aggregate(stack, search.aggregate)[np.newaxis]
     for at, values in zip(group, stack, strict=False):
@@ -112,7 +114,10 @@ def _fields(
         # Stored values tell apart what units may not; on them, classes are those of the map.
         yield from ((at, values, _split(planes, values)) for at, values in zip(group, stored, strict=True))
         return
-    stack = in_time(search, group, np.stack([_split(planes, values) for values in stored]))
+    stack = np.empty((len(group), len(every), *box.shape), np.uint16)
+    for place, values in enumerate(stored):
+        stack[place] = _split(planes, values)
+    stack = in_time(search, group, stack)
     for at, plane in zip(group, stack, strict=True):
         fields = np.stack([smoothed(field, search.smooth_px) for field in plane])
         yield at, fields, fields
@@ -123,11 +128,6 @@ def in_time(search: Search, group: tuple[int, ...], stack: Salience) -> Salience
     if search.smooth_time is None:
         return stack
     return moving_mean(stack, search.smooth_time.spans([search.days[at] for at in group]))
-
-
-def _picked(plane: Salience, allowed: NDArray[np.bool_] | None) -> Salience:
-    """Return the candidates' pixels alone, (N,), or all of them."""
-    return plane if allowed is None else plane[allowed]
 
 
 def _laid(values: Salience, allowed: NDArray[np.bool_] | None) -> Salience:
