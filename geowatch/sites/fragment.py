@@ -180,7 +180,9 @@ class Fragment:
     def from_bytes(cls, content: bytes) -> Fragment:
         """Read a fragment. Raises DamagedError for what is none, or of another version."""
         try:
-            with pa.ipc.open_stream(pa.py_buffer(content)) as reader:
+            # Threads cost more than they decompress: columns are small.
+            alone = pa.ipc.IpcReadOptions(use_threads=False)
+            with pa.ipc.open_stream(pa.py_buffer(content), options=alone) as reader:
                 about = {key.decode(): value.decode() for key, value in (reader.schema.metadata or {}).items()}
                 if about.get("schema_version") != _SCHEMA_VERSION:
                     raise DamagedError(
