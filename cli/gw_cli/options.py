@@ -324,6 +324,7 @@ time = combine(
         help="Score pixels that any of the dates saw, or that all did.",
     ),
     option("--time-sensors", type=NAMES, help="Sensors whose frames are looked at."),
+    option("--time-quota", type=NAMES, metavar="SENSOR=COUNT,...", help="Most dates of a sensor."),
     option(
         "--time-block",
         type=COUNT,
@@ -334,7 +335,12 @@ time = combine(
 """How planes stand in time, and what each sees of a series."""
 
 norm = combine(
-    option("--domain", metavar="NAME", help="Use the package's statistics of this domain. Left out: of each sensor."),
+    option(
+        "--domain",
+        type=NAMES,
+        metavar="[SENSOR=]DOMAIN,...",
+        help="Use the package's statistics of this domain, for a sensor or for all. Left out: of each sensor.",
+    ),
     option("--mean", type=FLOATS, help="Mean of each channel, instead of the package's."),
     option("--std", type=FLOATS, help="Standard deviation of each channel, instead of the package's."),
 )

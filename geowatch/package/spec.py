@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
-from geowatch.errors import PackageError
+from geowatch.errors import ConfigError, PackageError
 from geowatch.grid.timeline import Sampling
 from geowatch.package.domains import read_statistics
 from geowatch.package.graph import MAX_GRAPH_BYTES
@@ -22,10 +22,12 @@ from geowatch.package.manifest import Activation, HeadSpec, InputSpec, SeriesSpe
 from geowatch.package.steps import Clip, Log1p, Offset, Scale, index_step, step_channels
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from geowatch.package.graph import TensorInfo
     from geowatch.package.steps import Step
 
-__all__ = ["ImportSpec", "chosen_outputs", "describe_inputs"]
+__all__ = ["ImportSpec", "chosen_outputs", "describe_inputs", "quota_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,7 @@ class ImportSpec:
                 step_days=self.series_step_days,
                 keep=self.series_keep,
                 sensors=self.series_sensors,
-                quota=dict(_quota(each) for each in self.series_quota),
+                quota=quota_of(self.series_quota),
             )
         except ValidationError as error:
             raise PackageError(f"the series does not fit: {complaint(error)}", hint="see --series-span") from error
@@ -135,11 +137,17 @@ class ImportSpec:
         return tuple(steps)
 
 
-def _quota(text: str) -> tuple[str, int]:
-    sensor, _, count = text.rpartition("=")
-    if not sensor or not count.isdigit():
-        raise PackageError(f"'{text}' is no quota", hint="write SENSOR=COUNT, such as landsat-8-l2=2")
-    return sensor, int(count)
+def quota_of(words: Sequence[str]) -> dict[str, int]:
+    """Return counts by sensor from words ``SENSOR=COUNT``. Raises ConfigError for a word that is none.
+
+    >>> quota_of(("landsat-8-l2=2",))
+    {'landsat-8-l2': 2}
+    """
+    pairs = [(word, *word.rpartition("=")[::2]) for word in words]
+    for word, sensor, count in pairs:
+        if not sensor or not count.isdigit():
+            raise ConfigError(f"'{word}' is no quota", hint="write SENSOR=COUNT, such as landsat-8-l2=2")
+    return {sensor: int(count) for _, sensor, count in pairs}
 
 
 def describe_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[InputSpec, ...]:
@@ -149,7 +157,7 @@ def describe_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[In
         wanted = {i.tensor for i in spec.inputs}
         if wanted != known:
             raise PackageError(f"inputs are described for {sorted(wanted)}; the graph takes {sorted(known)}")
-        return spec.inputs
+        return tuple(_with_statistics(part, spec) for part in spec.inputs)
     if not spec.bands:
         raise PackageError(
             f"nothing says which bands the inputs {sorted(known)} are",
@@ -159,6 +167,14 @@ def describe_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[In
         return _plain_inputs(graph, spec)
     except (ValidationError, ValueError) as error:
         raise PackageError(f"the inputs do not fit: {complaint(error)}") from error
+
+
+def _with_statistics(part: InputSpec, spec: ImportSpec) -> InputSpec:
+    """Return an input that is described in full with the statistics of a file, unless it has its own."""
+    if spec.stats is None or part.domains:
+        return part
+    found = read_statistics(spec.stats, part.channels)
+    return part.model_copy(update={"domains": found, "unknown_domain": spec.unknown_domain})
 
 
 def complaint(error: ValueError) -> str:

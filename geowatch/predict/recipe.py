@@ -128,12 +128,22 @@ class SeriesPin(_Document):
 class NormPin(_Document):
     """Normalisation that was given by hand; what is None is as the package says."""
 
-    domain: str | None = None
-    """Domain whose statistics are used for all imagery."""
+    domain: tuple[str, ...] = ()
+    """Domains: ``SENSOR=DOMAIN`` for the imagery of a sensor, ``DOMAIN`` for all other."""
     mean: tuple[float, ...] | None = None
     """Mean of each channel."""
     std: tuple[float, ...] | None = None
     """Standard deviation of each channel."""
+
+    def domain_of(self, sensor: str) -> str:
+        """Return the domain of a sensor's imagery, by default the sensor.
+
+        >>> NormPin(domain=("l8=landsat", "all")).domain_of("l8"), NormPin(domain=("l8=landsat",)).domain_of("s2")
+        ('landsat', 's2')
+        """
+        plain = [word for word in self.domain if "=" not in word]
+        own = dict(word.split("=", 1) for word in self.domain if "=" in word)
+        return own.get(sensor, plain[0] if plain else sensor)
 
 
 class Recipe(_Document):

@@ -23,7 +23,7 @@ from geowatch.package.tune import Cut
 from geowatch.predict.recipe import BackendPin
 from geowatch.stages.process import cores
 from geowatch.stages.samples import sample_windows
-from geowatch.stages.timing import dressed, settle_norm
+from geowatch.stages.timing import settle_norm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,8 +161,9 @@ def _proving(
     def evidence(size: tuple[int, int]) -> Evidence:
         lattice = _resized(windows, size)
         area = size[0] * size[1] / 256**2
-        manifest = dressed(package.manifest, settle_norm(config.norm, None))
-        seen = sample_windows(manifest, lattice, parts, max(FEWEST, round(LOOKED_AT / max(1.0, area))))
+        norm = settle_norm(config.norm, None)
+        count = max(FEWEST, round(LOOKED_AT / max(1.0, area)))
+        seen = sample_windows(package.manifest, lattice, parts, count, norm)
         reference = open_reference(package, threads=max(threads, cores()))
         try:
             found = gather_evidence(package.manifest, reference, seen)

@@ -196,7 +196,7 @@ def open_session(config: PredictConfig, events: Events) -> Session:
     series = settle_series(config.time, pinned, package.manifest)
     series = with_block(series, plan, bound, _planned(config, package), config.memory_bytes)
     parts = parts_of(plan, bound, package.manifest.dates, series)
-    check_domains(dressed(package.manifest, settle_norm(config.norm, pinned)), parts)
+    check_domains(package.manifest, settle_norm(config.norm, pinned), parts)
     members = find_members(store, config.looks, package)
     settled = settle_recipe(config, store, (package, *members), (bound, parts, series), events)
     config = replace(config, batch=config.batch or settled.batch)
@@ -334,7 +334,7 @@ def _run(job: Job, watch: Watch) -> Figures:
             store=open_store(job.run, fsync=job.fsync),
             layout=layout_of(opened.plan, opened.bound, opened.recipe, block.grid),
             cover=Cover(block.grid),
-            look=block.look(readers, opened.bound.bands, inputs),
+            look=block.look(readers, opened.bound.bands, inputs, opened.recipe.norm),
             block=block.number,
             network=opened.network,
             blend=cast("Blend", opened.recipe.blend),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from geowatch.grid.lattice import PixelBox
     from geowatch.grid.plan import Grid, Plan
     from geowatch.package.manifest import InputSpec
-    from geowatch.predict.recipe import Recipe, SeriesPin
+    from geowatch.predict.recipe import NormPin, Recipe, SeriesPin
     from geowatch.read.frames import Frame
     from geowatch.read.plan import FramePlan
     from geowatch.read.reader import BoxReader
@@ -129,9 +129,12 @@ class TimeBlock:
         frames = self.frames
         return tuple(parts[0].view(frames, self._planes(parts)) for parts in self._windows())
 
-    def look(self, readers: tuple[BoxReader, ...], bands: tuple[str, ...], inputs: tuple[InputSpec, ...]) -> Look:
-        """Return what the network sees through readers of `frames`; their domains are their sensors."""
-        domains = tuple(frame.sensor for frame in self.frames)
+    def look(
+        self, readers: tuple[BoxReader, ...], bands: tuple[str, ...], inputs: tuple[InputSpec, ...],
+        norm: NormPin | None = None,
+    ) -> Look:  # fmt: skip
+        """Return what the network sees through readers of `frames`; their domains are their sensors, or as given."""
+        domains = tuple(norm.domain_of(frame.sensor) if norm else frame.sensor for frame in self.frames)
         return Look(readers, bands, inputs, self.extent, self.views, domains)
 
     def _windows(self) -> Iterator[list[Part]]:

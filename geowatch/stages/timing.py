@@ -9,6 +9,7 @@ from geowatch.errors import ConfigError, MemoryBudgetError, PackageError
 from geowatch.grid.estimate import Workload, cut_to_memory
 from geowatch.grid.timeline import Picking
 from geowatch.package.domains import normalised_for
+from geowatch.package.spec import quota_of
 from geowatch.predict.recipe import NormPin, SeriesPin
 from geowatch.stages.parts import blocks_of, parts_of, planes_seen
 
@@ -53,6 +54,8 @@ class TimeConfig:
     """Days from one plane to the next, counted from 1970-01-01; 0 for a plane at each frame."""
     time_keep: str | None = None
     """Which pixels are scored: any (some date saw them) or all (every date did)."""
+    time_quota: tuple[str, ...] = ()
+    """Most dates of a sensor, each ``SENSOR=COUNT``."""
     time_sensors: tuple[str, ...] = ()
     """Sensors whose frames are looked at; empty takes all that the network takes."""
     time_block: int | None = None
@@ -63,8 +66,8 @@ class TimeConfig:
 class NormConfig:
     """How imagery is normalised. None means: as the run's recipe says, else as the package says."""
 
-    domain: str | None = None
-    """Domain of the package whose statistics serve for all imagery; left out, each frame's own sensor."""
+    domain: tuple[str, ...] = ()
+    """Domains: ``SENSOR=DOMAIN`` for the imagery of a sensor, ``DOMAIN`` for all other; left out, the sensors."""
     mean: tuple[float, ...] | None = None
     """Mean of each channel after the steps, instead of the package's."""
     std: tuple[float, ...] | None = None
@@ -98,6 +101,8 @@ def _given(config: TimeConfig) -> dict[str, Any]:
     found: dict[str, Any] = {name: value for name, value in pairs.items() if value is not None}
     if found.get("step_days") == 0:
         found["step_days"] = None
+    if config.time_quota:
+        found["quota"] = quota_of(config.time_quota)
     if config.time_sensors:
         found["only"] = config.time_sensors
     return found
@@ -223,18 +228,20 @@ def settle_norm(config: NormConfig, pinned: Recipe | None) -> NormPin | None:
     """Return the normalisation that was given by hand, now or when the run was begun; None for none."""
     before = (pinned.norm if pinned else None) or NormPin()
     pin = NormPin(
-        domain=before.domain if config.domain is None else config.domain,
+        domain=config.domain or before.domain,
         mean=before.mean if config.mean is None else config.mean,
         std=before.std if config.std is None else config.std,
     )
     return None if pin == NormPin() else pin
 
 
-def check_domains(manifest: Manifest, parts: Iterable[Part]) -> None:
-    """Refuse imagery of a domain that the package has no statistics of. Raises ImageryError."""
+def check_domains(manifest: Manifest, norm: NormPin | None, parts: Iterable[Part]) -> None:
+    """Refuse imagery of a domain that the package has no statistics of. Raises ImageryError, ConfigError."""
+    pin = norm or NormPin()
     for sensor in sorted({frame.sensor for part in parts for frame in part.frames}):
-        for spec in manifest.inputs:
-            normalised_for(spec, sensor)
+        for spec in dressed(manifest, norm).inputs:
+            if not spec.sensors or sensor in spec.sensors:
+                normalised_for(spec, pin.domain_of(sensor))
 
 
 def dressed(manifest: Manifest, norm: NormPin | None) -> Manifest:
@@ -242,7 +249,6 @@ def dressed(manifest: Manifest, norm: NormPin | None) -> Manifest:
 
     Raises:
         ConfigError: for numbers that are not one for each channel.
-        ImageryError: for a domain that the package does not know.
     """
     if norm is None:
         return manifest
@@ -250,8 +256,6 @@ def dressed(manifest: Manifest, norm: NormPin | None) -> Manifest:
 
 
 def _dressed(spec: InputSpec, norm: NormPin) -> InputSpec:
-    if norm.domain is not None:
-        spec = normalised_for(spec, norm.domain)
     given = {"mean": norm.mean, "std": norm.std}
     for name, numbers in given.items():
         if numbers is not None and len(numbers) != len(spec.channels):

@@ -317,10 +317,22 @@ def test_each_frame_is_normalised_as_its_sensor_is(images, tmp_path):
         plain = series_package(tmp_path / f"plain-{sensor}")
         assert_same(own, run_series(tmp_path / f"hand-{sensor}", bundle, plain, time=only, norm=by_hand))
     for sensor in SENSORS:
-        forced = run_series(tmp_path / f"forced-{sensor}", bundle, package, norm=NormConfig(domain=sensor))
+        forced = run_series(tmp_path / f"forced-{sensor}", bundle, package, norm=NormConfig(domain=(sensor,)))
         # A plane that sees both sensors.
         seen, other = (planes(run)[1]["2020-03-09T00:00:00"] for run in (both, forced))
         assert (seen != other)[seen != FILL].mean() > 0.3
+
+
+def test_a_domain_may_be_named_for_a_sensor(images, tmp_path):
+    bundle = write_bundle(tmp_path, sorted(images.iterdir()))
+    stats = statistics(tmp_path / "stats.json", **{SENSORS[0]: (0.2, 0.1), SENSORS[1]: (0.5, 0.3)})
+    renamed = statistics(tmp_path / "renamed.json", optical=(0.2, 0.1), landsat=(0.5, 0.3))
+    for name in ("own", "named"):
+        (tmp_path / name).mkdir()
+    own = run_series(tmp_path / "run", bundle, series_package(tmp_path / "own", stats=stats))
+    norm = NormConfig(domain=("optical", f"{SENSORS[1]}=landsat"))
+    named = run_series(tmp_path / "as-named", bundle, series_package(tmp_path / "named", stats=renamed), norm=norm)
+    assert_same(named, own)
 
 
 def test_frames_of_a_sensor_that_lacks_a_band_are_left_out_with_a_note(images, package, tmp_path):

@@ -6,7 +6,9 @@ import pytest
 
 from geowatch.errors import ImageryError, PackageError
 from geowatch.package.domains import normalised_for, read_statistics
+from geowatch.package.graph import TensorInfo
 from geowatch.package.manifest import InputSpec, Normalisation
+from geowatch.package.spec import ImportSpec, describe_inputs
 
 SPEC = InputSpec(
     name="x", tensor="x", bands=("red", "nir"), mean=(0.1, 0.1), std=(1.0, 1.0),
@@ -68,3 +70,12 @@ def test_an_unknown_domain_is_refused_or_gets_the_packages_own_numbers():
 def test_as_many_numbers_as_channels():
     with pytest.raises(ValueError, match="mean of s2 has 1 values for the channels red, nir"):
         InputSpec(name="x", tensor="x", bands=("red", "nir"), domains={"s2": Normalisation(mean=(1.0,))})
+
+
+def test_a_network_that_is_described_in_full_gets_statistics_too(tmp_path):
+    path = written(tmp_path, s2={"channels": ["red", "nir"], "mean": [1, 2], "std": [3, 4]})
+    full = tuple(InputSpec(name=f"x{d}", tensor="x", bands=("red", "nir"), date=d) for d in range(2))
+    spec = ImportSpec(inputs=full, stats=path, unknown_domain="default")
+    found = describe_inputs((TensorInfo("x", "float32", (None, 4, 32, 32)),), spec)
+    assert all(each.domains == {"s2": Normalisation(mean=(1, 2), std=(3, 4))} for each in found)
+    assert all(each.unknown_domain == "default" for each in found)
