@@ -86,12 +86,19 @@ def lay(book: SurfaceBook, works: tuple[Work, ...], shape: tuple[int, int], seed
         rng = rng_of(seed, "work", work.id)
         site[mask] = number
         if work.kind == "building":
-            parts = cells(rng, shape, _CELL_PX)[mask]
+            inside = _box(mask)
+            parts = cells(rng, (mask[inside].shape[0], mask[inside].shape[1]), _CELL_PX)[mask[inside]]
             names = {k: _building(book, work, rng, years) for k in np.unique(parts).tolist()}
             patch[mask] = [names[k] for k in parts.tolist()]
         else:
             patch[mask] = book.patch(*_other(work, rng, years))
     return Overlay(patch, site)
+
+
+def _box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the rows and columns that hold all of a mask."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
 
 
 def _building(book: SurfaceBook, work: Work, rng: np.random.Generator, years: range) -> int:
