@@ -218,15 +218,17 @@ def _seen(found: Found, owner: Ints, terms: Terms) -> tuple[Seen, Ints]:
     """
     of_row = owner[found.series_piece]
     extent = sums(owner, found.area_px, int(owner.max()) + 1 if len(owner) else 0)
-    width = int(found.series_plane.max()) + 2 if len(found.series_plane) else 1
+    width = int(max(found.series_plane.max(initial=0), found.plane.max(initial=0))) + 2
     code = of_row * width + found.series_plane
     rows, at = np.unique(code, return_inverse=True)
     who, plane = rows // width, rows % width
     grid = np.zeros(len(extent), dtype=np.int64)
     grid[owner] = found.grid
     px, total = (sums(at, column, len(rows)) for column in (found.series_px, found.series_sums))
-    extent_px = sums(at, found.area_px[found.series_piece], len(rows)) if terms.mode == "linked" else extent[who]
     own = owner * width + found.plane
     at_seen = np.searchsorted(rows, own)
     at_seen[~np.isin(own, rows)] = -1
+    there = at_seen >= 0
+    linked = terms.mode == "linked"
+    extent_px = sums(at_seen[there], found.area_px[there], len(rows)) if linked else extent[who]
     return Seen(who, plane, terms.days_of(grid[who], plane), px, total, extent_px), at_seen

@@ -76,6 +76,8 @@ def _decided(sites: pa.Table, seen: pa.Table, runs: pa.Table, naming: Naming) ->
     number = _column(sites, "number")
     of_seen = _owners(seen.column("site_id"), sites.column("site_id"))
     observations = _observations(seen, naming)
+    rows = _rows(sites, naming.terms)
+    observations["time"] = _times(rows["grid"][of_seen], observations, naming.terms)
     shapes, shapes_start = _bytes(seen.column("geometry"))
     observations["shape_bytes"] = np.diff(shapes_start)
     seen_start = starts_of(of_seen, count)
@@ -86,7 +88,7 @@ def _decided(sites: pa.Table, seen: pa.Table, runs: pa.Table, naming: Naming) ->
     order = json.loads(runs.schema.metadata[b"order"])
     pixels["grid"] = np.array([naming.terms.grids.index(name) for name in order])[_column(runs, "grid")]
     return Decided(
-        rows=_rows(sites, naming.terms),
+        rows=rows,
         outlines=Wkb(*_bytes(sites.column("geometry"))),
         runs=pixels,
         runs_start=starts_of(np.searchsorted(number, _column(runs, "number")), count),
@@ -97,6 +99,20 @@ def _decided(sites: pa.Table, seen: pa.Table, runs: pa.Table, naming: Naming) ->
         events=events,
         events_start=events_start,
     )
+
+
+def _times(grid: NDArray[Any], seen: NDArray[Any], terms: Terms) -> NDArray[Any]:
+    """Return the places of observations on this run's time axes; -1 where they have none."""
+    out = np.full(len(seen), -1)
+    for number, days in enumerate(terms.days):
+        mine = np.flatnonzero((grid == number) & (seen["day"] != NO_DAY))
+        day, before = seen["day"][mine], seen["time"][mine]
+        kept = (before >= 0) & (before < len(days))
+        kept[kept] = days[before[kept]] == day[kept]
+        first = np.searchsorted(days, day)
+        there = np.isin(day, days)
+        out[mine] = np.where(kept, before, np.where(there, first, -1))
+    return out
 
 
 def _rows(sites: pa.Table, terms: Terms) -> NDArray[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
+from support.consolidated import blobs
 from support.tracked import ArrayPlanes
 from support.tracked_run import tracked_run
 
@@ -140,8 +141,9 @@ def test_new_dates_alone_extend_a_site(tmp_path):
     after, other = sites_of(late, previous=str(early.root))
     assert (after["number"], after["start"], after["area_px"]) == (0, date(1970, 1, 1) + timedelta(DAYS[0]), 8)
     assert other["number"] == 1
-    seen = [row["date"] for row in rows(late, OBSERVATIONS) if row["site_id"] == after["site_id"]]
-    assert seen == [date(1970, 1, 1) + timedelta(day) for day in DAYS[:4]]
+    seen = [(row["date"], row["time"]) for row in rows(late, OBSERVATIONS) if row["site_id"] == after["site_id"]]
+    times = [-1, -1, 0, 1]  # earlier dates have no place on the later run's time axis
+    assert seen == [(date(1970, 1, 1) + timedelta(day), time) for day, time in zip(DAYS, times, strict=False)]
     shapes = [row["geometry"] for row in rows(late, OBSERVATIONS) if row["site_id"] == after["site_id"]]
     assert [shapely.from_wkb(shape).area for shape in shapes] == [400, 600, 800, 800]
 
@@ -187,6 +189,24 @@ def test_of_several_new_sites_the_largest_goes_on(tmp_path):
     assert (after["key"], after["n_observations"]) == (before["key"], 2)
     assert before["area_px"] == 5
     assert (split["number"], split["area_px"], split["events"]) == (1, 1, "split:2016-08-03")
+
+
+@pytest.mark.parametrize(("mode", "seed"), [("linked", 1), ("linked", 2), ("footprint", 3), ("footprint", 4)])
+def test_tiling_changes_nothing_when_sites_go_on(tmp_path, mode, seed):
+    stored = blobs(seed, (5, 2, 30, 34), 1.2)
+    made = []
+    for name, tile_px in (("one", 64), ("many", 5)):
+        for step, (first, after) in enumerate(((0, 3), (seed % 2, 5))):
+            planes = ArrayPlanes(stored[first:after], PixelBox(Y, X, Y + 30, X + 34))
+            asked = {"mode": mode, "low": 0.45, "high": 0.5, "smooth_time": "2" if mode == "linked" else None}
+            store = tracked_run(tmp_path / name / str(step), planes, DAYS[first:after], tile_px, **asked)
+            sites_of(store, fill_holes=150, previous=str(tmp_path / name / "0") if step else None)
+        made.append(tables(store))
+    assert made[0] == made[1]
+    sites = rows(store, SITES)
+    assert [site["number"] for site in sites] == sorted({site["number"] for site in sites})
+    assert all(shapely.is_valid(shapely.from_wkb(site["geometry"])) for site in sites)
+    assert len({site["key"] for site in sites}) == len(sites)
 
 
 def test_earlier_sites_of_other_pixels_are_refused(tmp_path):
