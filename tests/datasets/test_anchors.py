@@ -43,6 +43,7 @@ def test_a_union_has_each_thing_once(two, tmp_path):
     assert [i["name"] for i in whole.images] == ["a", "c", "a.2"]
     assert [len(whole.tables[t]) for t in ("videos", "categories", "tracks", "annotations")] == [1, 1, 1, 3]
     assert {a["image_id"] for a in whole.annotations} == {1, 2, 3}
+    assert {(a["category_id"], a["track_id"]) for a in whole.annotations} == {(1, 1)}
     assert whole.images[0]["assets"][0]["gw_masks"][0]["values"] == [1]
 
 

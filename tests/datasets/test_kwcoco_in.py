@@ -79,18 +79,18 @@ def test_a_zipped_bundle_and_the_old_word_for_assets_are_read(tmp_path):
 def test_files_without_georeference_take_it_from_the_document_and_from_their_siblings(tmp_path):
     for name in ("world", "sibling"):
         write_tiff(tmp_path / f"{name}.tif", ramp(4, 6), crs=None)
-    write_tiff(tmp_path / "own.tif", ramp(8, 12))
+    write_tiff(tmp_path / "own.tif", ramp(16, 24), CORNER @ Affine.scale(0.5))
     world = {"type": "affine", "matrix": [[20, 0, 500_000], [0, -20, 4_000_000], [0, 0, 1]]}
     assets = [
         {"file_name": "world.tif", "channels": "a", "warp_to_wld": world, "wld_crs_info": {"auth": ["EPSG", "32633"]}},
         {"file_name": "sibling.tif", "channels": "b", "warp_aux_to_img": {"scale": 2, "offset": [2, 0]}},
-        {"file_name": "own.tif", "channels": "c"},
+        {"file_name": "own.tif", "channels": "c", "warp_aux_to_img": {"scale": 0.5}},
     ]
     (scene,) = scenes(write_bundle(tmp_path / "x.kwcoco.json", [image(assets=assets)]))
     a, b, c = (band.grid for band in scene.bands)
     assert (a.crs, a.affine) == ("EPSG:32633", (20, 0, 500_000, 0, -20, 4_000_000))
     assert (b.crs, b.affine) == (UTM, (20, 0, 300_020, 0, -20, 4_200_000))
-    assert (c.crs, c.affine) == (UTM, CORNER[:6])
+    assert (c.crs, c.affine) == (UTM, (CORNER @ Affine.scale(0.5))[:6])
 
 
 def test_the_world_transform_of_an_image_reaches_its_assets(tmp_path):
@@ -161,8 +161,8 @@ def test_a_date_alone_stays_that_day_by_the_sun(tmp_path):
 
 
 def test_quantised_numbers_become_values(tmp_path):
-    write_tiff(tmp_path / "a.tif", np.array([[[-9999, 0, 10_000, 5000]]], "int16"))
-    scale = {"orig_min": -1, "orig_max": 1, "quant_min": 0, "quant_max": 10_000, "nodata": -9999}
+    write_tiff(tmp_path / "a.tif", np.array([[[-9999, 100, 10_100, 5100]]], "int16"))
+    scale = {"orig_min": -1, "orig_max": 1, "quant_min": 100, "quant_max": 10_100, "nodata": -9999}
     entry = image(assets=[{"file_name": "a.tif", "channels": "ndvi", "quantization": scale}])
     (scene,) = scenes(write_bundle(tmp_path / "x.kwcoco.json", [entry]))
     patch, _ = pixels(scene, "ndvi")

@@ -61,7 +61,7 @@ def test_a_bundle_elsewhere_is_read_with_its_files(tmp_path):
 def test_scenes_of_one_name_are_counted_and_bundles_lie_below_files(tmp_path):
     write_tiff(tmp_path / "loose/a_2020-06-01.tif", ramp(4, 6))
     write_tiff(tmp_path / "b/a.tif", ramp(4, 6))
-    entry = {"id": 1, "name": "a_2020-06-01", "file_name": "a.tif", "date_captured": "2020-06-01"}
+    entry = {"id": 1, "name": "a_2020-06-01", "file_name": "a.tif", "date_captured": "2020-06-01T05:30:00"}
     bundle = write_bundle(tmp_path / "b/x.kwcoco.json", [entry])
     scenes = find_series([bundle, tmp_path / "loose"]).scenes
     assert [s.id for s in scenes] == ["a_2020-06-01.1", "a_2020-06-01.2"]

@@ -107,15 +107,16 @@ def test_sites_are_tracks_with_outlines_in_pixels(finished, tmp_path):
         {"site_id": "R_0001", "date": date(2020, 6, 1), "time": 0, "phase": None, "score": 0.5, "geometry": None},
         {"site_id": "R_0001", "date": date(2020, 6, 11), "time": 1, "phase": "Active Construction", "score": 0.75,
          "geometry": later.wkb},
+        {"site_id": "R_0001", "date": date(2020, 6, 11), "time": 0, "phase": None, "score": 0.25, "geometry": None},
         {"site_id": "R_0001", "date": date(2021, 6, 11), "time": 9, "phase": None, "score": 0.1, "geometry": None},
     ]  # fmt: skip
     tables(finished, sites, observed)
     done = export_dataset(ExportConfig(str(finished), str(tmp_path / "out" / "p.kwcoco.zip")))
-    assert (done.images, done.sites, done.outlines) == (2, 1, 2)
+    assert (done.images, done.sites, done.outlines) == (2, 1, 3)
     bundle = read_bundle(Path(done.file))
     names = {c["id"]: c["name"] for c in bundle.categories}
     assert [(a["image_id"], names[a["category_id"]], a["score"]) for a in bundle.annotations] == [
-        (1, "water", 0.5), (2, "Active Construction", 0.75),
+        (1, "water", 0.5), (2, "Active Construction", 0.75), (2, "water", 0.25),
     ]  # fmt: skip
     assert bundle.tables["tracks"] == [{"id": 1, "name": "R_0001"}]
     assert shape_of(bundle.annotations[0], "x").equals(shapely.box(10, 20, 40, 50))

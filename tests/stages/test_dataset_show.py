@@ -76,6 +76,18 @@ def test_the_real_series_is_drawn(eolearn_series, tmp_path):
     assert near(picture, np.array([58, 140, 68]))
 
 
+def test_what_is_hidden_is_what_the_mask_says(eolearn_series, tmp_path, monkeypatch):
+    from support.eolearn_series import MASKED
+
+    drawn = []
+    monkeypatch.setattr("geowatch.stages.dataset_show.draw_contact_sheet", lambda sheet: drawn.append(sheet) or b"")
+    source = SourceConfig((str(eolearn_series.kwcoco),), **MASKED)
+    show_dataset(ShowConfig(source, ChoiceConfig(end="2016-06-30"), str(tmp_path / "x.png"), thumb_px=101))
+    shares = {time.date(): cloud.mean() for time, cloud in zip(eolearn_series.times, eolearn_series.cloud, strict=True)}
+    for thumbnail in drawn[0].thumbnails:
+        assert thumbnail.hidden_share == pytest.approx(shares[thumbnail.day], abs=0.06)
+
+
 def test_photographs_without_a_place_are_drawn_too(tmp_path):
     write_tiff(tmp_path / "a_2020-06-01.tif", ramp(30, 40, 3, "uint8"), crs=None)
     assert show_dataset(ShowConfig(SourceConfig((str(tmp_path),)), output=str(tmp_path / "x.png"))).images == 1
