@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from geowatch.datasets.anchors import assets_of, part_of
 from geowatch.datasets.asset_numbers import MASK_LIKE
 from geowatch.datasets.bundle import time_of
 from geowatch.datasets.channels import channel_names
-from geowatch.datasets.kwcoco_in import cloud_cover_of, sensor_of
+from geowatch.datasets.kwcoco_in import cloud_cover_of, may_be, sensor_of
 from geowatch.datasets.places import image_footprint, image_grid
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.build import center_lon, moment
@@ -90,13 +90,17 @@ def _steps(bundle: Bundle, choice: Choice, options: SceneOptions) -> Iterator[_S
     if choice.channels:
         yield f"has channel {' or '.join(choice.channels)}", lambda image: _holds(image, choice.channels)
     if wanted.start or wanted.end or wanted.dates:
-        yield "is of the days that are asked for", lambda image: _timely(solar_day_of(bundle, image, options), wanted)
+        yield "is of the days that are asked for", lambda image: _timely(bundle, image, options, wanted)
     if wanted.region is not None:
         region = wanted.region
         yield "overlaps the region", lambda image: _overlaps(image_footprint(bundle, image, options), region)
 
 
-def _timely(day: date | None, wanted: Selection) -> bool:
+def _timely(bundle: Bundle, image: Json, options: SceneOptions, wanted: Selection) -> bool:
+    # What no place on the Earth could put into these days needs no look at its file.
+    if not may_be(image, replace(wanted, max_cloud=None), bundle.where(image)):
+        return False
+    day = solar_day_of(bundle, image, options)
     if wanted.dates and day not in wanted.dates:
         return False
     return day is None or (wanted.start or date.min) <= day <= (wanted.end or date.max)

@@ -40,6 +40,7 @@ __all__ = [
     "cloud_cover_of",
     "declared_world",
     "images_of",
+    "may_be",
     "place_of_asset",
     "scene_of_image",
     "scenes_of_bundle",
@@ -120,11 +121,11 @@ def scenes_of_bundle(
 
 
 def _wanted(bundle: Bundle, image: Json, options: SceneOptions, selection: Selection | None) -> Iterator[Found]:
-    if selection is None or _may_be(image, selection, bundle.where(image)):
+    if selection is None or may_be(image, selection, bundle.where(image)):
         yield scene_of_image(bundle, image, options)
 
 
-def _may_be(image: Json, selection: Selection, where: str) -> bool:
+def may_be(image: Json, selection: Selection, where: str) -> bool:
     """Whether an image may pass the selection, as far as the document tells: days are the sun's, a day around."""
     cloud = cloud_cover_of(image)
     if selection.max_cloud is not None and cloud is not None and cloud > selection.max_cloud:

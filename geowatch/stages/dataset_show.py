@@ -207,7 +207,8 @@ class _Sheet:
         legend = ((("region", _REGION),) if region is not None else ()) + (
             (("sites", _SITE),) if self._features else ()
         )
-        subtitle = f"{span}{len(frames)} images of {', '.join(self._bands)}"
+        count = "1 image" if len(frames) == 1 else f"{len(frames)} images"
+        subtitle = f"{span}{count} of {', '.join(self._bands)}"
         return ContactSheet(title, subtitle, thumbnails, self._config.columns, legend)
 
     def _range(self, looks: Sequence[_Look]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
