@@ -15,7 +15,7 @@ from geowatch.consolidate.output.geojson import write_geojson
 from geowatch.consolidate.output.geoparquet import write_geoparquet
 from geowatch.consolidate.output.scores import spread_scores
 from geowatch.consolidate.output.summary import counted, summary_csv, write_sites_csv
-from geowatch.consolidate.output.vector import Layer, write_flatgeobuf, write_geopackage
+from geowatch.consolidate.output.vector import Layer, add_dates_layer, write_flatgeobuf, write_geopackage
 from geowatch.errors import ConfigError
 from geowatch.stages.deliver_config import OUTPUTS
 from geowatch.stages.site_mosaic import write_mosaic
@@ -25,6 +25,8 @@ from geowatch.stages.site_smart import write_smart
 from geowatch.stages.site_stac import write_stac
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from geowatch.consolidate.output.batches import Batches
     from geowatch.grid.plan import Plan
     from geowatch.stages.deliver_config import DeliverConfig
@@ -93,7 +95,12 @@ def _geopackage(order: Order) -> None:
         Layer("sites", order.sites, f"Sites of {order.region_id}"),
         Layer("observations", spread, f"Sites of {order.region_id}, date by date"),
     ]
-    order.write("sites/sites.gpkg", lambda path: write_geopackage(layers, path))
+
+    def write(path: Path) -> None:
+        write_geopackage(layers, path)
+        add_dates_layer(path)
+
+    order.write("sites/sites.gpkg", write)
 
 
 def _geojson(order: Order) -> None:

@@ -36,7 +36,7 @@ __all__ = ["FILES", "PICTURE", "REPORT", "write_pages"]
 FILES = {
     "sites/sites.parquet": "GeoParquet: every site, for GeoPandas, DuckDB and QGIS",
     "sites/observations.parquet": "GeoParquet: every site on every date",
-    "sites/sites.gpkg": "GeoPackage: layers sites and observations, for QGIS and ArcGIS",
+    "sites/sites.gpkg": "GeoPackage: sites, observations, and sites by date, for QGIS and ArcGIS",
     "sites/sites.fgb": "FlatGeobuf: every site with a spatial index, for large maps and the web",
     "sites/sites.geojson": "GeoJSON in longitude and latitude, for the web",
     "sites/sites.csv": "a line for each site, for spreadsheets",

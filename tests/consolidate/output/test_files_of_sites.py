@@ -18,7 +18,7 @@ from geowatch.consolidate.output.batches import Batches, geometries
 from geowatch.consolidate.output.geojson import write_geojson
 from geowatch.consolidate.output.geoparquet import write_geoparquet
 from geowatch.consolidate.output.scores import spread_scores
-from geowatch.consolidate.output.vector import Layer, write_flatgeobuf, write_geopackage
+from geowatch.consolidate.output.vector import Layer, add_dates_layer, write_flatgeobuf, write_geopackage
 from geowatch.errors import ConfigError
 
 SITES, OBSERVATIONS = made_tables(24)
@@ -27,6 +27,7 @@ SITES, OBSERVATIONS = made_tables(24)
 def write_gpkg(sites, observations, path):
     layers = [Layer("sites", sites, "Sites"), Layer("observations", spread_scores(observations), "Sites by date")]
     write_geopackage(layers, path)
+    add_dates_layer(path)
 
 
 WRITERS = {
@@ -115,9 +116,23 @@ def test_gdal_reads_every_site_as_a_multipolygon_with_its_columns(name, tmp_path
     assert frame.area_m2.iloc[0] == first["area_m2"]
 
 
-def test_the_geopackage_has_both_layers_and_no_time_of_writing(tmp_path):
+def test_a_geopackage_shows_every_site_on_each_of_its_dates(tmp_path):
     write_gpkg(SITES, OBSERVATIONS, tmp_path / "sites.gpkg")
-    assert pyogrio.list_layers(tmp_path / "sites.gpkg")[:, 0].tolist() == ["sites", "observations"]
+    frame = geopandas.read_file(tmp_path / "sites.gpkg", layer="sites_by_date")
+    rows = [row for batch in OBSERVATIONS for row in batch.to_pylist()]
+    sites = {row["site_id"]: row["geometry"] for batch in SITES for row in batch.to_pylist()}
+    expected = shapely.from_wkb([row["geometry"] or sites[row["site_id"]] for row in rows])
+    assert frame.crs.to_epsg() == 32618
+    assert frame.site_id.tolist() == [row["site_id"] for row in rows]
+    assert shapely.equals(frame.geometry.to_numpy(), expected).all()
+    assert pyogrio.read_info(tmp_path / "sites.gpkg", layer="sites_by_date")["geometry_type"] == "MultiPolygon"
+    some = geopandas.read_file(tmp_path / "sites.gpkg", layer="sites_by_date", where="date = '2016-05-11'")
+    assert len(some) == sum(row["date"].isoformat() == "2016-05-11" for row in rows) > 0
+
+
+def test_the_geopackage_has_both_tables_and_no_time_of_writing(tmp_path):
+    write_gpkg(SITES, OBSERVATIONS, tmp_path / "sites.gpkg")
+    assert pyogrio.list_layers(tmp_path / "sites.gpkg")[:, 0].tolist() == ["sites", "observations", "sites_by_date"]
     assert geopandas.read_file(tmp_path / "sites.gpkg", layer="observations").score_3.between(0, 1).all()
     with sqlite3.connect(tmp_path / "sites.gpkg") as opened:
         times = opened.execute("select distinct last_change from gpkg_contents").fetchall()
