@@ -17,7 +17,7 @@ command = LazyGroup(
         "show": "Draw a contact sheet: a thumbnail for each day of a series.",
         "validate": "Find what is wrong with a kwcoco bundle.",
         "export": "Write what a run found as a kwcoco bundle.",
-        "align": "Put a run's frames on disk as a cube, cropped and resampled.",
+        "align": "Put a run's frames on disk as a cube, cropped and resampled to its grid.",
     },
     package="gw_cli.commands",
     help="Look at imagery and labels, and make them ready.",
