@@ -202,3 +202,30 @@ def _shaped(search: Search, mask: np.ndarray, seen: np.ndarray) -> np.ndarray:
         for step in steps if radius else "":
             mask = (ndimage.binary_erosion if step == "e" else ndimage.binary_dilation)(mask, disc)
     return mask[pad:-pad, pad:-pad] & seen
+
+
+def test_a_score_that_equals_a_threshold_reaches_it():
+    stored = np.array([[[[126, 127, 128, 255]]]], np.uint8)
+    half = FULL_SCORE // 2
+    for mode in ("footprint", "linked", "polygons"):
+        search = Search(
+            mode=mode, salient=(0,), planes=(0,), days=(0,), low=half, high=half, aggregate=Aggregate("mean")
+        )
+        (part,) = track_tiles(search, ArrayPlanes(stored, PixelBox(0, 0, 1, 4)), 4)
+        assert (part.area_px.tolist(), part.strong_px.tolist(), part.x.tolist()) == ([2], [2], [1])
+
+
+def test_a_piece_inside_a_tile_without_a_strong_pixel_is_left_out_and_one_at_its_side_is_kept():
+    plane = np.zeros((8, 16), np.uint8)
+    plane[3, 3], plane[3, 12:], plane[0, 5] = 200, 150, 150
+    plane[5, 3:5] = 150
+    search = Search(
+        mode="footprint", salient=(0,), planes=(0,), days=(0,), low=16384, high=20000, aggregate=Aggregate("max")
+    )
+    left, right = track_tiles(search, ArrayPlanes(plane[np.newaxis, np.newaxis], PixelBox(0, 0, 8, 16)), 8)
+    assert list(zip(left.y.tolist(), left.x.tolist(), strict=True)) == [(0, 5), (3, 3)]
+    assert list(zip(right.y.tolist(), right.x.tolist(), strict=True)) == [(3, 12)]
+    linked = track_tiles(
+        replace(search, mode="linked"), ArrayPlanes(plane[np.newaxis, np.newaxis], PixelBox(0, 0, 8, 16)), 8
+    )
+    assert [part.piece_count for part in linked] == [3, 1]
