@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import rasterio
+from affine import Affine
+from support.small_job import speckled, write_raster
 from support.small_series import (
     CLASSES,
     DATES,
@@ -538,3 +540,19 @@ def test_dates_of_two_sensors_have_bands_of_their_own(images, tmp_path):
     alike = import_onnx(tmp_path / "series.onnx", replace(spec, inputs=renamed), tmp_path / "alike")
     same = write_bundle(tmp_path, sorted(images.iterdir()))
     assert_same(tmp_path / "run", run_series(tmp_path / "same", same, alike, 32))
+
+
+def test_images_that_do_not_meet_share_a_block(package, tmp_path):
+    places = ((date(2020, 1, 3), 0, 0), (date(2020, 1, 20), 200, 0), (date(2020, 2, 5), 0, 150))
+    for number, (day, x, y) in enumerate(places):
+        affine = Affine(10, 0, 500_000 + 10 * x, 0, -10, 4_000_000 - 10 * y)
+        write_raster(tmp_path / f"images/image_{day}.tif", speckled(60, 70, number), affine)
+    runs = [
+        run_series(
+            tmp_path / f"{block}-{side}", tmp_path / "images", package, side,
+            TimeConfig(time_block=block, time_span_days=25),
+        )
+        for block, side in ((1, 64), (4, 48))
+    ]  # fmt: skip
+    assert_same(*runs)
+    assert len(scored(planes(runs[0])[1])) == 2
