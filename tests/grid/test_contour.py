@@ -78,3 +78,11 @@ def test_a_circle_is_drawn_closer_than_by_pixels():
     circle = shapely.Point(20, -20).buffer(15, 256)
     assert shapely.hausdorff_distance(outline, circle) < 0.06
     assert abs(outline.area / circle.area - 1) < 0.003
+
+
+def test_of_several_thresholds_the_outermost_is_drawn():
+    # A site that changes over time has an edge for each of its outlines.
+    for shares in ((1000, 60000), (60000, 1000)):
+        column = np.zeros(2, np.int64)
+        edges = Edges(column, column, column, np.full(2, 1, np.uint8), np.array(shares, np.uint16))
+        assert drawn(np.ones((1, 1), bool), edges).bounds[2] == 0.5 + (2 * 60000 + 1) / (1 << 17)
