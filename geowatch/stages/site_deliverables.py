@@ -14,7 +14,7 @@ from geowatch.consolidate.output.batches import OBSERVATION_COLUMNS, SITE_COLUMN
 from geowatch.consolidate.output.geojson import write_geojson
 from geowatch.consolidate.output.geoparquet import write_geoparquet
 from geowatch.consolidate.output.scores import spread_scores
-from geowatch.consolidate.output.summary import counted, summary_csv, write_sites_csv
+from geowatch.consolidate.output.summary import summary_csv, write_sites_csv
 from geowatch.consolidate.output.vector import Layer, add_dates_layer, write_flatgeobuf, write_geopackage
 from geowatch.errors import ConfigError
 from geowatch.stages.deliver_config import OUTPUTS
@@ -112,7 +112,7 @@ def _geojson(order: Order) -> None:
 
 
 def _summary(order: Order) -> None:
-    order.put("sites/summary.csv", summary_csv(counted(order.sites)))
+    order.put("sites/summary.csv", summary_csv(order.counts))
     order.write("sites/sites.csv", lambda path: write_sites_csv(order.sites, path))
 
 

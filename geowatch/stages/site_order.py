@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import rasterio
 from rasterio.errors import RasterioIOError
 
+from geowatch.consolidate.output.summary import Count, counted
 from geowatch.errors import ConfigError
 from geowatch.stages.deliverables import file_digest, put_object
 from geowatch.stages.imagery import read_bound
@@ -48,11 +49,20 @@ class Order:
     """sha256 of each file that was made."""
     notes: list[str] = field(default_factory=list)
     """What was not made and why."""
+    counted: tuple[Count, ...] | None = None
+    """Sites by class and status, once somebody asked."""
 
     @property
     def region_id(self) -> str:
         """Name of the region."""
         return self.wanted.region_id or (self.plan.region.id if self.plan.region else "region")
+
+    @property
+    def counts(self) -> tuple[Count, ...]:
+        """Sites by class and status, counted once."""
+        if self.counted is None:
+            self.counted = counted(self.sites)
+        return self.counted
 
     @property
     def tracking(self) -> Tracking | None:

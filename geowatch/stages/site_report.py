@@ -15,7 +15,7 @@ from geowatch.consolidate.output.report.facts import Coverage, MapFacts, ReportF
 from geowatch.consolidate.output.report.page import report_page
 from geowatch.consolidate.output.report.pick import Picked, pick
 from geowatch.consolidate.output.report.text import many
-from geowatch.consolidate.output.summary import counted, total
+from geowatch.consolidate.output.summary import total
 from geowatch.grid.crs import project
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages.recipes import package_name
@@ -80,7 +80,7 @@ def write_pages(order: Order) -> None:
 
 def _facts(order: Order, picked: Picked, picture: Picture | None) -> ReportFacts:
     region = order.plan.region
-    counts = counted(order.sites)
+    counts = order.counts
     first, last = picked.days or (None, None)
     return ReportFacts(
         title=order.region_id,

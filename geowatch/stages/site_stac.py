@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from geowatch.consolidate.output.stac import CatalogFacts, collection, dumped, in_collection, sites_item
-from geowatch.consolidate.output.summary import counted, total
+from geowatch.consolidate.output.summary import total
 from geowatch.errors import ConfigError
 from geowatch.stages.site_mosaic import MAP, SCORE, joined_item
 from geowatch.stages.site_order import Order
@@ -50,7 +50,7 @@ def _facts(order: Order, crs: str) -> CatalogFacts:
         end=end,
         crs=crs,
         columns=tuple(types),
-        rows=total(counted(order.sites)).sites,
+        rows=total(order.counts).sites,
         files=(*order.digests, *pages),
         simulated=order.simulated is not None,
     )
