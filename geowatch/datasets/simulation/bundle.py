@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rasterio
+import shapely
 from rasterio.shutil import copy as copy_raster
 from shapely.geometry import mapping
 
+from geowatch.datasets.simulation.places import lonlat_of
 from geowatch.datasets.simulation.scenario import day_of
 from geowatch.datasets.simulation.sensors import QUANTISATION
 from geowatch.datasets.simulation.sky import MASK_CLASSES
@@ -124,12 +126,12 @@ def _write_truth(scenario: Scenario, overpasses: tuple[Overpass, ...], bundle: B
 
 def _write_images(world: World, overpass: Overpass, folder: Path) -> None:
     name = picture_id(overpass)
-    mask = folder / f"{name}_mask.tif"
-    if mask.exists():  # it is written after the image
+    image, mask = folder / f"{name}.tif", folder / f"{name}_mask.tif"
+    if image.exists() and mask.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     picture = render(world, overpass)
-    _write_cog(folder / f"{name}.tif", picture, picture.values, BANDS)
+    _write_cog(image, picture, picture.values, BANDS)
     _write_cog(mask, picture, picture.mask[None], ("mask",))
 
 
@@ -155,7 +157,7 @@ def _write_cog(path: Path, picture: Picture, values: NDArray[np.generic], bands:
 def _item(scenario: Scenario, overpass: Overpass) -> dict[str, object]:
     """Return the STAC Item of an image, whose assets lie beside it."""
     name, geobox = picture_id(overpass), frame_geobox(scenario.geobox, overpass.sensor)
-    outline = geobox.geographic_extent.geom
+    outline = lonlat_of(shapely.box(0, 0, geobox.width, geobox.height), geobox)
     names = [{"name": band, "common_name": band} for band in BANDS]
     numbers = [{"scale": 1 / QUANTISATION, "offset": 0, "nodata": 0} for _ in BANDS]
     classes = [{"value": value, "name": _STAC_MASK[key]} for key, value in MASK_CLASSES.items()]

@@ -189,7 +189,7 @@ def frame_geobox(geobox: GeoBox, sensor: Sensor) -> GeoBox:
     step, edge = sensor.factor, _margin(sensor)
     rows, cols = (side // step - 2 * edge for side in (geobox.height, geobox.width))
     offset = edge * step + (0.5 if step > 1 else 0.0)
-    affine = geobox.affine * Affine.translation(offset, offset) * Affine.scale(step)
+    affine = geobox.affine @ Affine.translation(offset, offset) @ Affine.scale(step)
     return GeoBox((rows, cols), affine, geobox.crs)
 
 
