@@ -29,7 +29,7 @@ from geowatch.read.gdal import gdal_env
 from geowatch.stages.dataset_output import is_bundle_name, save_bundle, save_json
 from geowatch.stages.dataset_sources import SourceConfig, open_dataset
 from geowatch.stages.events import Events, Silent
-from geowatch.stages.regions import read_features_file
+from geowatch.stages.regions import read_labels
 from geowatch.store import open_store
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class ConvertConfig:
     source: SourceConfig = field(default_factory=SourceConfig)
     """Images, or a COCO or kwcoco document."""
     labels: str | None = None
-    """Labels to add: a folder of rasters of classes named as the images, or a GeoJSON file."""
+    """Labels to add: GeoJSON or SMART models (a file, a folder), or a folder of rasters named as the images."""
     classes: tuple[str, ...] = ()
     """Classes of the rasters: value=name, or names of the values from 1 on."""
     class_field: str | None = None
@@ -107,8 +107,8 @@ def _bundle(config: ConvertConfig, events: Events) -> Bundle:
 
 def _labels(bundle: Bundle, config: ConvertConfig, events: Events) -> Iterator[tuple[int, Label]]:
     path, options = Path(str(config.labels)), config.source.options
-    if path.suffix.lower() in _SHAPES:
-        shapes = read_features_file(str(path))
+    if path.suffix.lower() in _SHAPES or any(path.glob("*.geojson")):
+        shapes = read_labels(path)
         for image in bundle.images:
             day = solar_day_of(bundle, image, options)
             grid = image_grid(bundle, image, options)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import shapely
 import shapely.geometry
 
+from geowatch.datasets.smart_labels import shapes_of_site
 from geowatch.errors import RegionError
 from geowatch.grid.region import Region, parse_region
+from geowatch.sites.smart import parse_region_model, parse_site
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["read_features_file", "read_places_file", "read_region_file"]
+__all__ = ["read_features_file", "read_labels", "read_places_file", "read_region_file"]
 
 
 def read_region_file(path: str) -> Region:
@@ -44,11 +46,33 @@ def read_features_file(path: str) -> list[tuple[BaseGeometry, dict[str, Any]]]:
     Raises:
         RegionError: it cannot be read, or holds no shapes.
     """
+    return [(_shape(feature, path), _known(feature)) for feature in _features(path)]
+
+
+def _features(path: str) -> list[Any]:
     document = _document(path)
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list) or not features:
         raise RegionError(f"{path} is no collection of features", hint="give a FeatureCollection")
-    return [(_shape(feature, path), _known(feature)) for feature in features]
+    return features
+
+
+def read_labels(path: Path) -> list[tuple[BaseGeometry, dict[str, Any]]]:
+    """Return the shapes of a GeoJSON file, a SMART site or region model, or of all in a folder, with their properties.
+
+    Raises:
+        RegionError: one cannot be read, or holds no shapes.
+        InputError: it is no model, though it says so.
+    """
+    if path.is_dir():
+        return [shape for file in sorted(path.glob("*.geojson")) for shape in read_labels(file)]
+    kinds = {_known(feature).get("type") for feature in _features(str(path))}
+    if "site" in kinds:
+        return list(shapes_of_site(parse_site(path.read_bytes(), path.name)))
+    if "region" in kinds:
+        sites = parse_region_model(path.read_bytes(), path.name).sites
+        return [shape for site in sites for shape in shapes_of_site(site)]
+    return read_features_file(str(path))
 
 
 def read_places_file(path: str) -> dict[str, BaseGeometry]:
@@ -60,7 +84,9 @@ def read_places_file(path: str) -> dict[str, BaseGeometry]:
     return {_named(known, number): shape for number, (shape, known) in enumerate(read_features_file(path), 1)}
 
 
-def _known(feature: dict[str, Any]) -> dict[str, Any]:
+def _known(feature: Any) -> dict[str, Any]:  # noqa: ANN401 - a JSON value
+    if not isinstance(feature, dict):
+        return {}
     own = {"id": feature["id"]} if feature.get("id") is not None else {}
     return own | (feature.get("properties") or {})
 

@@ -169,3 +169,26 @@ def test_what_cannot_be_converted_says_why(tmp_path):
     write_tiff(tmp_path / "l/a.tif", ramp(4, 4, 1, "uint8"))
     with pytest.raises(ConfigError, match="cannot be read"):
         converted(tmp_path / "x.kwcoco.json", tmp_path / "a_B02.tif", labels=str(tmp_path / "l"), classes=("x=y",))
+
+
+def test_site_models_label_the_images_with_the_phase_of_their_day(shared_data, tmp_path):
+    models = shared_data("smart") / "site_models"
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites/BR_R002_0000.geojson").write_bytes((models / "BR_R002_0000.geojson").read_bytes())
+    site = json.loads((models / "BR_R002_0000.geojson").read_text())["features"]
+    lon, lat = np.array(site[0]["geometry"]["coordinates"][0]).T
+    west, south, east, north = lon.min(), lat.min(), lon.max(), lat.max()
+    place = Affine((east - west) / 20, 0, west, 0, (south - north) / 20, north)
+    for day in ("2016-05-01", "2016-12-01", "2015-01-01"):
+        write_tiff(tmp_path / f"i/s_{day}.tif", ramp(20, 20), place, "EPSG:4326")
+    converted(tmp_path / "x.kwcoco.json", tmp_path / "i", labels=str(tmp_path / "sites"))
+    bundle = read_bundle(tmp_path / "x.kwcoco.json")
+    days = {image["id"]: image["date_captured"][:10] for image in bundle.images}
+    names = {c["id"]: c["name"] for c in bundle.categories}
+    seen = [f["properties"] for f in site[1:]]
+    expected = {
+        day: [o["current_phase"] for o in seen if o["observation_date"] <= day][-1]
+        for day in ("2016-05-01", "2016-12-01")
+    }
+    assert {days[a["image_id"]]: names[a["category_id"]] for a in bundle.annotations} == expected
+    assert {t["name"] for t in bundle.tables["tracks"]} == {"BR_R002_0000"}

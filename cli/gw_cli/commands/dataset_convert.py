@@ -21,7 +21,11 @@ from gw_cli.values import NAMES
     """,
 )
 @dataset_options.sources
-@options.option("--labels", metavar="PATH", help="Labels to add: a folder of rasters named as the images, or GeoJSON.")
+@options.option(
+    "--labels",
+    metavar="PATH",
+    help="Labels to add: GeoJSON or SMART models, or a folder of rasters named as the images.",
+)
 @options.option("--classes", type=NAMES, help="Classes of the rasters: value=name, or names from 1 on.")
 @options.option("--class-field", metavar="NAME", help="Property of the GeoJSON that holds the class.")
 @options.option(
