@@ -78,7 +78,9 @@ class Shelf:
     @property
     def rows(self) -> NDArray[Any]:
         """What is known of all sites."""
-        return np.concatenate([np.zeros(0, SITE), *self._rows])
+        if len(self._rows) != 1:
+            self._rows = [np.concatenate([np.zeros(0, SITE), *self._rows])]
+        return self._rows[0]
 
     def take(self, at: NDArray[np.integer]) -> Decided:
         """Return some sites, in this order."""

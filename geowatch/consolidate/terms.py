@@ -87,3 +87,12 @@ class Rules:
         for name in ("min_area_m2", "fill_holes_m2", "min_days", "min_score", "link_overlap"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name.replace('_', ' ')} is {getattr(self, name)}", hint="give 0 or more")
+        for name in ("min_score", "link_overlap", "active_score"):
+            if getattr(self, name) > 1:
+                raise ConfigError(
+                    f"{name.replace('_', ' ')} is {getattr(self, name):g}", hint="give a share from 0 to 1"
+                )
+        if self.max_area_m2 is not None and self.max_area_m2 < self.min_area_m2:
+            raise ConfigError(
+                f"areas from {self.min_area_m2:g} to {self.max_area_m2:g} m2", hint="give a larger largest"
+            )

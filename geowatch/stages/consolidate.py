@@ -21,7 +21,7 @@ from geowatch.consolidate.succession import carry_on
 from geowatch.consolidate.tables import Naming
 from geowatch.consolidate.terms import Rules
 from geowatch.consolidate.whole_region import Consolidation, numbers_of
-from geowatch.errors import ConfigError, InterruptedRunError
+from geowatch.errors import ConfigError
 from geowatch.lineage import Source
 from geowatch.stages.consolidate_config import ConsolidateConfig
 from geowatch.stages.events import Events, Silent
@@ -102,8 +102,6 @@ def _fill(shelf: Shelf, work: Consolidation, tracked: TrackedRun, events: Events
     for grid in range(len(tracked.plan.grids)):
         for sites in work.sites(grid, tracked.seams(grid), tracked.fragments(grid, events)):
             shelf.add(sites)
-            if events.stopping():
-                raise InterruptedRunError("stopped while joining tiles", hint="run the same command again")
     for sites in work.rest():
         shelf.add(sites)
 

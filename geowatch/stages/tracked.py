@@ -11,7 +11,7 @@ import shapely
 
 from geowatch.consolidate.joins import Seams
 from geowatch.consolidate.terms import NO_DAY, Terms
-from geowatch.errors import CoverageError, InputError, PlanMismatchError
+from geowatch.errors import CoverageError, InputError, InterruptedRunError, PlanMismatchError
 from geowatch.grid.crs import grid_id, utm_zones
 from geowatch.sites.fragment import FRAGMENTS, Fragment, fragment_key
 from geowatch.store.plans import read_plan, read_tiles
@@ -75,13 +75,19 @@ class TrackedRun:
         return Seams.of(table.iy, table.ix, self.tracking.connectivity)
 
     def fragments(self, grid: int, events: Events) -> Iterator[tuple[int, Fragment]]:
-        """Yield the fragments of a grid with their places, row by row."""
+        """Yield the fragments of a grid with their places, row by row.
+
+        Raises:
+            InterruptedRunError: when asked to stop.
+        """
         table = self.tables[grid]
         before, total = sum(map(len, self.tables[:grid])), sum(map(len, self.tables))
         for place, tile in enumerate(table):
             yield place, Fragment.from_bytes(self.store.get(fragment_key(self.tracking.digest, tile)))
             if place % _EVERY == 0 or place + 1 == len(table):
                 events.progress("join", before + place + 1, total)
+                if events.stopping():
+                    raise InterruptedRunError("stopped while joining tiles", hint="run the same command again")
 
 
 def _borders(plan: Plan) -> tuple[BaseGeometry | None, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,3 +102,17 @@ def test_simplified_outlines_are_valid_shorter_and_near():
         corners[0] += shapely.get_num_coordinates(one)
         corners[1] += shapely.get_num_coordinates(other)
     assert corners[1] < corners[0] / 1.5
+
+
+@pytest.mark.parametrize(
+    "asked", [{"min_area_m2": -1}, {"link_overlap": 1.5}, {"min_score": 2}, {"min_area_m2": 5, "max_area_m2": 4}]
+)
+def test_rules_that_no_site_can_follow_are_refused(asked):
+    with pytest.raises(ConfigError):
+        Rules(**asked)
+
+
+def test_the_model_that_the_docs_show_is_one():
+    text = (Path(__file__).parents[2] / "docs/concepts/tracking.md").read_text()
+    model = PhaseModel.from_json(text.split("```json")[1].split("```")[0])
+    assert model.names == ("bare", "growing", "harvested")
