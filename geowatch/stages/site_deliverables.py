@@ -14,6 +14,7 @@ from geowatch.consolidate.output.batches import OBSERVATION_COLUMNS, SITE_COLUMN
 from geowatch.consolidate.output.geojson import write_geojson
 from geowatch.consolidate.output.geoparquet import write_geoparquet
 from geowatch.consolidate.output.scores import spread_scores
+from geowatch.consolidate.output.smart import check_programme
 from geowatch.consolidate.output.summary import summary_csv, write_sites_csv
 from geowatch.consolidate.output.vector import Layer, add_dates_layer, write_flatgeobuf, write_geopackage
 from geowatch.errors import ConfigError
@@ -66,6 +67,8 @@ def deliver_sites(
     sites.require(SITE_COLUMNS, "sites")
     observations.require(OBSERVATION_COLUMNS, "observations")
     order = Order(store, plan, sites, observations, wanted)
+    if wanted.asks("smart"):
+        check_programme(order.region_id)  # before anything is written
     names = [name for name in OUTPUTS if wanted.wants(name)]
     for number, name in enumerate(names):
         if name in _WRITERS:

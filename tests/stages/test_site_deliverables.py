@@ -82,7 +82,8 @@ def test_a_region_that_smart_has_no_id_for_is_said_refused_or_given_one(tmp_path
     assert heard.notes == list(done.notes)
     assert "'my-field' is no region id of SMART" in done.notes[0]
     with pytest.raises(ConfigError, match="'my-field'") as refused:
-        deliver(tmp_path / "b", name="my-field", outputs=("smart",))
+        deliver(tmp_path / "b", name="my-field", outputs=("parquet", "smart"))
+    assert not (tmp_path / "b").exists()
     assert "--region-id" in refused.value.hint
     given = deliver(tmp_path / "c", name="my-field", region_id="KR_R007")
     assert "sites/site_models/KR_R007_0008.geojson" in given.digests
