@@ -84,8 +84,9 @@ class Contents:
             ImageryError: a local file is gone.
         """
         prints = {f.uri: f for scene in plan.scenes for f in scene.scene.fingerprints}
-        layers = {each.uri for scene in plan.scenes for each in (*scene.scene.bands, *scene.scene.masks)}
-        prints |= {uri: fingerprint(uri) for uri in layers - set(prints)}
+        files = {band.uri for scene in plan.scenes for band in scene.scene.bands}
+        files |= {mask.uri for scene in plan.scenes for mask in scene.scene.masks}
+        prints |= {uri: fingerprint(uri) for uri in files - set(prints)}
         return {uri: self._content(found) for uri, found in prints.items()}
 
     def _content(self, found: Fingerprint) -> str:
