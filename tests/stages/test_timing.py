@@ -4,7 +4,7 @@ import pytest
 
 from geowatch.errors import ConfigError, PackageError
 from geowatch.package.manifest import FileRecord, HeadSpec, InputSpec, Manifest, Normalisation, SeriesSpec, WindowSpec
-from geowatch.predict.recipe import NormPin
+from geowatch.predict.recipe import BackendPin, HeadPin, NormPin, Recipe
 from geowatch.stages.timing import NormConfig, TimeConfig, check_heads, dressed, settle_norm, settle_series
 
 SERIES = SeriesSpec(sampling="soft-dilated", span_days=365, anchor=0.5, step_days=20, sensors=("s2", "l8"))
@@ -100,3 +100,14 @@ def test_numbers_that_do_not_fit_are_refused(wrong):
     with pytest.raises(ConfigError) as caught:
         dressed(manifest(), settle_norm(NormConfig(**wrong), None))
     assert caught.value.hint
+
+
+def test_recipes_of_runs_without_a_series_keep_their_digest():
+    head = HeadPin(name="scores", classes=("a", "b"), activation="softmax", stored="uint8")
+    backend = BackendPin(name="onnxruntime", version="1", precision="fp32", device="cpu-avx512", threads=None)
+    recipe = Recipe(
+        package="ab", imagery="cd", window_px=(32, 32), stride_px=(24, 24), blend="hann", dates=2, heads=(head,),
+        backend=backend,
+    )  # fmt: skip
+    assert recipe.digest == "b5fa84f7b6f2c7fcf9bcbf56d174fbb0a55d184596d3382b55b9bd4facc0896e"
+    assert recipe.time_block == 1
