@@ -110,6 +110,23 @@ def test_polygons_of_a_date_have_their_class(tmp_path):
         sites_of(store, previous=str(tmp_path))
 
 
+def test_sites_are_numbered_by_birth_then_by_place(tmp_path):
+    first, later = ["000000", "000000", "990099"], ["990000", "000000", "990099"]
+    store = tracked_run(tmp_path, drawn(first, later), DAYS[:2], 2, mode="linked")
+    days = [DAYS[0], DAYS[0], DAYS[1]]
+    assert [(site["key"], (site["start"] - date(1970, 1, 1)).days) for site in sites_of(store)] == list(
+        zip(
+            [
+                "utm18n-20160718-r-2998-c40000",
+                "utm18n-20160718-r-2998-c40004",
+                "utm18n-20160803-r-3000-c40000",
+            ],
+            days,
+            strict=True,
+        )
+    )
+
+
 GROWS = (
     ["00000000", "09900000", "09900000", "00000000"],
     ["00000000", "09990000", "09990000", "00000000"],
@@ -154,6 +171,27 @@ def test_going_on_with_the_same_dates_changes_nothing(tmp_path):
         sites_of(early)
         sites_of(again, previous=str(early.root))
         assert tables(early) == tables(again)
+
+
+@pytest.mark.parametrize(
+    ("smooth_time", "first", "expected"),
+    [
+        (None, 0, [0.9, 0.9, 0.9, 0.6]),  # what was seen stays as it was seen
+        ("3", 0, [0.9, 0.9, 0.6, 0.6]),  # the last date looked at a date that was still to come
+        ("100d", 1, [0.9, 0.6, 0.6, 0.6]),
+    ],
+)
+def test_dates_that_no_new_image_can_have_changed_are_frozen(tmp_path, smooth_time, first, expected):
+    high, low = ["0000", "0990", "0000"], ["0000", "0660", "0000"]
+    asked = {"smooth_time": smooth_time}
+    early = tracked_run(tmp_path / "early", drawn(high, high, high), DAYS[:3], 2, **asked)
+    sites_of(early)
+    late = tracked_run(tmp_path / "late", drawn(*[low] * (4 - first)), DAYS[first:4], 2, **asked)
+    (site,) = sites_of(late, previous=str(early.root))
+    assert (site["number"], site["n_observations"]) == (0, 4)
+    seen = rows(late, OBSERVATIONS)
+    assert [row["score"] for row in seen] == pytest.approx(expected, abs=0.003)
+    assert [row["date"] for row in seen] == [date(1970, 1, 1) + timedelta(day) for day in DAYS[:4]]
 
 
 def test_ended_sites_stay(tmp_path):
