@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -229,3 +230,46 @@ def test_a_piece_inside_a_tile_without_a_strong_pixel_is_left_out_and_one_at_its
         replace(search, mode="linked"), ArrayPlanes(plane[np.newaxis, np.newaxis], PixelBox(0, 0, 8, 16)), 8
     )
     assert [part.piece_count for part in linked] == [3, 1]
+
+
+def test_series_count_and_add_what_was_seen_of_a_piece_at_each_date():
+    stored = blobs(4, (5, 3, 40, 50))
+    planes = ArrayPlanes(stored, PixelBox(0, 0, 40, 50))
+    search = Search(
+        mode="footprint", salient=(0,), planes=(0, 1, 3, 4), days=(0, 1, 2, 3), low=22000, high=22000,
+        aggregate=Aggregate("max"),
+    )  # fmt: skip
+    found, _ = put_together(track_tiles(search, planes, 16), 4)
+    assert len(found) > 1
+    units = np.array([round(Fraction(value * FULL_SCORE, 254)) for value in range(255)] + [0])
+    for each in found:
+        y, x = np.array(sorted(each.pixels)).T
+        for plane in search.planes:
+            values = stored[plane][:, y, x]
+            seen = values[0] != 255
+            expected = (plane, int(seen.sum()), tuple(units[values[:, seen]].sum(axis=1).tolist()))
+            assert expected in each.series or not seen.any()
+        assert {plane for plane, *_ in each.series} <= set(search.planes)
+
+
+@pytest.mark.parametrize("mode", ["footprint", "linked", "polygons"])
+def test_an_outline_stays_between_pixels_where_nothing_was_seen_beyond(mode):
+    plane = np.array([[0, 0, 0, 0], [0, 200, 255, 0], [0, 0, 0, 0]], np.uint8)
+    search = Search(
+        mode=mode, salient=(0,), planes=(0,), days=(0,), low=16384, high=16384, aggregate=Aggregate("max"),
+        subpixel=True,
+    )  # fmt: skip
+    (part,) = track_tiles(search, ArrayPlanes(plane[np.newaxis, np.newaxis], PixelBox(0, 0, 3, 4)), 4)
+    shares = dict(zip(part.edge_side.tolist(), part.edge_share.tolist(), strict=True))
+    across = round(65535 * (25802 - 16384) / 25802)
+    assert shares == {0: across, 1: 32768, 2: across, 3: across}
+
+
+def test_a_gap_that_two_classes_would_close_over_is_the_first_ones_alone():
+    best = np.array([[2, 1, 2], [0, 2, 0], [2, 1, 2]])
+    stored = (200 * (best == np.arange(3)[:, None, None])).astype(np.uint8)[np.newaxis]
+    search = Search(
+        mode="polygons", salient=(0, 1), planes=(0,), days=(0,), low=0, high=0, aggregate=Aggregate("mean"), close_px=1
+    )
+    found, _ = put_together(track_tiles(search, ArrayPlanes(stored, PixelBox(0, 0, 3, 3)), 4), 4)
+    assert sorted((each.kind, len(each.pixels)) for each in found) == [(0, 3), (1, 1), (1, 1)]
