@@ -88,7 +88,7 @@ def _described(source: NetSource, spec: ImportSpec) -> ImportSpec:
     entry = None if source.foreign else NETS.get(source.net)
     if entry is None or entry.describe is None:
         return spec
-    own = dict(entry.describe(net_config(source.net, source.options)))
+    own: dict[str, Any] = dict(entry.describe(net_config(source.net, source.options)))
     silent = {f.name for f in fields(ImportSpec) if getattr(spec, f.name) == f.default}
     known = {name: value for name, value in own.items() if name in silent}
     if "inputs" in known:

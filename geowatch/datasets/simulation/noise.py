@@ -50,7 +50,7 @@ def _splined(grid: NDArray[np.float32], count: int, cell_px: float, shift: float
         (-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6,
         t**3 / 6,
     )
-    out = weights[0] * grid[base]
+    out: NDArray[np.float32] = weights[0] * grid[base]
     for k in (1, 2, 3):
         out += weights[k] * grid[base + k]
     return out
@@ -68,7 +68,8 @@ def fractal(
             break
         out += np.float32(falloff**level) * coherent(rng, shape, size)
         power += falloff ** (2 * level)
-    return out / np.float32(power**0.5)
+    out /= np.float32(power**0.5)
+    return out
 
 
 def to_shares(field: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import shapely
+from shapely.geometry import MultiPolygon, Polygon
 
 from geowatch.datasets.simulation.scenario import MARGIN_PX, RESOLUTION_M
 from geowatch.grid.crs import project, to_lonlat
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
-    from shapely.geometry import MultiPolygon, Polygon
 
 __all__ = ["lonlat_of", "outline_of", "pixels_of"]
+
+Area = TypeVar("Area", bound=Polygon | MultiPolygon)
 
 #: Decimals of a degree: about a decimetre.
 _DECIMALS = 6
@@ -22,13 +25,13 @@ _DECIMALS = 6
 _WITHIN_PX = 0.25
 
 
-def lonlat_of(outline: Polygon | MultiPolygon, geobox: GeoBox) -> Polygon | MultiPolygon:
+def lonlat_of(outline: Area, geobox: GeoBox) -> Area:
     """Return an outline in pixels (x column, y row) as longitude and latitude, rounded to a decimetre."""
     a = geobox.affine
 
-    def place(points: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> object:
+    def place(points: NDArray[np.float64]) -> NDArray[np.float64]:
         xy = np.stack([a.a * points[:, 0] + a.c, a.e * points[:, 1] + a.f], axis=1)
-        return np.round(to_lonlat(xy, str(geobox.crs)), _DECIMALS)
+        return np.asarray(np.round(to_lonlat(xy, str(geobox.crs)), _DECIMALS), np.float64)
 
     return shapely.transform(outline, place)
 
@@ -37,7 +40,10 @@ def pixels_of(area: Polygon | MultiPolygon, geobox: GeoBox) -> Polygon | MultiPo
     """Return an area in longitude and latitude as pixels (x column, y row) of a geobox."""
     a = geobox.affine
     projected = project(area, str(geobox.crs), RESOLUTION_M)
-    return shapely.transform(projected, lambda p: (p - np.array([a.c, a.f])) / np.array([a.a, a.e]))
+    moved: Polygon | MultiPolygon = shapely.transform(
+        projected, lambda p: (p - np.array([a.c, a.f])) / np.array([a.a, a.e])
+    )
+    return moved
 
 
 def outline_of(geobox: GeoBox) -> Polygon:

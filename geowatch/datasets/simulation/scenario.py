@@ -143,7 +143,7 @@ def made_up_works(spec: SimulationSpec, land: Landscape, region_id: str) -> tupl
     count = spec.sites if spec.sites is not None else max(4, round(spec.size_px**2 / 12_000))
     tempting = max(3, count // 2)
     kinds: list[Kind] = ["building"] * count
-    kinds += [("drying", "flood", "felling")[k % 3] for k in range(tempting)]  # type: ignore[misc]
+    kinds += [("drying", "flood", "felling")[k % 3] for k in range(tempting)]
     works: list[Work] = []
     for kind, outline in _placed(rng, kinds, land, spec.size_px):
         days = _phases(rng, spec) if kind == "building" else _spell(rng, spec, kind)

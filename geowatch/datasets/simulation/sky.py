@@ -120,4 +120,5 @@ def _without_weakest(strength: NDArray[np.float32], which: NDArray[np.bool_], sh
     if not which.any() or share >= 1:
         return np.zeros_like(which)
     limit = np.sort(strength[which])[min(int(share * which.sum()), int(which.sum()) - 1)]
-    return which & (strength >= limit)
+    kept: NDArray[np.bool_] = which & (strength >= limit)
+    return kept

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from shapely.geometry import Polygon
 
 from geowatch.datasets.simulation.places import pixels_of
 from geowatch.datasets.simulation.scenario import MARGIN_PX, RESOLUTION_M, Scenario, SimulationSpec, day_number
@@ -54,8 +55,8 @@ def smart_scenario(region: RegionModel, sites: Iterable[Site], spec: SimulationS
     geobox = GeoBox(shape, Affine(step, 0, x, 0, -step, y), zones[0].crs)
     spec = replace(spec, lat=float(region.geometry.centroid.y), lon=float(region.geometry.centroid.x))
     works = tuple(work for site in sites if (work := _work(site, geobox, spec)) is not None)
-    outline = region.geometry if isinstance(region.geometry, shapely.Polygon) else region.geometry.convex_hull
-    return Scenario(spec, region.id, outline, geobox, works)
+    outline = region.geometry if isinstance(region.geometry, Polygon) else region.geometry.convex_hull
+    return Scenario(spec, region.id, cast("Polygon", outline), geobox, works)
 
 
 def _work(site: Site, geobox: GeoBox, spec: SimulationSpec) -> Work | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from geowatch.datasets.simulation.places import lonlat_of
 from geowatch.datasets.simulation.scenario import day_of
@@ -21,7 +21,7 @@ __all__ = ["true_region", "true_sites"]
 COMMENT = "simulation: made by gw, not observed"
 #: Days from one observation of a true site to the next, at least, and how clear the sky must be.
 _EVERY_DAYS, _CLOUDY_AT_MOST = 45, 0.5
-_AUTHOR = {"originator": "te", "version": "1.0.0", "model_content": "annotation"}
+_AUTHOR: dict[str, Any] = {"originator": "te", "version": "1.0.0", "model_content": "annotation"}
 
 
 def true_region(scenario: Scenario, sites: Sequence[Site]) -> RegionModel:

@@ -132,7 +132,8 @@ def _ground(world: World, day: int) -> NDArray[np.float32]:
     over = world.overlay.patch
     shown = np.where((over >= 0) & world.patches.begun(day)[over], over, world.land.patch)
     colors = world.patches.colors(day, _wetness(world.scenario.spec.seed, day))
-    return colors[:, shown] * world.land.texture
+    seen: NDArray[np.float32] = colors[:, shown] * world.land.texture
+    return seen
 
 
 def _wetness(seed: int, day: int) -> float:
@@ -148,7 +149,8 @@ def _through(
     haze = np.float32(rng.gamma(2.0, 0.004)) * np.asarray((1.0, 0.7, 0.5, 0.3, 0.15, 0.1), np.float32)
     lit = ground * (1 - np.float32(0.62) * shadow) * (1 - haze[:, None, None]) + haze[:, None, None]
     bright = np.asarray(CLOUD, np.float32)[:, None, None] * np.float32(rng.uniform(0.75, 1.2))
-    return lit * (1 - cloud) + bright * cloud
+    seen: NDArray[np.float32] = lit * (1 - cloud) + bright * cloud
+    return seen
 
 
 def _footprint(rng: np.random.Generator, partial: float, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -158,7 +160,7 @@ def _footprint(rng: np.random.Generator, partial: float, shape: tuple[int, int])
         return np.ones(shape, bool)
     cols = np.arange(shape[1]) + 0.2 * np.arange(shape[0])[:, None]
     edge = where * shape[1]
-    return (cols > edge) if side < 0.5 else (cols < edge)
+    return np.asarray(cols > edge if side < 0.5 else cols < edge)
 
 
 def _worst(mask: NDArray[np.generic], step: int) -> NDArray[np.generic]:
@@ -166,7 +168,9 @@ def _worst(mask: NDArray[np.generic], step: int) -> NDArray[np.generic]:
     if step == 1:
         return mask
     rows, cols = mask.shape[0] // step, mask.shape[1] // step
-    return mask[: rows * step, : cols * step].reshape(rows, step, cols, step).max(axis=(1, 3))
+    blocks = mask[: rows * step, : cols * step].reshape(rows, step, cols, step)
+    worst: NDArray[np.generic] = blocks.max(axis=(1, 3))
+    return worst
 
 
 def picture_id(overpass: Overpass) -> str:
