@@ -69,8 +69,7 @@ def read_regions(documents: Documents) -> list[RegionModel]:
 def _region(path: Path) -> RegionModel:
     content = _bytes(path)
     document = _json(content, path)
-    features = document.get("features", []) if isinstance(document, dict) else []
-    if any(_kind(feature) == "region" for feature in features):
+    if isinstance(document, dict) and any(_kind(feature) == "region" for feature in document.get("features") or ()):
         return parse_region_model(document, path.name)
     plain = parse_region(document, name=path.stem)
     if plain.start is None or plain.end is None:

@@ -10,8 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.seasons import compare, draw, track_seasons
 from support.eolearn_series import write_eolearn
+
+from benchmarks.seasons import compare, draw, track_seasons
 
 pytestmark = pytest.mark.slow
 
