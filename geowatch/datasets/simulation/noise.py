@@ -50,7 +50,7 @@ def _splined(grid: NDArray[np.float32], count: int, cell_px: float, shift: float
         (-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6,
         t**3 / 6,
     )
-    out: NDArray[np.float32] = weights[0] * grid[base]
+    out = np.asarray(weights[0] * grid[base], np.float32)
     for k in (1, 2, 3):
         out += weights[k] * grid[base + k]
     return out
