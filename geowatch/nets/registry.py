@@ -15,7 +15,7 @@ from torch import nn
 
 from geowatch.errors import ConfigError
 from geowatch.nets.change import ChangeConfig, ChangeDetector, describe_change
-from geowatch.nets.season import SeasonConfig, SeasonNet
+from geowatch.nets.season import SeasonConfig, SeasonNet, describe_season
 from geowatch.nets.unet import UNet, UNetConfig
 from geowatch.nets.weights import fill_weights, parse_weights
 
@@ -42,7 +42,9 @@ NETS: Mapping[str, NetEntry] = MappingProxyType(
         "change-detector": NetEntry(
             ChangeConfig, ChangeDetector, "building sites in a series of images, untrained", describe_change
         ),
-        "season": NetEntry(SeasonConfig, SeasonNet, "how far an index stands between its low and high of the year"),
+        "season": NetEntry(
+            SeasonConfig, SeasonNet, "how far an index stands between its low and high of the year", describe_season
+        ),
         "unet": NetEntry(UNetConfig, UNet, "small U-Net for any multiple of 2**depth pixels, fast on a CPU"),
     }
 )

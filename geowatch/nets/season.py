@@ -8,6 +8,7 @@ season (White et al. 1997, https://doi.org/10.1029/97GB00330; threshold of half 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,10 @@ from torch import Tensor, nn
 
 from geowatch.errors import ConfigError
 
-__all__ = ["SeasonConfig", "SeasonNet"]
+__all__ = ["SeasonConfig", "SeasonNet", "describe_season"]
+
+#: What an input holds where nothing was seen: far below any index.
+FILL = -9.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,3 +96,27 @@ def _quantile(ordered: Tensor, share: float) -> Tensor:
     under = int(place)
     above = min(under + 1, ordered.shape[1] - 1)
     return torch.lerp(ordered[:, under], ordered[:, above], place - under)
+
+
+def describe_season(config: SeasonConfig) -> Mapping[str, object]:
+    """Return what a package says of the network, by field of ``geowatch.package.spec.ImportSpec``."""
+    return {
+        "bands": ("ndvi",),
+        "classes": ("dormant", "green"),
+        "colors": ("#f2efe6", "#4d9221"),
+        "dates": config.dates,
+        "window": (64, 64),
+        "overlap": 0.0,
+        "blend": "mean",
+        "activation": "none",
+        "license": "Apache-2.0",
+        "description": "How far an index stands between its low and its high of the year; untrained.",
+        "series_sampling": "uniform",
+        "series_span_days": 370,
+        "series_anchor": 0.5,
+        "series_step_days": 10,
+        "inputs": tuple(
+            {"name": f"index.{k}", "tensor": "x", "bands": ("ndvi",), "date": k, "layout": "NTCHW", "fill": FILL}
+            for k in range(config.dates)
+        ),
+    }

@@ -9,7 +9,6 @@ import torch
 from geowatch.errors import ConfigError
 from geowatch.nets.registry import build_net
 from geowatch.package.importing import ImportSpec
-from geowatch.package.manifest import HeadSpec, InputSpec
 from geowatch.package.packaging import NetSource, package_net
 
 DATES, MISSING = 13, -9.0
@@ -53,12 +52,10 @@ def test_a_window_without_a_middle_is_refused():
         build_net("season", {"dates": 4})
 
 
-def test_the_graph_of_the_package_answers_as_the_network_does(tmp_path):
-    inputs = tuple(
-        InputSpec(name=f"x.{k}", tensor="x", bands=("ndvi",), date=k, layout="NTCHW", fill=MISSING) for k in range(5)
-    )
-    head = HeadSpec(name="season", output="scores", classes=("dormant", "green"), activation="none")
-    spec = ImportSpec(inputs=inputs, heads=(head,), window=(16, 16), name="season")
-    package = package_net(NetSource(net="season", options={"dates": 5}), spec, tmp_path / "season")
+def test_the_package_knows_its_dates_and_takes_windows_of_any_size(tmp_path):
+    package = package_net(NetSource(net="season", options={"dates": 5}), ImportSpec(), tmp_path / "season")
     assert package.manifest.dates == 5
+    assert package.manifest.bands == ("ndvi",)
+    assert package.manifest.series is not None
+    assert package.manifest.series.step_days == 10
     assert not package.manifest.window.fixed
