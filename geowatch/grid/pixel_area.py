@@ -56,11 +56,17 @@ def row_m2(lattice: Lattice, y: Ints) -> NDArray[np.float64] | float:
     flattening = 0.0 if shape.inverse_flattening == 0 else 1 / shape.inverse_flattening
     ellipsoid = _Ellipsoid(shape.semi_major_metre, float(np.sqrt(flattening * (2 - flattening))))
     edges = [_lonlat(lattice, y + down) for down in (0, 1)]
-    width = np.radians((_lonlat(lattice, y[:1], 1) - _lonlat(lattice, y[:1]))[:, 0]) if len(y) else np.zeros(1)
-    size: NDArray[np.float64] = np.abs(ellipsoid.zone(edges[1][:, 1]) - ellipsoid.zone(edges[0][:, 1])) * np.abs(
-        width[0]
-    )
-    return size
+    size: NDArray[np.float64] = np.abs(ellipsoid.zone(edges[1][:, 1]) - ellipsoid.zone(edges[0][:, 1]))
+    return size * _width(lattice, crs)
+
+
+def _width(lattice: Lattice, crs: pyproj.CRS) -> float:
+    """Return the radians of longitude that a pixel is wide: the same for all rows, whichever are asked for."""
+    if crs.is_geographic:
+        return abs(lattice.step_x) * float(crs.axis_info[0].unit_conversion_factor)
+    row = np.zeros(1, dtype=np.int64)
+    west, east = (_lonlat(lattice, row, column)[0, 0] for column in (0, 1))
+    return float(np.radians(abs(east - west)))
 
 
 def _lonlat(lattice: Lattice, y: Ints, column: int = 0) -> NDArray[np.float64]:

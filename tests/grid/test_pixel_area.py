@@ -35,6 +35,14 @@ def test_rows_along_parallels_have_the_area_of_the_ellipsoid(lattice, rows):
     assert sizes == pytest.approx([geodesic_m2(lattice, row) for row in rows], rel=1e-6)
 
 
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:4314", "EPSG:3395"])
+def test_a_row_has_the_same_area_whichever_rows_are_asked_for_with_it(crs):
+    step = 10.0 if crs == "EPSG:3395" else 1e-4
+    lattice, rows = Lattice(crs, -step, step), np.arange(-500_000, -499_900)
+    alone = [row_m2(lattice, row[None])[0] for row in rows]
+    assert row_m2(lattice, rows).tolist() == alone
+
+
 def test_on_a_plane_all_pixels_are_alike():
     assert row_m2(Lattice("EPSG:32618", -10.0, 20.0), np.array([0, 5])) == 200
     assert row_m2(Lattice.of_pixels(), np.array([0])) == 1
