@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from geowatch.errors import DamagedError
+from geowatch.errors import DamagedError, PlanError
 from geowatch.grid.lattice import PixelBox
 from geowatch.grid.tiles import Tile
 
@@ -190,12 +190,13 @@ class Fragment:
                         hint="make it again with gw track",
                     )
                 batch = reader.read_next_batch()
+            batch.validate(full=True)  # a list that ends beyond its values would end the process
             columns = {name: _unlisted(batch.column(name), dtype) for name, dtype in _columns().items()}
             columns["series_sums"] = columns["series_sums"].reshape(-1, int(about["classes"]))
             tile, box = Tile.parse(about["tile"]), PixelBox(*json.loads(about["box"]))
-        except (pa.ArrowException, StopIteration, KeyError, ValueError, TypeError) as error:
+        except (pa.ArrowException, PlanError, OSError, StopIteration, KeyError, ValueError, TypeError) as error:
             raise DamagedError(
-                f"a fragment is damaged: {error}", hint="gw clean, then gw track, make it again"
+                f"a fragment is damaged: {error}", hint="remove it, and gw track makes it again"
             ) from error
         return cls(tile=tile, box=box, **columns)
 

@@ -11,7 +11,7 @@ import shapely
 
 from geowatch.consolidate.joins import Seams
 from geowatch.consolidate.terms import NO_DAY, Terms
-from geowatch.errors import CoverageError, InputError, InterruptedRunError, PlanMismatchError
+from geowatch.errors import CoverageError, DamagedError, InputError, InterruptedRunError, PlanMismatchError
 from geowatch.grid.crs import grid_id, utm_zones
 from geowatch.sites.fragment import FRAGMENTS, Fragment, fragment_key
 from geowatch.store.plans import read_plan, read_tiles
@@ -83,11 +83,20 @@ class TrackedRun:
         table = self.tables[grid]
         before, total = sum(map(len, self.tables[:grid])), sum(map(len, self.tables))
         for place, tile in enumerate(table):
-            yield place, Fragment.from_bytes(self.store.get(fragment_key(self.tracking.digest, tile)))
+            yield place, self._fragment(fragment_key(self.tracking.digest, tile))
             if place % _EVERY == 0 or place + 1 == len(table):
                 events.progress("join", before + place + 1, total)
                 if events.stopping():
                     raise InterruptedRunError("stopped while joining tiles", hint="run the same command again")
+
+    def _fragment(self, key: str) -> Fragment:
+        try:
+            return Fragment.from_bytes(self.store.get(key))
+        except DamagedError as error:
+            raise DamagedError(
+                f"'{key}' in {self.store.url} is no whole fragment: {error.fact}",
+                hint="remove it, and gw track makes it again",
+            ) from error
 
 
 def _borders(plan: Plan) -> tuple[BaseGeometry | None, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,13 @@ def test_the_same_columns_are_the_same_bytes_whatever_memory_they_lie_in():
 def test_what_is_no_fragment_is_refused(damage):
     with pytest.raises(DamagedError):
         Fragment.from_bytes(damage(filled(5).to_bytes()))
+
+
+def test_a_single_wrong_bit_breaks_nothing_but_the_fragment():
+    content = filled(5).to_bytes()
+    for at in range(0, len(content), 5):
+        with contextlib.suppress(DamagedError):
+            Fragment.from_bytes(content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1 :])
 
 
 def test_columns_of_one_table_have_one_length():
