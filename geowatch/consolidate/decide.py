@@ -10,7 +10,6 @@ import numpy as np
 from geowatch.grid.areas import Areas, unite
 from geowatch.grid.pixel_area import areas_m2
 from geowatch.grid.trace import runs_of_rings, trace
-from geowatch.sites.fragment import FULL_SCORE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,4 +65,4 @@ def chosen_by_area(area_m2: NDArray[np.float64], rules: Rules) -> NDArray[np.boo
 
 def is_sure(candidates: Candidates, rules: Rules) -> NDArray[np.bool_]:
     """Return which candidates have the least mean score."""
-    return np.asarray(candidates.score_sum >= rules.min_score * FULL_SCORE * candidates.score_px)
+    return np.asarray(candidates.score_sum >= rules.min_score_units * candidates.score_px)

@@ -41,8 +41,8 @@ __all__ = [
 ]
 
 SITE = np.dtype([
-    ("birth", "<i4"), ("grid", "<i2"), ("kind", "<i2"), ("y", "<i4"), ("x", "<i4"), ("start", "<i4"), ("end", "<i4"),
-    ("area_px", "<i8"), ("area_m2", "<f8"), ("score", "<f4"), ("peak", "<f4"),
+    ("birth", "<i4"), ("grid", "<i2"), ("kind", "<i2"), ("y", "<i4"), ("x", "<i4"), ("plane", "<i4"), ("start", "<i4"),
+    ("end", "<i4"), ("area_px", "<i8"), ("area_m2", "<f8"), ("score", "<f4"), ("peak", "<f4"),
 ])  # fmt: skip
 """What is known of a site; days since 1970-01-01, `NO_DAY` where there is none."""
 RUN = np.dtype([("grid", "<i2"), ("y", "<i4"), ("x0", "<i4"), ("x1", "<i4")])
@@ -143,7 +143,7 @@ def _rows(candidates: Candidates, course: Course, area_m2: NDArray[np.float64], 
     rows["birth"] = np.where(course.start != NO_DAY, course.start, first)
     for name in ("grid", "kind", "y", "x"):
         rows[name] = getattr(candidates, name)
-    rows["start"], rows["end"] = course.start, course.end
+    rows["plane"], rows["start"], rows["end"] = candidates.first_plane, course.start, course.end
     places = candidates.places
     rows["area_px"] = sums(places.owner, places.areas.px(len(places.owner)), len(rows))
     rows["area_m2"] = area_m2
@@ -173,6 +173,8 @@ def runs_of(places: Places, owners: int) -> tuple[NDArray[Any], Ints]:
 def _events(candidates: Candidates) -> tuple[NDArray[Any], Ints]:
     both = np.concatenate([candidates.split, candidates.merged])
     what = np.repeat(np.array([SPLIT, MERGE]), [len(candidates.split), len(candidates.merged)])
+    dated = both[:, 1] != NO_DAY  # an event without a date says nothing
+    both, what = both[dated], what[dated]
     order = np.lexsort((what, both[:, 1], both[:, 0]))
     owner, day = both[order].T
     out = np.zeros(len(both), dtype=EVENT)

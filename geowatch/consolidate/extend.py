@@ -39,8 +39,9 @@ def taken(sites: Decided, at: NDArray[np.integer]) -> Decided:
 
 
 def with_event(sites: Decided, what: NDArray[np.integer], day: NDArray[np.integer]) -> Decided:
-    """Return sites with one more event each, where ``what`` is none (-1) with none more."""
+    """Return sites with one more event each, where ``what`` is none (-1) or the day unknown with none more."""
     count = np.diff(sites.events_start)
+    what = np.where(day == NO_DAY, -1, what)
     more = (what >= 0).astype(np.int64)
     owner = np.concatenate([np.repeat(np.arange(len(sites)), count), np.flatnonzero(more)])
     added = np.zeros(int(more.sum()), dtype=EVENT)
@@ -59,11 +60,16 @@ class Carry:
     terms: Terms
     """What was tracked."""
     cut_day: int
-    """What is older does not change."""
+    """What is older does not change; `NO_DAY` + 1 where nothing has dates."""
     anew: bool
     """Whether this run looked at all of the time again, so that its outlines stand alone."""
     simplify: float = 0.0
     """Units of the CRS by which corners may move."""
+
+    @property
+    def merge_day(self) -> int:
+        """Day on which sites merge that were several so far; `NO_DAY` where nothing has dates."""
+        return NO_DAY if self.cut_day == NO_DAY + 1 else self.cut_day
 
     def is_closed(self, rows: NDArray[Any]) -> NDArray[np.bool_]:
         """Return which earlier sites ended before the cut: they stay as they are."""

@@ -64,7 +64,7 @@ def course_of(candidates: Candidates, terms: Terms, rules: Rules, model: PhaseMo
         phase = strongest(of_phases) if rules.timing == "argmax" else likeliest(seen.owner, of_phases, model)
         active = np.array(model.active)[phase]
     elif terms.mode == "footprint":
-        active = score >= rules.active_score
+        active = score >= rules.active_units / FULL_SCORE
     else:
         active = np.ones(len(seen), dtype=bool)  # it was found then: that is what active means
     start, end, last, ever = _span(seen, active, len(candidates))

@@ -50,11 +50,12 @@ def carry_on(shelf: Shelf, earlier: Earlier, carry: Carry, out: Shelf, least_sha
     """
     order, old = order_of(shelf.rows), earlier.sites
     rows = shelf.rows[order]
+    settled = carry.is_closed(old.rows)
     age = np.empty(len(old), dtype=np.int64)
-    age[np.lexsort((earlier.number, old.rows["birth"]))] = np.arange(len(old))
+    # Those that have not ended come first: what one of them does now must not be lost in one that changes no more.
+    age[np.lexsort((earlier.number, old.rows["birth"], settled))] = np.arange(len(old))
     found = _shared(shelf, order, old, least_share)
     found = found[~_apart(rows, old.rows, found, carry)]
-    settled = carry.is_closed(old.rows)
     same = heirs(found, len(rows), age)
     goes_on = same.earlier >= 0
     stays = goes_on & settled[np.maximum(same.earlier, 0)]
@@ -100,8 +101,8 @@ def _keep_earlier(earlier: Earlier, same: Heirs, carry: Carry, stays: NDArray[np
     at = np.flatnonzero(~grows)
     sites = taken(earlier.sites, at)
     merged = (same.absorbed_by[at] >= 0) & (sites.rows["end"] == NO_DAY)
-    sites.rows["end"] = np.where(merged, np.maximum(carry.cut_day, sites.rows["start"]), sites.rows["end"])
-    out.add(with_event(sites, np.where(merged, MERGE, -1), np.full(len(at), carry.cut_day)))
+    sites.rows["end"] = np.where(merged, np.maximum(carry.merge_day, sites.rows["start"]), sites.rows["end"])
+    out.add(with_event(sites, np.where(merged, MERGE, -1), np.full(len(at), carry.merge_day)))
     return earlier.number[at]
 
 
@@ -114,7 +115,7 @@ def _grow(
     for share in shelf.shares(at, _AT_ONCE, _ROWS):
         part = slice(done, done + len(share))
         sites = carry.on(taken(earlier, old[part]), shelf.take(share))
-        out.add(with_event(sites, np.where(took_in[part], MERGE, -1), np.full(len(share), carry.cut_day)))
+        out.add(with_event(sites, np.where(took_in[part], MERGE, -1), np.full(len(share), carry.merge_day)))
         done += len(share)
 
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from geowatch.consolidate.decided import SPLIT
 from geowatch.consolidate.outlines import crs_of
 from geowatch.consolidate.terms import NO_DAY
+from geowatch.grid.areas import dense
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Naming", "footprint_batch", "footprint_schema", "keys_of", "observation_batch", "observation_schema", "site_batch",
-    "site_ids", "site_schema",
+    "site_ids", "site_schema", "twins_of",
 ]  # fmt: skip
 
 
@@ -132,10 +133,25 @@ def site_ids(number: Ints, region: str) -> pa.Array:
     return pc.binary_join_element_wise(region, digits, "_")
 
 
-def keys_of(rows: NDArray[Any], terms: Terms) -> pa.Array:
+def twins_of(rows: NDArray[Any], number: Ints) -> Ints:
+    """Return of each site how many of lower number are born on the same day, at the same first pixel, of one class.
+
+    There are some where two images are of one day or none has a date, and where a site that goes on leaves the
+    pixel of its birth to another.
+    """
+    same = dense(*(rows[name] for name in ("grid", "birth", "y", "x", "kind")))
+    order = np.lexsort((number, same))
+    first = np.searchsorted(same[order], same[order])
+    twins = np.empty(len(rows), dtype=np.int64)
+    twins[order] = np.arange(len(rows)) - first
+    return twins
+
+
+def keys_of(rows: NDArray[Any], terms: Terms, twins: Ints) -> pa.Array:
     """Return the names that sites keep whatever their numbers: grid, birth, row and column of the first pixel.
 
-    Where classes are searched one by one, the class is part of it, since two may share a pixel.
+    Where classes are searched one by one, the class is part of it, since two may share a pixel. The second of
+    ``twins`` (see `twins_of`) ends in ``-2``, and so on.
     """
     birth = pc.fill_null(pc.strftime(_days(rows["birth"]).cast(pa.timestamp("s")), format="%Y%m%d"), "undated")
     parts = [_words(rows["grid"], terms.grids), birth]
@@ -143,7 +159,8 @@ def keys_of(rows: NDArray[Any], terms: Terms) -> pa.Array:
               (("r", "y"), ("c", "x"))]  # fmt: skip
     if len(terms.kinds) > 1:
         parts.append(pc.binary_join_element_wise("k", _column(rows["kind"]).cast(pa.string()), ""))
-    return pc.binary_join_element_wise(*parts, "-")
+    parts.append(pa.array(twins + 1, mask=twins == 0).cast(pa.string()))
+    return pc.binary_join_element_wise(*parts, "-", null_handling="skip")
 
 
 def _column(values: NDArray[Any]) -> pa.Array:

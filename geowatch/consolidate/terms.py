@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from geowatch.errors import ConfigError
+from geowatch.sites.fragment import FULL_SCORE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,6 +83,16 @@ class Rules:
     """What start and end come from."""
     active_score: float = 0.5
     """With ``threshold``: mean score from which a site is active."""
+
+    @property
+    def active_units(self) -> int:
+        """`active_score` in score units: what equals a threshold reaches it, here as where pixels are compared."""
+        return round(self.active_score * FULL_SCORE)
+
+    @property
+    def min_score_units(self) -> int:
+        """`min_score` in score units."""
+        return round(self.min_score * FULL_SCORE)
 
     def __post_init__(self) -> None:
         for name in ("min_area_m2", "fill_holes_m2", "min_days", "min_score", "link_overlap"):

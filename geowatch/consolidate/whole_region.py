@@ -91,8 +91,11 @@ class Consolidation:
 
 
 def order_of(rows: NDArray[Any]) -> Ints:
-    """Return the order in which sites are numbered: by birth, grid, row and column of the first pixel, class."""
-    return np.lexsort(tuple(rows[name] for name in ("kind", "x", "y", "grid", "birth")))
+    """Return the order in which sites are numbered: by birth, grid, row and column of the first pixel, class.
+
+    Two images of one day may show the same pixel first: then the earlier plane goes first, whichever came first.
+    """
+    return np.lexsort(tuple(rows[name] for name in ("plane", "kind", "x", "y", "grid", "birth")))
 
 
 def numbers_of(rows: NDArray[Any], first: int = 0) -> Ints:

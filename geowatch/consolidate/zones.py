@@ -149,7 +149,8 @@ def _lives(candidates: Candidates, terms: Terms) -> tuple[Ints, Ints]:
 
 def _merged(candidates: Candidates, label: Ints, count: int, terms: Terms) -> Candidates:
     first_day, last_day = _lives(candidates, terms)
-    order = np.lexsort((candidates.x, candidates.y, candidates.grid, first_day, label))
+    columns = (candidates.first_plane, candidates.x, candidates.y, candidates.grid, first_day, label)
+    order = np.lexsort(columns)
     lead = order[np.append(True, np.diff(label[order]) > 0)]
     last = np.full(count, NO_DAY, dtype=np.int64)
     np.maximum.at(last, label, last_day)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["carry_of", "read_earlier"]
 
-_KEY = r"^.*-(?P<birth>\d{8}|undated)-r(?P<y>-?\d+)-c(?P<x>-?\d+)(?P<kind>-k\d+)?$"
+_KEY = r"^.*-(?P<birth>\d{8}|undated)-r(?P<y>-?\d+)-c(?P<x>-?\d+)(?P<kind>-k\d+)?(?P<twin>-\d+)?$"
 
 
 def read_earlier(store: Store, naming: Naming) -> Earlier:

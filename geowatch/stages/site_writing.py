@@ -17,6 +17,7 @@ from geowatch.consolidate.tables import (
     observation_schema,
     site_batch,
     site_schema,
+    twins_of,
 )
 from geowatch.stages.deliverables import file_digest
 from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES
@@ -52,7 +53,7 @@ class Written:
 
 def write_tables(store: Store, shelf: Shelf, number: Ints, naming: Naming, events: Events) -> Written:
     """Publish the tables of sites, observations and pixels; ``number`` is that of each site on the shelf."""
-    order = np.argsort(number, kind="stable")
+    order, twins = np.argsort(number, kind="stable"), twins_of(shelf.rows, number)
     schemas = {
         SITES: site_schema(naming), OBSERVATIONS: observation_schema(naming), FOOTPRINTS: footprint_schema(naming),
     }  # fmt: skip
@@ -63,7 +64,7 @@ def write_tables(store: Store, shelf: Shelf, number: Ints, naming: Naming, event
             add = {key: files.enter_context(_table(paths[key], schema)).write_batch for key, schema in schemas.items()}
             for share in shelf.shares(order, SITES_AT_ONCE, ROWS_AT_ONCE):
                 sites, named = shelf.take(share), number[share]
-                add[SITES](site_batch(sites, named, keys_of(sites.rows, naming.terms), naming))
+                add[SITES](site_batch(sites, named, keys_of(sites.rows, naming.terms, twins[share]), naming))
                 add[OBSERVATIONS](observation_batch(sites, named, naming))
                 add[FOOTPRINTS](footprint_batch(sites, named, naming))
                 observations, done = observations + len(sites.seen), done + len(share)

@@ -26,8 +26,9 @@ from support.tracked import ArrayPlanes, put_together, track_tiles
 from geowatch.consolidate import whole_region
 from geowatch.consolidate.phases import CONSTRUCTION, PhaseModel
 from geowatch.consolidate.terms import Rules
-from geowatch.grid.lattice import Lattice
+from geowatch.grid.lattice import Lattice, PixelBox
 from geowatch.sites.fragment import FULL_SCORE
+from geowatch.track.scores import Scale, to_units
 from geowatch.track.timewise import MovingMean
 
 calm = settings(deadline=None, max_examples=25)
@@ -61,9 +62,10 @@ def jobs(draw):
 
 
 @settings(calm, max_examples=60)
-@given(jobs(), st.integers(2, 9), st.integers(1, 40), st.booleans())
-def test_sites_of_any_tiling_are_those_of_the_whole_raster(job, tile_px, pieces_at_once, geographic):
+@given(jobs(), st.integers(2, 9), st.integers(1, 40), st.booleans(), st.sampled_from([16, 0]))
+def test_sites_of_any_tiling_are_those_of_the_whole_raster(job, tile_px, pieces_at_once, geographic, days_apart):
     search, planes, rules = job
+    search = replace(search, days=tuple(day // 16 * days_apart for day in search.days))
     lattice = Lattice("EPSG:4326", -1e-4, 1e-4) if geographic else Lattice("EPSG:32618", -10.0, 10.0)
     terms = terms_of(search, planes.class_count, search.days, lattice)
     model = PhaseModel.alike(terms.classes, [number % 2 == 0 for number in range(len(terms.classes))])
@@ -142,6 +144,36 @@ def test_pixels_that_meet_at_the_corner_of_four_tiles(monkeypatch, rows, tiles_a
     search = search_for(connectivity=connectivity)
     fragments = track_tiles(search, planes_of(rows), 2)
     assert len(consolidated(fragments, terms_of(search, 1, [0]), Rules())) == expected
+
+
+def test_images_of_one_day_keep_their_order_however_the_region_is_cut(monkeypatch):
+    monkeypatch.setattr(whole_region, "CHUNK_TILES", 1)
+    stored = np.zeros((2, 1, 2, 9), np.uint8)
+    stored[0], stored[1, ..., :3] = 254, 200
+    search, planes = search_for("polygons", 2), planes_of(stored)
+    for tile_px in (2, 4, 9):
+        sites = consolidated(track_tiles(search, planes, tile_px), terms_of(search, 1, [7, 7]), Rules())
+        assert sites.rows["area_px"].tolist() == [18, 6]
+
+
+@pytest.mark.parametrize("score", [0.3, 0.5, 0.7])
+def test_a_site_whose_scores_equal_the_thresholds_is_one(score):
+    units = to_units(score)
+    search = search_for("footprint", 2, low=units, high=units)
+    planes = ArrayPlanes(np.full((2, 1, 3, 3), score, np.float32), PixelBox(0, 0, 3, 3), Scale("float32"))
+    sites = consolidated(
+        track_tiles(search, planes, 2), terms_of(search, 1, [0, 16]), Rules(active_score=score, min_score=score)
+    )
+    assert sites.rows["area_px"].tolist() == [9]
+
+
+def test_what_happens_on_no_day_is_no_event():
+    stored = np.zeros((3, 1, 2, 5), np.uint8)
+    stored[[0, 2]], stored[1, ..., [0, 4]] = 254, 254
+    search = search_for("linked", 3)
+    fragments = track_tiles(search, planes_of(stored), 3)
+    assert len(consolidated(fragments, terms_of(search, 1, [0, 1, 2]), Rules()).events) == 2
+    assert len(consolidated(fragments, terms_of(search, 1, [NO_DAY] * 3), Rules()).events) == 0
 
 
 def test_a_hole_across_a_seam_is_a_hole():

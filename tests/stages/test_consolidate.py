@@ -14,7 +14,7 @@ from support.consolidated import blobs
 from support.tracked import ArrayPlanes
 from support.tracked_run import tracked_run
 
-from geowatch.errors import ConfigError, CoverageError, InputError
+from geowatch.errors import ConfigError, CoverageError, DamagedError, InputError
 from geowatch.grid.lattice import PixelBox
 from geowatch.stages.consolidate import ConsolidateConfig, Consolidated, consolidate
 from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES
@@ -227,6 +227,39 @@ def test_of_several_new_sites_the_largest_goes_on(tmp_path):
     assert (after["key"], after["n_observations"]) == (before["key"], 2)
     assert before["area_px"] == 5
     assert (split["number"], split["area_px"], split["events"]) == (1, 1, "split:2016-08-03")
+
+
+def test_a_new_site_at_the_birthplace_of_another_has_a_key_of_its_own(tmp_path):
+    whole = ["0990000000", "0990000000", "0999999999", "0999999999"]
+    cut = ["0990000000", "0000000000", "0999999999", "0999999999"]
+    runs = [tracked_run(tmp_path / str(n), drawn(whole, *[cut] * n), DAYS[: n + 1], 3) for n in (0, 3, 4, 5)]
+    ((before,), *later) = (
+        sites_of(run, previous=None if not n else str(runs[n - 1].root)) for n, run in enumerate(runs)
+    )
+    for one, other in later:
+        assert (one["key"], one["area_px"]) == (before["key"], 18)
+        assert (other["key"], other["area_px"]) == (f"{before['key']}-2", 2)
+
+
+def test_a_site_that_goes_on_is_not_lost_in_an_older_one_that_ended(tmp_path):
+    first, second = ["0990000", "0990000"], ["0000990", "0000990"]
+    both = ["0999990", "0999990"]
+    early = tracked_run(tmp_path / "early", drawn(first, first, second, second), DAYS[:4], 3, low=0.4, high=0.4)
+    ended, growing = sites_of(early)
+    assert (ended["end"], growing["end"]) == (date(2016, 8, 19), None)
+    late = tracked_run(tmp_path / "late", drawn(first, first, second, second, both, both), DAYS, 3, low=0.3, high=0.3)
+    old, new = sites_of(late, previous=str(early.root))
+    assert old == ended
+    assert (new["key"], new["end"], new["area_px"]) == (growing["key"], None, 10)
+
+
+def test_a_damaged_fragment_is_named(tmp_path):
+    store = tracked_run(tmp_path, drawn(FIELD), DAYS[:1], 4, mode="linked")
+    key = sorted(store.list("fragments/"))[2]
+    store.put(key, store.get(key)[:300])
+    with pytest.raises(DamagedError, match=key) as error:
+        sites_of(store)
+    assert "remove it" in str(error.value.hint)
 
 
 @pytest.mark.parametrize(("mode", "seed"), [("linked", 1), ("linked", 2), ("footprint", 3), ("footprint", 4)])
