@@ -8,6 +8,7 @@ is refused, and so are days out of order and empty outlines.
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -149,13 +150,21 @@ def _list(feature: Mapping[str, object], key: str) -> tuple[str, ...]:
 
 
 def _flags(feature: Mapping[str, object], key: str) -> tuple[bool, ...]:
-    text = _text(feature, key)
-    return () if text is None else tuple(part.strip() != "False" for part in text.split(","))
+    """Return a flag for each subsite; none where a lone word is neither true nor false, such as `None`."""
+    words = [part.strip() for part in (_text(feature, key) or "").split(",")]
+    if len(words) == 1 and words[0] not in ("True", "False"):
+        return ()
+    return tuple(word != "False" for word in words)
 
 
 def _number(feature: Mapping[str, object], key: str) -> float | None:
+    """Return a finite number; text of one is one, and all else is none."""
     value = _value(feature, key)
-    return float(value) if isinstance(value, int | float) else None
+    try:
+        number = float(value) if isinstance(value, int | float | str) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _cache(feature: Mapping[str, object]) -> dict[str, object]:

@@ -72,6 +72,28 @@ def test_words_are_split_and_joined_again():
     assert parse_site(document).observations == (given,)
 
 
+@pytest.mark.parametrize(
+    ("word", "flags"),
+    [
+        (None, ()), ("", ()), ("None", ()), ("true", ()), ("True", (True,)), (True, (True,)), ("False", (False,)),
+        ("True,False", (True, False)), ("False, None", (False, True)),
+    ],
+)  # fmt: skip
+def test_a_lone_word_is_a_flag_only_where_it_is_true_or_false(word, flags):
+    document = site_document(example())
+    document["features"][1]["properties"]["is_site_boundary"] = word
+    assert parse_site(document).observations[0].is_boundary == flags
+
+
+@pytest.mark.parametrize(
+    ("given", "score"), [(0.4, 0.4), ("0.4", 0.4), (1, 1.0), ("high", None), (float("nan"), None), ([1], None)]
+)
+def test_scores_are_finite_numbers(given, score):
+    document = site_document(example())
+    document["features"][0]["properties"]["score"] = given
+    assert parse_site(document).score == score
+
+
 def test_coordinates_are_two_and_heights_are_dropped():
     high = Polygon([(*point, 7.0) for point in PLACE.exterior.coords])
     document = site_document(dataclasses.replace(example(), geometry=high))
