@@ -9,6 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -29,7 +31,7 @@ from geowatch.stages.site_score_times import draw_curve, draw_times
 from geowatch.store import open_store
 
 if TYPE_CHECKING:
-    from geowatch.sites.model import RegionModel
+    from geowatch.sites.model import RegionModel, Site
     from geowatch.store import Store
 
 __all__ = ["EvaluateSitesConfig", "EvaluatedSites", "evaluate_sites"]
@@ -78,9 +80,13 @@ class EvaluateSitesConfig:
 
     def __post_init__(self) -> None:
         for name in ("tau", "rho", "min_score", "tiop", "tiot", "ttiop", "ttiot"):
+            if not getattr(self, name):
+                raise ConfigError(f"{name} has no value", hint="give one or more, or leave it out")
             wrong = [value for value in getattr(self, name) if not 0 <= value <= 1]
             if wrong:
                 raise ConfigError(f"{name} is {wrong[0]:g}", hint="give a share from 0 to 1")
+        if not self.min_area_m2 or not all(0 <= value < math.inf for value in self.min_area_m2):
+            raise ConfigError("min_area_m2 is no area", hint="give square metres, 0 or more")
         if unknown := set(self.proposal_type) - set("ABCDE"):
             raise ConfigError(f"proposal type '{min(unknown)}' is none", hint="use letters A to E")
 
@@ -119,14 +125,25 @@ def evaluate_sites(config: EvaluateSitesConfig, events: Events | None = None) ->
         ConfigError: for thresholds out of their range.
     """
     events = events or Silent()
-    truth, proposals = find_documents(config.truth), find_documents(config.proposals)
+    truth, proposals = find_documents(config.truth), find_documents(config.proposals, may_be_empty=True)
     chosen = _with_truth(_regions(config), truth, config, events)
     scores = []
     for number, region in enumerate(chosen):
         true, proposed = (read_sites(documents.of(region.id)) for documents in (truth, proposals))
+        _say_what_is_odd(region.id, true, proposed, events)
         scores.append(evaluate_region(region, true, proposed, config.sweep, config.filters))
         events.progress("evaluate", number + 1, len(chosen))
     return _write(config, scores, _sources(truth, proposals))
+
+
+def _say_what_is_odd(region_id: str, truth: Sequence[Site], proposals: Sequence[Site], events: Events) -> None:
+    """Tell of a region without proposals, and of documents that share an id and so count as one when taken."""
+    if not proposals:
+        events.note(f"no file with {region_id} in its name proposes a site")
+    for role, sites in (("truth", truth), ("proposal", proposals)):
+        twice = sorted(key for key, count in Counter(each.key for each in sites).items() if count > 1)
+        if twice:
+            events.note(f"{region_id}: {role} ids that several files have ({len(twice)}): {', '.join(twice[:5])}")
 
 
 def _regions(config: EvaluateSitesConfig) -> list[RegionModel]:

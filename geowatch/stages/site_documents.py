@@ -6,7 +6,7 @@ As the programme has it, a file of a folder belongs to a region when its name ha
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,17 +35,18 @@ class Documents:
         return tuple(path for path in self.paths if region_id in path.name)
 
 
-def find_documents(asked: Sequence[str], *, regions: bool = False) -> Documents:
+def find_documents(asked: Sequence[str], *, regions: bool = False, may_be_empty: bool = False) -> Documents:
     """Find the documents of files, of folders, of folders with ``site_models``, and of run folders.
 
     Raises:
-        InputError: where something named does not exist or holds no GeoJSON.
+        InputError: where something named does not exist, or holds no GeoJSON and may not be empty.
     """
-    found = [path for name in asked for path in _files(Path(name), _REGIONS if regions else _SITES)]
+    inside = _REGIONS if regions else _SITES
+    found = [path for name in asked for path in _files(Path(name), inside, may_be_empty=may_be_empty)]
     return Documents(tuple(sorted(dict.fromkeys(found), key=lambda path: (path.name, str(path)))), tuple(asked))
 
 
-def _files(path: Path, inside: Sequence[str]) -> list[Path]:
+def _files(path: Path, inside: Sequence[str], *, may_be_empty: bool) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -54,6 +55,8 @@ def _files(path: Path, inside: Sequence[str]) -> list[Path]:
         found = [each for each in folder.glob("*") if each.suffix in (".geojson", ".json")]
         if found:
             return found
+    if may_be_empty:
+        return []
     raise InputError(f"{path} holds no GeoJSON", hint="give a folder of site models, or a run after gw consolidate")
 
 
@@ -69,7 +72,7 @@ def read_regions(documents: Documents) -> list[RegionModel]:
 def _region(path: Path) -> RegionModel:
     content = _bytes(path)
     document = _json(content, path)
-    if isinstance(document, dict) and any(_kind(feature) == "region" for feature in document.get("features") or ()):
+    if isinstance(document, dict) and _holds(document, "region"):
         return parse_region_model(document, path.name)
     plain = parse_region(document, name=path.stem)
     if plain.start is None or plain.end is None:
@@ -83,7 +86,7 @@ def read_sites(paths: Sequence[Path]) -> list[Site]:
     return [
         parse_site(document, path.name)
         for path, document in documents
-        if isinstance(document, dict) and any(_kind(each) == "site" for each in document.get("features") or ())
+        if isinstance(document, dict) and _holds(document, "site")
     ]
 
 
@@ -99,6 +102,12 @@ def _json(content: bytes, path: Path) -> object:
         return json.loads(content)
     except ValueError as error:
         raise InputError(f"{path} is no JSON: {error}", hint="give GeoJSON files") from error
+
+
+def _holds(document: Mapping[str, object], kind: str) -> bool:
+    """Whether one of a document's features is of a kind."""
+    features = document.get("features")
+    return isinstance(features, list) and any(_kind(each) == kind for each in features)
 
 
 def _kind(feature: object) -> object:

@@ -1,6 +1,7 @@
 """Figures of broad area search, sweeps, tables, and phases of detected sites, counted by hand."""
 
 import pytest
+from shapely.geometry import Polygon
 from support.smart_case import (
     AC,
     CELL_KM2,
@@ -57,6 +58,17 @@ def test_what_covers_a_negative_is_a_false_area():
     true = [truth(1, cells(10, 10, 2, 2), *days), truth(2, cells(20, 20, 2, 2), *days, "negative")]
     found = [proposal(9001, cells(10, 10, 2, 2), *days), proposal(9002, cells(20, 20, 2, 2), *days)]
     assert figures_of(overall(true, found))["fp area"] == pytest.approx(4 * CELL_KM2, abs=1e-4)
+
+
+def test_outlines_that_cross_themselves_have_figures_too():
+    days = ("2016-01-01", "2017-01-01")
+    bow = Polygon([(0.01, 0.01), (0.012, 0.012), (0.012, 0.01), (0.01, 0.012), (0.01, 0.01)])
+    best = overall([truth(1, cells(10, 10, 2, 2), *days)], [proposal(9001, bow, *days)])
+    assert best.true_positives == 1
+    figures = figures_of(best)
+    # A buffer of nothing keeps one wing.
+    assert figures["proposal area"] == round(CELL_KM2, 4)
+    assert figures["fp area"] == 0
 
 
 def test_a_group_has_the_days_of_the_truth_that_was_read_first():

@@ -195,7 +195,9 @@ def test_statuses_and_scores_filter(smart):
     ("change", "error", "said"),
     [
         ({"truth": ("nowhere",)}, InputError, "there is no nowhere"),
-        ({"proposals": ("{}/empty",)}, InputError, "holds no GeoJSON"),
+        ({"truth": ("{}/empty",)}, InputError, "holds no GeoJSON"),
+        ({"tau": ()}, ConfigError, "tau has no value"),
+        ({"min_area_m2": (-1.0,)}, ConfigError, "min_area_m2 is no area"),
         ({"tau": (1.5,)}, ConfigError, "tau is 1.5"),
         ({"proposal_type": ("F",)}, ConfigError, "proposal type 'F'"),
         ({"truth": ("{}/run",), "region": ("{}/other",)}, InputError, "has a region's id in its name: ZZ_R009"),
@@ -213,6 +215,60 @@ def test_what_cannot_be_scored_is_refused(smart, change, error, said):
         evaluate_sites(config(smart, **given))
     assert caught.value.hint
     assert not (smart / "out").exists()
+
+
+def test_a_detector_that_found_nothing_misses_all_of_it(smart):
+    (smart / "empty").mkdir()
+    said = gw("evaluate", "sites", "--truth", smart / "smart", "--proposals", smart / "empty", "-o", smart / "out")
+    assert "no file with ZZ_R001 in its name proposes a site" in said
+    assert "ZZ_R001     overall            0        2        0   0.0000" in said
+    assert not rows(smart / f"out/overall/bas/proposals_{DEFAULT}.csv")
+    assert not rows(smart / "out/sm_sites.csv")
+
+
+def test_ids_of_several_files_are_told(smart):
+    again = smart / "run/sites/site_models"
+    (again / "ZZ_R001_again.geojson").write_bytes((again / "ZZ_R001_9002.geojson").read_bytes())
+    said = gw("evaluate", "sites", "--truth", smart / "smart", "--proposals", smart / "run", "-o", smart / "out")
+    assert "proposal ids that several files have (1): ZZ_R001_9002_acc_1.0.0" in said
+
+
+@pytest.mark.parametrize(
+    ("geometry", "days", "said"),
+    [
+        (None, ("2015-01-01", "2020-12-31"), "covers no area"),
+        ({"type": "Polygon", "coordinates": []}, ("2015-01-01", "2020-12-31"), "covers no area"),
+        ({"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 1], [0, 0]]]}, ("2015-01-01", "2020-12-31"), "no a"),
+        (0, ("2020-12-31", "2015-01-01"), "ends on 2015-01-01, before it starts on 2020-12-31"),
+    ],
+)  # fmt: skip
+def test_regions_that_cannot_hold_a_site_are_refused(smart, geometry, days, said):
+    path = smart / "smart/region_models/ZZ_R001.geojson"
+    document = json.loads(path.read_text())
+    head = document["features"][0]
+    head["properties"].update(start_date=days[0], end_date=days[1])
+    head["geometry"] = head["geometry"] if geometry == 0 else geometry
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=said):
+        evaluate_sites(config(smart))
+    assert not (smart / "out").exists()
+
+
+@pytest.mark.parametrize("content", ['{"features": 5}', '{"features": null}', "[1]", '{"features": [null, 1]}'])
+def test_what_is_no_site_model_is_passed_over(smart, content):
+    (smart / "run/sites/site_models/ZZ_R001_other.geojson").write_text(content)
+    assert evaluate_sites(config(smart)).together["overall"]["proposed annotations"] == 2
+
+
+def test_failed_pairs_show_the_days_that_were_compared(smart):
+    true = smart / "smart/site_models"
+    # Too small to count, so its own days are compared; active from a year after its start.
+    small = site(4, "positive_annotated", ("2016-01-01", "2018-01-01"), seen("2017-01-01", cells(70, 70, 0.5)))
+    write(true, [small])
+    write(smart / "run/sites/site_models", [proposal(9004, cells(70.4, 70, 2, 2), *DAYS)])
+    evaluate_sites(config(smart))
+    (row,) = rows(smart / f"out/overall/bas/failAssoc_{DEFAULT}.csv")
+    assert (row["truth start"], row["truth end"]) == ("2016-01-01", "2018-01-01")
 
 
 def test_many_sites_are_drawn_up_to_a_limit_and_the_rest_is_said(smart):

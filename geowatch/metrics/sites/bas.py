@@ -11,7 +11,7 @@ import numpy as np
 from shapely.geometry import Polygon
 
 from geowatch.metrics.sites.comparing import Comparison, Judgement, passes
-from geowatch.metrics.sites.planar import Area, area_km2, intersection, repaired, union
+from geowatch.metrics.sites.planar import Area, area_km2, difference, intersection, repaired, union
 from geowatch.metrics.sites.reading import ScoredSite
 from geowatch.metrics.sites.taking_part import IGNORED, NEGATIVE, POSITIVE
 from geowatch.metrics.sites.thresholds import Thresholds
@@ -202,7 +202,7 @@ class Assignment:
         if not hits:
             return Areas(area_km2(proposed))
         hit = union(hits)
-        alarm, rest = area_km2(proposed.difference(hit)), area_km2(repaired(self.case.outline).difference(hit))
+        alarm, rest = area_km2(difference(proposed, hit)), area_km2(difference(repaired(self.case.outline), hit))
         return Areas(area_km2(proposed), alarm, rest)
 
 

@@ -22,7 +22,7 @@ from geowatch.metrics.sites.taking_part import IGNORED
 from geowatch.metrics.sites.thresholds import Thresholds
 from geowatch.sites.model import PHASES
 
-__all__ = ["Comparison", "Judgement", "compare_all"]
+__all__ = ["Comparison", "Judgement", "compare_all", "interval_of", "passes"]
 
 _NO_ACTIVITY, _POST = PHASES[0], PHASES[3]
 
@@ -115,9 +115,14 @@ def passes(proposal: ScoredSite, at: Thresholds) -> bool:
     return proposal.area_km2 >= at.min_area_m2 / 1e6 and proposal.score >= at.min_score
 
 
+def interval_of(truth: ScoredSite, status: str) -> tuple[int, int] | None:
+    """Return the first and the last day of a truth site of this status: of one that is ignored, the site's own."""
+    return (truth.start, truth.end) if status in IGNORED else truth.interval
+
+
 def _intervals(truth: ScoredSite, status: str) -> tuple[Days, Days]:
     """Return the least and the most days of activity of a truth site of this status."""
-    interval = (truth.start, truth.end) if status in IGNORED else truth.interval
+    interval = interval_of(truth, status)
     if interval is None:
         return Days(), Days()
     if status not in PHASE_LABELLED or truth.latest_start is None or truth.earliest_start is None:

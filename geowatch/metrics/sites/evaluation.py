@@ -19,9 +19,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from geowatch.errors import InputError
 from geowatch.metrics.sites.activity import Pair, pairs_of
 from geowatch.metrics.sites.bas import Assignment, Case
 from geowatch.metrics.sites.comparing import Comparison, compare_all
+from geowatch.metrics.sites.planar import area_km2
 from geowatch.metrics.sites.reading import ScoredSite, read_site
 from geowatch.metrics.sites.taking_part import SUBSETS, effective_status, is_within, proposals_of, truth_of
 from geowatch.metrics.sites.thresholds import Filters, Sweep
@@ -79,7 +81,15 @@ def evaluate_region(
         proposals: Proposed sites.
         sweep: Values of the thresholds; left out, the programme's own.
         filters: Which sites take part; left out, the programme's own.
+
+    Raises:
+        InputError: where the region covers nothing, or ends before it starts.
     """
+    if not area_km2(region.geometry):
+        raise InputError(f"region {region.id} covers no area", hint="give its outline as a Polygon of lon/lat")
+    if region.end < region.start:
+        fact = f"region {region.id} ends on {region.end}, before it starts on {region.start}"
+        raise InputError(fact, hint="correct its start_date or its end_date")
     sweep, filters = sweep or Sweep(), filters or Filters()
     first, last = region.start, region.end
     annotated = (read_site(each, first, last) for each in truth)

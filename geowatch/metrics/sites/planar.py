@@ -16,7 +16,7 @@ from shapely.errors import GEOSException
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
-__all__ = ["area_km2", "intersection", "polygons_of", "repaired", "union"]
+__all__ = ["area_km2", "difference", "intersection", "polygons_of", "repaired", "union"]
 
 Area = Polygon | MultiPolygon
 """A polygon or several."""
@@ -52,6 +52,9 @@ def polygons_of(geometry: BaseGeometry) -> Area:
 def union(geometries: Sequence[Area]) -> Area:
     """Return the union; outlines are repaired only where the union cannot be made without."""
     distinct = list({each.wkb: each for each in geometries}.values())
+    if len(distinct) == 1 < len(geometries) and not distinct[0].is_valid:
+        # One that crosses itself is no union of itself: it comes back repaired, as among others.
+        return polygons_of(repaired(distinct[0]))
     try:
         return polygons_of(shapely.union_all(distinct))
     except GEOSException:
@@ -64,3 +67,11 @@ def intersection(one: Area, other: Area) -> Area:
         return polygons_of(shapely.intersection(one, other))
     except GEOSException:
         return polygons_of(shapely.intersection(repaired(one), repaired(other)))
+
+
+def difference(one: Area, other: Area) -> Area:
+    """Return what the first outline has and the other has not."""
+    try:
+        return polygons_of(shapely.difference(one, other))
+    except GEOSException:
+        return polygons_of(shapely.difference(repaired(one), repaired(other)))

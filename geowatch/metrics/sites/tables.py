@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from geowatch.metrics.sites.bas import Assignment, Detection, f_score, rounded, scores_of
-from geowatch.metrics.sites.comparing import Comparison, Judgement
+from geowatch.metrics.sites.comparing import Comparison, Judgement, interval_of
 from geowatch.metrics.sites.evaluation import RegionScores, SubsetScores
 from geowatch.metrics.sites.reading import ScoredSite
 from geowatch.metrics.sites.thresholds import Thresholds
@@ -144,7 +144,7 @@ def bas_tables(scores: SubsetScores) -> dict[str, Table]:
         name = row.at.name
         tables[f"detections_{name}.csv"] = _table(_DETECTION, map(_detection_row, row.detections))
         tables[f"proposals_{name}.csv"] = _table(_PROPOSAL, (_proposal_row(each, row) for each in row.proposals))
-        tables[f"failAssoc_{name}.csv"] = _table(_FAILED, sorted(map(_failed_row, row.failed), key=_names))
+        tables[f"failAssoc_{name}.csv"] = _table(_FAILED, sorted(_failed_rows(row), key=_names))
         tables[f"siteType_{name}.csv"] = _site_types(row)
     return tables
 
@@ -163,10 +163,15 @@ def _proposal_row(site: ScoredSite, found: Assignment) -> Sequence[object]:
     return (site.id, site.area_km2, names, len(takers), mark, bool(takers), _COLORS[mark])
 
 
-def _failed_row(failed: tuple[Comparison, Judgement]) -> Sequence[object]:
-    pair, seen = failed
+def _failed_rows(found: Assignment) -> Iterator[Sequence[object]]:
+    status = {id(each.truth): each.status for each in found.detections}
+    for pair, seen in found.failed:
+        yield _failed_row(pair, seen, status[id(pair.truth)])
+
+
+def _failed_row(pair: Comparison, seen: Judgement, status: str) -> Sequence[object]:
     truth, members = pair.truth, pair.group.members
-    first, last = truth.interval or (truth.start, truth.end)
+    first, last = interval_of(truth, status) or (None, None)
     days = (first, last, min(each.start for each in members), max(each.end for each in members))
     return (truth.id, pair.group.id, seen.spatial, seen.tiot, seen.tiop, *map(_iso, days))
 
