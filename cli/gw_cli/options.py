@@ -159,7 +159,16 @@ timeout = option("--timeout", type=float, metavar="SECONDS", help="Longest wait 
 remote = combine(s3_endpoint, s3_region, anonymous, requester_pays, timeout)
 """How imagery that is elsewhere is reached."""
 
-imagery = combine(images, video, selection, sensor, bands, stack, scale, offset, nodata, sun_elevation, masks, remote)
+domain_field = option(
+    "--domain-field",
+    metavar="NAME",
+    help="Normalise by this: sensor, channels, month, year, or a field of a bundle's images or STAC items; as in gw "
+    "dataset stats --domain.  Left out: sensor.",
+)
+
+imagery = combine(
+    images, video, selection, sensor, bands, stack, scale, offset, nodata, sun_elevation, masks, domain_field, remote
+)
 """Where the images are, which of them, and what their numbers mean."""
 
 resampling = option(

@@ -192,6 +192,7 @@ def scene_of_image(bundle: Bundle, image: Json, options: SceneOptions) -> Found:
         cloud_cover=cloud_cover_of(image),
         masks=tuple(masks),
         notes=tuple(_doubts(bands, options)),
+        fields=image,
     )
     return finish(draft, options)
 

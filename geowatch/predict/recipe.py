@@ -135,15 +135,15 @@ class NormPin(_Document):
     std: tuple[float, ...] | None = None
     """Standard deviation of each channel."""
 
-    def domain_of(self, sensor: str) -> str:
-        """Return the domain of a sensor's imagery, by default the sensor.
+    def domain_of(self, sensor: str, own: str | None = None) -> str:
+        """Return the domain of a sensor's imagery; where none was given by hand its ``own``, by default the sensor.
 
         >>> NormPin(domain=("l8=landsat", "all")).domain_of("l8"), NormPin(domain=("l8=landsat",)).domain_of("s2")
         ('landsat', 's2')
         """
         plain = [word for word in self.domain if "=" not in word]
-        own = dict(word.split("=", 1) for word in self.domain if "=" in word)
-        return own.get(sensor, plain[0] if plain else sensor)
+        named = dict(word.split("=", 1) for word in self.domain if "=" in word)
+        return named.get(sensor, plain[0] if plain else own or sensor)
 
 
 class Recipe(_Document):

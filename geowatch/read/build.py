@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 
 from geowatch.errors import ImageryError, InputError
 from geowatch.read.crs import move_points
+from geowatch.read.domains import domain_of
 from geowatch.read.options import SceneOptions
 from geowatch.read.probe import Raster, RasterBand, fingerprint
 from geowatch.read.scene import BandSource, Fingerprint, MaskSource, RasterGrid, Scene
@@ -56,6 +57,8 @@ class Draft:
     """Sentences for the user."""
     documents: tuple[Path, ...] = ()
     """Local metadata files that were read; a change in them is a change of the scene."""
+    fields: Mapping[str, object] = field(default_factory=dict)
+    """What else its document says of it, by name; domains may be told apart by it."""
 
 
 #: Hears of a source that cannot be used, where the others are wanted all the same.
@@ -95,6 +98,7 @@ def finish(draft: Draft, options: SceneOptions) -> Found:
 
     Raises:
         ImageryError: nothing but masks is left.
+        ConfigError: the document does not say its domain.
     """
     pictures, masks = _split_masks(draft.bands, options)
     bands = tuple(_override(b, options) for b in _finest(pictures))
@@ -113,6 +117,8 @@ def finish(draft: Draft, options: SceneOptions) -> Found:
         fingerprints=_fingerprints(draft),
         center_lon=lon,
     )
+    if options.domain_field is not None:
+        scene = replace(scene, domain=domain_of(scene, options.domain_field, draft.fields))
     queries = tuple((r.uri, r.query) for r in draft.rasters if r.query)
     return Found(scene, (*(n for r in draft.rasters for n in r.notes), *draft.notes), queries)
 

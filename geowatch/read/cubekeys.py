@@ -32,7 +32,8 @@ __all__ = ["VERSION", "Contents", "frame_key"]
 VERSION = 1
 #: What is in a plan and decides no value: names, what is known of files beside their content, and order already kept.
 _LEFT_OUT = frozenset(
-    {"id", "frame_id", "native", "priority", "cloud_cover", "center_lon", "size_bytes", "mtime_ns", "etag", "block"}
+    {"id", "frame_id", "native", "priority", "cloud_cover", "center_lon", "domain"}
+    | {"size_bytes", "mtime_ns", "etag", "block"}
 )
 
 _HINT = "put the file back, or start another run with --run"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -102,8 +102,15 @@ def check_fingerprints(plan: FramePlan, remote: Remote | None = None) -> None:
 
 
 def _canonical(document: BaseModel) -> bytes:
-    content = document.model_dump(mode="json")
+    content = _lean(document.model_dump(mode="json"))
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _lean(value: Any) -> Any:  # noqa: ANN401 - a JSON value
+    """Return a document without domains that nobody named: it is as it was before there were any, and so its digest."""
+    if isinstance(value, dict):
+        return {k: _lean(v) for k, v in value.items() if k != "domain" or v is not None}
+    return [_lean(item) for item in value] if isinstance(value, list) else value
 
 
 def _damaged(what: str, error: ValidationError) -> DamagedError:

@@ -90,6 +90,11 @@ class FramePlan:
     """In the order in which they cover each other."""
 
     @property
+    def domain(self) -> str:
+        """Whose statistics normalise it: what its scenes say, else its sensor."""
+        return next((s.scene.domain for s in self.scenes if s.scene.domain is not None), self.sensor)
+
+    @property
     def resampled(self) -> bool:
         """Whether any band is resampled."""
         return any(s.offset is None for scene in self.scenes for s in scene.bands)

@@ -55,7 +55,8 @@ def make_frames(scenes: Iterable[Scene], order: Composite = "first") -> tuple[Fr
 
     Raises:
         ConfigError: there is no such order.
-        ImageryError: two images without georeference would lie on each other, or two scenes have one name.
+        ImageryError: two images without georeference would lie on each other, two scenes have one name, or those of
+            one frame are of several domains.
     """
     if order not in _ORDERS:
         raise ConfigError(f"'{order}' is no way to combine scenes", hint=f"choose from {', '.join(COMPOSITES)}")
@@ -67,9 +68,19 @@ def make_frames(scenes: Iterable[Scene], order: Composite = "first") -> tuple[Fr
 
 def _frame(day: date, sensor: str, scenes: list[Scene], order: Composite) -> Frame:
     _check(scenes)
+    _check_domains(scenes)
     known = None if day == date.max else day
     name = f"{known.isoformat() if known else 'undated'}_{sensor}"
     return Frame(name, sensor, known, tuple(sorted(scenes, key=_ORDERS[order])), order)
+
+
+def _check_domains(scenes: list[Scene]) -> None:
+    names = sorted({s.domain for s in scenes if s.domain is not None})
+    if len(names) > 1:
+        raise ImageryError(
+            f"images of {scenes[0].sensor} of one day ({scenes[0].solar_day}) are of the domains {', '.join(names)}",
+            hint="they are seen as one image, which has one normalisation: tell domains apart otherwise",
+        )
 
 
 def _check(scenes: list[Scene]) -> None:

@@ -39,6 +39,8 @@ class SceneOptions:
     """Numbers of that band that hide a pixel."""
     mask_bits: int = 0
     """Bits of that band that hide a pixel."""
+    domain_field: str | None = None
+    """What tells domains apart; see `geowatch.read.domains`. None leaves them to be the sensors."""
     roots: tuple[Path, ...] = ()
     """Folders that VRTs and STAC items may lead to, beside their own."""
     remote: Remote = field(default_factory=Remote)

@@ -161,6 +161,8 @@ class Scene:
     """One for each file of it."""
     center_lon: float | None = None
     """Longitude of its middle (degrees), for the solar day."""
+    domain: str | None = None
+    """Whose statistics normalise it; None: its sensor's."""
 
     @property
     def solar_day(self) -> date | None:

@@ -171,6 +171,7 @@ def _scene(item: _Item) -> Found:
         notes=(f"item '{item.name}': {len(left_out)} remote assets are left out",) if left_out else (),
         # What a document elsewhere says is pinned with the scene; catalogs write their items anew at will.
         documents=() if isinstance(item.document, RemotePath) else (item.document,),
+        fields=item.properties,
     )
     return finish(draft, item.options)
 

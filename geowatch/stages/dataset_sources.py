@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -154,13 +154,16 @@ def _box(numbers: tuple[float, ...]) -> shapely.Polygon:
     return shapely.box(*numbers)
 
 
-def find_chosen(config: SourceConfig, choice: Choice, events: Events) -> tuple[tuple[Scene, ...], Catalog]:
-    """Return the scenes that are wanted, and all that was found.
+def find_chosen(
+    config: SourceConfig, choice: Choice, events: Events, *, domain_field: str | None = None
+) -> tuple[tuple[Scene, ...], Catalog]:
+    """Return the scenes that are wanted, and all that was found; ``domain_field`` is what tells their domains apart.
 
     Raises:
         ImageryError: where nothing is found or nothing fits.
     """
-    catalog = find_series(config.images, config.options, config.video, choice.selection)
+    options = replace(config.options, domain_field=domain_field)
+    catalog = find_series(config.images, options, config.video, choice.selection)
     for note in catalog.notes:
         events.note(note)
     names = {name.lower() for name in choice.sensors}

@@ -7,16 +7,12 @@ document is what packages and `gw predict` take for normalisation per domain.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geowatch.datasets.bundle import read_bundle
-from geowatch.datasets.sources import split_sources
 from geowatch.datasets.statistics import BandStatistics, statistics_document
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.frames import make_frames
@@ -49,7 +45,7 @@ class StatsConfig:
     choice: ChoiceConfig = field(default_factory=ChoiceConfig)
     """Which of it; its channels are those that are counted."""
     domain: str = "sensor"
-    """What tells domains apart: sensor, channels (sensor and bands), month, year, or a field of a bundle's images."""
+    """What tells domains apart: sensor, channels, month, year, or a field of a bundle's images or of STAC items."""
     share: float = 1.0
     """Share of the blocks of each image that is read, 0 to 1; the first is always read."""
     seed: int = 0
@@ -69,8 +65,8 @@ def dataset_stats(config: StatsConfig, events: Events | None = None) -> dict[str
     if not 0 < config.share <= 1:
         raise ConfigError(f"a share of {config.share:g} reads nothing", hint="give more than 0, up to 1")
     choice = asked_choice(config.choice)
-    scenes, catalog = find_chosen(config.source, choice, events)
-    domains = _domains(config, scenes)
+    scenes, catalog = find_chosen(config.source, choice, events, domain_field=config.domain)
+    domains = _domains(scenes)
     remote = replace(config.source.options.remote, queries=catalog.queries)
     found: dict[str, dict[str, BandStatistics]] = {}
     done = 0
@@ -87,45 +83,11 @@ def dataset_stats(config: StatsConfig, events: Events | None = None) -> dict[str
     return document
 
 
-def _domains(config: StatsConfig, scenes: Sequence[Scene]) -> dict[str, list[Scene]]:
-    fields = _fields(config) if config.domain not in _NAMES else {}
+def _domains(scenes: Sequence[Scene]) -> dict[str, list[Scene]]:
     groups: dict[str, list[Scene]] = {}
     for scene in sorted(scenes, key=lambda s: (s.time is None, s.time.timestamp() if s.time else 0.0, s.id)):
-        name = _NAMES[config.domain](scene) if config.domain in _NAMES else fields.get(scene.id)
-        if name is None:
-            raise ConfigError(
-                f"image '{scene.id}' has no {config.domain}, which domains are told apart by",
-                hint=f"choose from {', '.join(_NAMES)}, or a field that every image of the bundle has",
-            )
-        groups.setdefault(name, []).append(scene)
+        groups.setdefault(scene.domain or scene.sensor, []).append(scene)
     return groups
-
-
-def _timed(form: str, scene: Scene) -> str | None:
-    return scene.sensor + scene.time.strftime(form) if scene.time is not None else None
-
-
-def _of_channels(scene: Scene) -> str:
-    return f"{scene.sensor}:{'|'.join(b.name for b in scene.bands)}"
-
-
-def _of_sensor(scene: Scene) -> str:
-    return scene.sensor
-
-
-_NAMES: dict[str, Callable[[Scene], str | None]] = {
-    "sensor": _of_sensor,
-    "channels": _of_channels,
-    "month": partial(_timed, "/%m"),
-    "year": partial(_timed, "/%Y"),
-}
-
-
-def _fields(config: StatsConfig) -> dict[str, str]:
-    """Return the field that domains are told apart by, for each image of the bundles by its name."""
-    places, _ = split_sources(config.source.images)
-    images = [image for place in places for image in read_bundle(place, config.source.options.remote).images]
-    return {str(i.get("name")): str(i[config.domain]) for i in images if i.get(config.domain) is not None}
 
 
 def _bands(name: str, scenes: Sequence[Scene], asked: tuple[str, ...], events: Events) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ __all__ = [
     "choose",
     "choose_scenes",
     "read_bound",
+    "reading_of",
     "usable",
 ]
 
@@ -93,6 +94,8 @@ class ImageryConfig:
     """Numbers of that band that hide a pixel."""
     mask_bits: int = 0
     """Bits of that band that hide a pixel."""
+    domain_field: str | None = None
+    """What tells domains apart: sensor, channels, month, year, or a field of a bundle's images or of STAC items."""
     resampling: Resampling = "bilinear"
     """How pixels are computed where imagery and grid differ."""
     composite: Composite = "first"
@@ -141,6 +144,11 @@ def asked_imagery(asked: Asked | None) -> ImageryConfig:
     return TypeAdapter(ImageryConfig).validate_python({**(asked.reading or {}), "images": asked.images})
 
 
+def reading_of(config: ImageryConfig) -> dict[str, Any]:
+    """Return all but the images, as documents hold it: what came later is left out where it says nothing."""
+    return {k: v for k, v in asdict(config).items() if k != "images" and (k != "domain_field" or v is not None)}
+
+
 def choose_scenes(config: ImageryConfig, region: Region | None, events: Events) -> tuple[Scene, ...]:
     """Return the scenes that ``config`` and the region's time range select; raises what `choose` does."""
     return choose(config, region, events)[0]
@@ -164,6 +172,7 @@ def choose(config: ImageryConfig, region: Region | None, events: Events) -> tupl
         mask_band=config.mask_band,
         mask_values=config.mask_values,
         mask_bits=config.mask_bits,
+        domain_field=config.domain_field,
         remote=config.remote,
     )
     wanted = Selection(
@@ -277,7 +286,7 @@ def _document(
     document = {
         "schema_version": "1",
         "bands": list(bands if isinstance(bands, tuple) else bands.bands),
-        "options": {k: v for k, v in asdict(config).items() if k != "images"},
+        "options": reading_of(config),
         "frames": {grid: json.loads(frames_to_json(tuple(found))) for grid, found in plans.items()},
     }
     return (json.dumps(document, sort_keys=True, indent=1) + "\n").encode()

@@ -133,8 +133,8 @@ class TimeBlock:
         self, readers: tuple[BoxReader, ...], bands: tuple[str, ...], inputs: tuple[InputSpec, ...],
         norm: NormPin | None = None,
     ) -> Look:  # fmt: skip
-        """Return what the network sees through readers of `frames`; their domains are their sensors, or as given."""
-        domains = tuple(norm.domain_of(frame.sensor) if norm else frame.sensor for frame in self.frames)
+        """Return what the network sees through readers of `frames`; domains are their own, or as given by hand."""
+        domains = tuple(norm.domain_of(f.sensor, f.domain) if norm else f.domain for f in self.frames)
         return Look(readers, bands, inputs, self.extent, self.views, domains)
 
     def _windows(self) -> Iterator[list[Part]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from geowatch.grid.windows import WindowLattice
 from geowatch.read.remote import public
 from geowatch.stages.asked import Asked, claim, merged, read_asked
 from geowatch.stages.events import Events, Silent
-from geowatch.stages.imagery import ImageryConfig, asked_imagery, bind, choose_scenes, usable
+from geowatch.stages.imagery import ImageryConfig, asked_imagery, bind, choose_scenes, reading_of, usable
 from geowatch.stages.provenance import made, record
 from geowatch.stages.regions import read_region_file
 from geowatch.store import open_store
@@ -125,7 +125,7 @@ def tile(config: TileConfig, events: Events | None = None) -> Plan:
 
 
 def _asked(config: TileConfig, region: Region | None) -> Asked:
-    reading = {k: v for k, v in asdict(config.imagery).items() if k != "images"}
+    reading = reading_of(config.imagery)
     digest = None
     if region is not None:
         canonical = json.dumps(region.to_feature(), sort_keys=True, separators=(",", ":"))

@@ -238,10 +238,10 @@ def settle_norm(config: NormConfig, pinned: Recipe | None) -> NormPin | None:
 def check_domains(manifest: Manifest, norm: NormPin | None, parts: Iterable[Part]) -> None:
     """Refuse imagery of a domain that the package has no statistics of. Raises ImageryError, ConfigError."""
     pin = norm or NormPin()
-    for sensor in sorted({frame.sensor for part in parts for frame in part.frames}):
+    for sensor, domain in sorted({(frame.sensor, frame.domain) for part in parts for frame in part.frames}):
         for spec in dressed(manifest, norm).inputs:
             if not spec.sensors or sensor in spec.sensors:
-                normalised_for(spec, pin.domain_of(sensor))
+                normalised_for(spec, pin.domain_of(sensor, domain))
 
 
 def dressed(manifest: Manifest, norm: NormPin | None) -> Manifest:

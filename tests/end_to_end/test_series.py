@@ -337,6 +337,27 @@ def test_a_domain_may_be_named_for_a_sensor(images, tmp_path):
     assert_same(named, own)
 
 
+def test_a_field_of_the_bundle_may_name_the_domains(images, tmp_path):
+    bundle = write_bundle(tmp_path, sorted(images.iterdir()))
+    stats = statistics(tmp_path / "stats.json", **{SENSORS[0]: (0.2, 0.1), SENSORS[1]: (0.5, 0.3)})
+    fields = statistics(tmp_path / "fields.json", optical=(0.2, 0.1), landsat=(0.5, 0.3))
+    for name in ("own", "field"):
+        (tmp_path / name).mkdir()
+    own = run_series(tmp_path / "run", bundle, series_package(tmp_path / "own", stats=stats))
+    document = json.loads(bundle.read_text())
+    names = dict(zip(SENSORS, ("optical", "landsat"), strict=True))
+    for image in document["images"]:
+        image["look"] = names[image["sensor_coarse"]]
+    bundle.write_text(json.dumps(document))
+    package = series_package(tmp_path / "field", stats=fields)
+    plan_series(tmp_path / "by-field", bundle)
+    config = series_config(tmp_path / "by-field", bundle, package)
+    predict(replace(config, imagery=replace(config.imagery, domain_field="look")))
+    assert_same(tmp_path / "by-field", own)
+    with pytest.raises(ConfigError, match="has no region"):
+        predict(replace(config, imagery=replace(config.imagery, domain_field="region")))
+
+
 def test_frames_of_a_sensor_that_lacks_a_band_are_left_out_with_a_note(images, package, tmp_path):
     bundle = write_bundle(tmp_path, sorted(images.iterdir()), channels="red|green|nir")
     notes = []

@@ -27,7 +27,8 @@ from gw_cli.values import SHARE
 @options.option(
     "--domain",
     metavar="NAME",
-    help="What tells domains apart: sensor, channels, month, year, or a field of a bundle's images.  [default: sensor]",
+    help="What tells domains apart: sensor, channels, month, year, or a field of a bundle's images or of STAC items.  "
+    "[default: sensor]",
 )
 @options.option("--share", type=SHARE, help="Share of the blocks of each image that is read.  [default: 1.0]")
 @options.option("--seed", type=int, help="What blocks are drawn by.  [default: 0]")
