@@ -17,6 +17,7 @@ from typing import cast
 import shapely
 from shapely.errors import ShapelyError
 from shapely.geometry import MultiPolygon, Polygon, mapping, shape
+from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
 
 from geowatch.errors import InputError
 from geowatch.sites.mgrs import square
@@ -194,9 +195,18 @@ def _geometry(feature: Mapping[str, object], name: str) -> Area:
         found = shapely.force_2d(shape(cast("dict[str, object]", given)))
     except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise InputError(f"an outline of {name} cannot be read: {error}", hint="give Polygons of lon/lat") from error
-    if isinstance(found, Polygon | MultiPolygon):
-        return found
-    return MultiPolygon([part for part in shapely.get_parts(found) if isinstance(part, Polygon)])
+    if not math.isfinite(shapely.get_coordinates(found).sum()):
+        raise InputError(f"an outline of {name} has a coordinate that is not finite", hint="give Polygons of lon/lat")
+    return found if isinstance(found, Polygon | MultiPolygon) else MultiPolygon(list(_polygons(found)))
+
+
+def _polygons(geometry: BaseGeometry) -> Iterator[Polygon]:
+    """Yield the polygons of a geometry; collections may hold collections."""
+    if isinstance(geometry, Polygon):
+        yield geometry
+    else:
+        parts = geometry.geoms if isinstance(geometry, BaseMultipartGeometry) else ()
+        yield from (each for part in parts for each in _polygons(part))
 
 
 def site_document(site: Site) -> dict[str, object]:

@@ -88,7 +88,7 @@ def _bar(site: ScoredSite) -> _Bar:
 
 def _draw_years(draw: ImageDraw.ImageDraw, first: int, last: int, rows: int) -> None:
     bottom = _TOP + _ROW * max(rows, 1)
-    years = range(date.fromordinal(first).year, date.fromordinal(last).year + 2)
+    years = range(date.fromordinal(first).year, min(date.fromordinal(last).year + 2, date.max.year + 1))
     for year in years:
         day = date(year, 1, 1).toordinal()
         if first <= day <= last:

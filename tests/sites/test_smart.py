@@ -5,7 +5,7 @@ import dataclasses
 import json
 
 import pytest
-from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry import MultiPolygon, Polygon, box, mapping
 from support.smart_case import AC, SP, cells, day, region, seen, site
 
 from geowatch.errors import InputError
@@ -92,6 +92,24 @@ def test_scores_are_finite_numbers(given, score):
     document = site_document(example())
     document["features"][0]["properties"]["score"] = given
     assert parse_site(document).score == score
+
+
+def test_polygons_are_found_in_collections_of_collections():
+    one, two = mapping(PLACE), mapping(box(3, 3, 4, 4))
+    several = {"type": "MultiPolygon", "coordinates": [two["coordinates"]]}
+    inner = {"type": "GeometryCollection", "geometries": [one, {"type": "Point", "coordinates": [0, 0]}]}
+    document = site_document(example())
+    document["features"][0]["geometry"] = {"type": "GeometryCollection", "geometries": [inner, several]}
+    assert parse_site(document).geometry.area == pytest.approx(PLACE.area + 1)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_coordinates_are_finite(wrong):
+    document = site_document(example())
+    document["features"][0]["geometry"]["coordinates"][0][1][0] = wrong
+    with pytest.raises(InputError, match="a coordinate that is not finite"):
+        parse_site(document)
 
 
 def test_coordinates_are_two_and_heights_are_dropped():

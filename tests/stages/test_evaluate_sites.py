@@ -271,6 +271,12 @@ def test_failed_pairs_show_the_days_that_were_compared(smart):
     assert (row["truth start"], row["truth end"]) == ("2016-01-01", "2018-01-01")
 
 
+def test_a_region_may_have_no_end_in_sight(smart):
+    region_file = smart / "smart/region_models/ZZ_R001.geojson"
+    region_file.write_text(region_file.read_text().replace("2020-12-31", "9999-12-31"))
+    assert evaluate_sites(config(smart)).together["overall"]["tp sites"] == 1
+
+
 def test_many_sites_are_drawn_up_to_a_limit_and_the_rest_is_said(smart):
     write(smart / "run/sites/site_models",
           [proposal(5000 + k, cells(40 + k % 10 * 5, 40 + k // 10 * 5), *DAYS) for k in range(60)])  # fmt: skip
