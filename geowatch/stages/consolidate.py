@@ -90,12 +90,19 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
         finally:
             shelf.close()
     _account(tracked, work.left_out)
+    if not written.sites:
+        events.note(_none_found(work.left_out))
     delivered = {} if not config.deliver else _deliver(config, tracked, events)
     _record(config, tracked, written, delivered)
     files = (*written.digests, GAPS, *delivered)
     return Consolidated(
         store.url, files, written.sites, written.observations, dict(work.left_out), len(tracked.missing)
     )
+
+
+def _none_found(left_out: Counter[str]) -> str:
+    why = ", ".join(f"{count} for their {reason}" for reason, count in sorted(left_out.items()) if count)
+    return f"there is no site; places were left out: {why}" if why else "there is no site: nothing was found"
 
 
 def _fill(shelf: Shelf, work: Consolidation, tracked: TrackedRun, events: Events) -> None:
@@ -147,7 +154,7 @@ def _model(config: ConsolidateConfig, tracking: Tracking) -> PhaseModel | None:
             raise ConfigError("polygons of a date have no phases", hint="track with --mode footprint or linked")
         return None
     if config.transitions is not None:
-        model = PhaseModel.from_json(Path(config.transitions).read_text())
+        model = _stated_model(Path(config.transitions))
     elif set(CONSTRUCTION) <= set(tracking.classes):
         model = PhaseModel.of_construction()
     elif config.phases is None:
@@ -156,6 +163,15 @@ def _model(config: ConsolidateConfig, tracking: Tracking) -> PhaseModel | None:
         model = PhaseModel.alike(tracking.classes, [name in tracking.salient for name in tracking.classes])
     model.columns(tracking.classes)
     return model
+
+
+def _stated_model(path: Path) -> PhaseModel:
+    try:
+        return PhaseModel.from_json(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the model of phases in {path} cannot be read: {error}", hint="name a JSON file with --transitions"
+        ) from error
 
 
 def _tolerance(config: ConsolidateConfig, terms: Terms) -> float:

@@ -17,6 +17,7 @@ from support.tracked_run import tracked_run
 from geowatch.errors import ConfigError, CoverageError, DamagedError, InputError
 from geowatch.grid.lattice import PixelBox
 from geowatch.stages.consolidate import ConsolidateConfig, Consolidated, consolidate
+from geowatch.stages.events import Silent
 from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES
 from geowatch.store import LocalStore
 
@@ -303,6 +304,31 @@ def test_phases_of_construction_are_found_without_asking(tmp_path):
     model.write_text(json.dumps({"phases": PHASES, "active": PHASES[2:3], "transitions": np.ones((4, 4)).tolist()}))
     (site,) = sites_of(store, transitions=str(model))
     assert site["start"] == date(2016, 9, 4)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"{}"])
+def test_a_model_of_phases_that_cannot_be_read_is_refused(tmp_path, content):
+    store, model = tracked_run(tmp_path / "run", drawn(FIELD), DAYS[:1], 4), tmp_path / "model.json"
+    if content is not None:
+        model.write_bytes(content)
+    with pytest.raises(ConfigError, match="model of phases"):
+        sites_of(store, transitions=str(model))
+
+
+class Noted(Silent):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.mark.parametrize(("frame", "said"), [(FIELD, "4 for their area"), (["000"], "nothing was found")])
+def test_that_there_is_no_site_is_said_with_the_reason(tmp_path, frame, said):
+    store, events = tracked_run(tmp_path, drawn(frame), DAYS[:1], 4), Noted()
+    assert consolidate(ConsolidateConfig(run=str(store.root), deliver=False, min_area=1e6), events).sites == 0
+    assert said in events.notes[0]
+    assert [rows(store, key) for key in (SITES, OBSERVATIONS, FOOTPRINTS)] == [[], [], []]
 
 
 def test_what_is_delivered_is_recorded(tmp_path):
