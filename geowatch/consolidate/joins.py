@@ -16,6 +16,7 @@ import numpy as np
 
 from geowatch.consolidate.found import Found
 from geowatch.grid.areas import Spans, dense, meet
+from geowatch.grid.runs import components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -153,12 +154,13 @@ def _take_in(held: _Open, chunk: Sequence[tuple[int, Fragment]], seams: Seams, t
     right = _Sides.join([held.right, new["right"]])
     below = _Sides.join([held.below, new["below"]])
     one, other = _touching(right, new["left"], below, new["top"], reach)
-    components = _joined(held.components + len(found), one[0], other[0])
+    joined = components(held.components + len(found), one[0], other[0]).astype(np.int64)
     links = (group[found.link_a], group[found.link_b])
-    groups = _joined(held.groups + len(found), np.concatenate([one[1], links[0]]), np.concatenate([other[1], links[1]]))
+    follows = (np.concatenate(both) for both in zip((one[1], other[1]), links, strict=True))
+    groups = components(held.groups + len(found), *follows).astype(np.int64)
     held.blocks.append(Whole(found, component, group))
-    _relabel(held, components, groups)
-    held.right, held.below = (sides.relabelled(components, groups) for sides in (right, below))
+    _relabel(held, joined, groups)
+    held.right, held.below = (sides.relabelled(joined, groups) for sides in (right, below))
 
 
 def _relabel(held: _Open, components: Ints, groups: Ints) -> None:
@@ -212,15 +214,6 @@ def _meeting(
     count = len(a[1])
     group = dense(*(np.concatenate(columns) for columns in zip(a[0], b[0], strict=True)))
     return meet(Spans(group[:count], a[1], a[2]), Spans(group[count:], b[1], b[2]))
-
-
-def _joined(count: int, one: Ints, other: Ints) -> Ints:
-    """Return a label for each of ``count`` things, from 0 on; pairs get one label."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(count, count))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
 def _let_go(held: _Open, done: int) -> Iterator[Whole]:

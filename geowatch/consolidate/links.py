@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geowatch.grid.runs import components
+
 if TYPE_CHECKING:
     from geowatch.grid.areas import Ints
 
@@ -54,9 +56,6 @@ def chains(plane: Ints, area_px: Ints, links: tuple[Ints, Ints, Ints], least_sha
     >>> chain.owner.tolist(), chain.split.tolist(), chain.merged.tolist()
     ([0, 0, 0, 0, 0], [[0, 1]], [[0, 2]])
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     count = len(plane)
     pairs, at = np.unique(links[0] * max(count, 1) + links[1], return_inverse=True)
     shared = np.zeros(len(pairs), dtype=np.int64)
@@ -64,8 +63,7 @@ def chains(plane: Ints, area_px: Ints, links: tuple[Ints, Ints, Ints], least_sha
     earlier, later = pairs // max(count, 1), pairs % max(count, 1)
     counts = shared > least_share * np.minimum(area_px[earlier], area_px[later])
     earlier, later = earlier[counts], later[counts]
-    graph = coo_array((np.ones(len(earlier), dtype=np.int8), (earlier, later)), shape=(count, count))
-    owner = np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+    owner = components(count, earlier, later).astype(np.int64)
     return Chain(owner, _forks(owner, earlier, plane[later]), _forks(owner, later, plane[earlier], plane))
 
 

@@ -22,6 +22,7 @@ from geowatch.consolidate.outlines import site_wkb
 from geowatch.consolidate.terms import NO_DAY
 from geowatch.grid.areas import Areas, dense
 from geowatch.grid.contour import Edges
+from geowatch.grid.runs import components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,16 +93,11 @@ def _places(tables: Sequence[Places], owners: NDArray[Any]) -> Places:
 
 def united(candidates: Candidates, terms: Terms) -> Candidates:
     """Return candidates with those joined that are one across a border."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     one, other = _touching(candidates, terms)
-    size = len(candidates)
-    graph = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(size, size))
-    count, label = connected_components(graph, directed=False)
-    if count == size:
+    if not len(one):
         return candidates
-    return _merged(candidates, np.asarray(label, dtype=np.int64), count, terms)
+    label = components(len(candidates), one, other).astype(np.int64)
+    return _merged(candidates, label, int(label.max()) + 1, terms)
 
 
 def _touching(candidates: Candidates, terms: Terms) -> tuple[Ints, Ints]:

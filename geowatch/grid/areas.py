@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geowatch.errors import PlanError
+from geowatch.grid.runs import components
 
 __all__ = ["Areas", "Spans", "dense", "meet", "parts_of", "spread", "subtract", "unite"]
 
@@ -184,14 +185,4 @@ def parts_of(areas: Areas, connectivity: int = 4) -> Ints:
         areas: Pixels of owners.
         connectivity: 4, or 8 where pixels that meet at a corner are connected.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    upper, lower = _meetings(areas, 1 if connectivity == 8 else 0)
-    graph = coo_array((np.ones(len(upper), dtype=np.int8), (upper, lower)), shape=(len(areas), len(areas)))
-    count, label = connected_components(graph, directed=False)
-    first = np.full(count, len(areas))
-    np.minimum.at(first, label, np.arange(len(areas)))
-    number = np.empty(count, dtype=np.int64)
-    number[np.argsort(first)] = np.arange(count)
-    return np.asarray(number[label], dtype=np.int64)
+    return components(len(areas), *_meetings(areas, 1 if connectivity == 8 else 0)).astype(np.int64)

@@ -26,7 +26,6 @@ __all__ = [
     "contacts",
     "mask_of",
     "merged",
-    "numbered",
     "overlaps",
     "pieces",
     "pixels",
@@ -195,19 +194,12 @@ def components(count: int, first: NDArray[np.integer], second: NDArray[np.intege
     from scipy.sparse.csgraph import connected_components
 
     graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(count, count))
-    return numbered(connected_components(graph, directed=False)[1])
-
-
-def numbered(labels: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Return the labels numbered anew, from 0 in the order in which they first stand.
-
-    >>> numbered(np.array([7, 7, 2, 7, 9])).tolist()
-    [0, 0, 1, 0, 2]
-    """
-    _, first, group = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int32)
-    rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
-    return np.asarray(rank[group], np.int32)
+    found, label = connected_components(graph, directed=False)
+    leads = np.empty(found, np.intp)
+    leads[label[::-1]] = np.arange(count)[::-1]  # of several the first stays
+    rank = np.empty(found, np.int32)
+    rank[np.argsort(leads)] = np.arange(found, dtype=np.int32)
+    return np.asarray(rank[label], np.int32)
 
 
 def pieces(runs: Runs, connectivity: Connectivity = 4) -> NDArray[np.int32]:

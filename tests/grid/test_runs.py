@@ -17,7 +17,6 @@ from geowatch.grid.runs import (
     contacts,
     mask_of,
     merged,
-    numbered,
     overlaps,
     pieces,
     pixels,
@@ -31,6 +30,11 @@ connectivities = st.sampled_from([4, 8])
 #: No deadline: the machine may be busy.
 calm = settings(deadline=None)
 origins = st.tuples(st.integers(-1000, 1000), st.integers(-1000, 1000))
+
+
+def numbered(labels: np.ndarray) -> np.ndarray:
+    """Return labels numbered anew, from 0 in the order in which they first stand."""
+    return np.array([list(dict.fromkeys(labels.tolist())).index(label) for label in labels.tolist()])
 
 
 @calm
