@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from geowatch.datasets.bundle import Bundle, Json, wrap
 from geowatch.datasets.kwcoco_out import empty_document, relative_name
-from geowatch.read.remote import RemotePath, is_remote, joined
+from geowatch.errors import ImageryError
+from geowatch.read.remote import RemotePath, is_remote, joined, public
 
 __all__ = ["anchored", "assets_of", "named_from", "part_of", "united"]
 
@@ -95,6 +96,17 @@ def united(bundles: Sequence[Bundle], place: Place) -> Bundle:
     return wrap(total.document, place)
 
 
+def _category(categories: dict[int, int], entry: Json, bundle: Bundle) -> int:
+    found = categories.get(entry["category_id"])
+    if found is None:
+        raise ImageryError(
+            f"annotation {entry['id']} of '{public(str(bundle.place))}' has category_id {entry['category_id']}, which "
+            f"none of the {len(categories)} categories has",
+            hint="add it to 'categories', or take the annotation out",
+        )
+    return found
+
+
 class _Union:
     """A bundle that grows."""
 
@@ -114,7 +126,7 @@ class _Union:
         for entry in bundle.annotations:
             made = {**entry, "image_id": images[entry["image_id"]]}
             if entry.get("category_id") is not None:
-                made["category_id"] = categories[entry["category_id"]]
+                made["category_id"] = _category(categories, entry, bundle)
             if entry.get("track_id") in tracks:
                 made["track_id"] = tracks[entry["track_id"]]
             self._annotation(made)

@@ -30,7 +30,7 @@ def numbered(asset: Json, band: BandSource) -> BandSource:
     """Return a band with the numbers that its asset declares; the file's where it declares none."""
     own = next((b for b in asset.get("gw_bands") or () if b.get("channel") == band.native), None)
     if own is not None:
-        return replace(band, **{key: own[key] for key in _OWN if key in own})
+        return replace(band, **{k: own[k] for k in _OWN if k in own and (own[k] is not None or k == "nodata")})
     metas = asset.get("band_metas") or ()
     meta = metas[band.index - 1] if len(metas) >= band.index else {}
     nodata = _number(meta.get("nodata")) if isinstance(meta, dict) else None
@@ -73,9 +73,9 @@ def masks_of(asset: Json, bands: Sequence[BandSource], channels: Sequence[str], 
                 f"gw_masks of {what} names channel {entry.get('channel')!r}",
                 hint=f"its channels: {', '.join(channels)}",
             )
-        values = tuple(int(v) for v in entry.get("values", ()))
+        values = tuple(int(v) for v in entry.get("values") or ())
         yield MaskSource(
-            str(entry.get("kind", "bitmask")), band.uri, band.index, band.grid, values, int(entry.get("bits", 0))
+            str(entry.get("kind", "bitmask")), band.uri, band.index, band.grid, values, int(entry.get("bits") or 0)
         )
 
 

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path, PurePath
 from typing import Any
 
+from geowatch.datasets.entries import misfit
 from geowatch.errors import CorruptImageError, ImageryError
 from geowatch.read.metadata import parse_time
 from geowatch.read.remote import Remote, RemotePath, fetch, is_remote, public
@@ -158,13 +159,32 @@ def _table(document: Mapping[str, object], name: str, place: Place) -> list[Json
     for number, entry in enumerate(entries):
         key = entry.get("id") if isinstance(entry, dict) else None
         if not isinstance(key, int) or isinstance(key, bool) or key in seen:
-            what = "is used twice" if key in seen else "is no number"
+            what = "is used twice" if isinstance(key, int) and key in seen else "is no number"
             raise ImageryError(
                 f"entry {number} of '{name}' in '{_shown(place)}': its id {str(key)[:40]!r} {what}",
                 hint="each entry needs an id of its own, a whole number",
             )
         seen.add(key)
+        _check_entry(name, entry, place)
     return entries
+
+
+def _check_entry(table: str, entry: Json, place: Place) -> None:
+    found = misfit(table, entry)
+    needed = _NEEDED.get(table, "id")
+    if entry.get(needed) is None:
+        found = needed, None
+    if found is not None:
+        raise ImageryError(
+            f"{_ONE[table]} {entry['id']} of '{_shown(place)}' has {found[0]} {json.dumps(found[1])[:60]}",
+            hint="no reader can tell what that means; write the bundle again",
+        )
+
+
+_NEEDED = {"annotations": "image_id", "categories": "name"}
+_ONE = {
+    "videos": "video", "images": "image", "annotations": "annotation", "categories": "category", "tracks": "track",
+}  # fmt: skip
 
 
 _POINTERS = (("images", "video_id", "videos"), ("annotations", "image_id", "images"))

@@ -65,6 +65,8 @@ def chosen(bundle: Bundle, choice: Choice, options: SceneOptions | None = None) 
         ImageryError: it is empty; the message says which choice left nothing.
     """
     options, left = options or SceneOptions(), list(bundle.images)
+    if not left:
+        raise ImageryError(f"'{bundle.name}' has no images", hint="give a bundle that lists some")
     for what, kept in _steps(bundle, choice, options):
         after = [image for image in left if kept(image)]
         if not after:

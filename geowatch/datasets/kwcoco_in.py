@@ -225,8 +225,10 @@ def _assets(bundle: Bundle, image: Json) -> Iterator[_Asset]:
 
 
 def place_of_asset(bundle: Bundle, entry: Json, what: str) -> Place:
-    """Return where the file of an asset is. Raises ImageryError where it is not there."""
-    name = str(entry["file_name"])
+    """Return where the file of an asset is. Raises ImageryError where it names none, or that is not there."""
+    name = str(entry.get("file_name") or "")
+    if not name:
+        raise ImageryError(f"an asset of {what} names no file", hint="give it a file_name")
     if isinstance(bundle.place, RemotePath) or is_remote(name):
         found = place_of(name, bundle.place, (), what)
         if found is not None:

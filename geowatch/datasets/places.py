@@ -1,4 +1,4 @@
-"""Where an image of a bundle is: what the document declares, else what its first file says."""
+"""Where an image of a bundle is: what the document declares, else what its first file with a georeference says."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def image_grid(bundle: Bundle, image: Json, options: SceneOptions | None = None)
     world = declared_world(image, where)
     if world is not None and image.get("width") and image.get("height"):
         return RasterGrid((int(image["height"]), int(image["width"])), world[0][:6], world[1])
+    plain = None
     for asset in assets_of(image):
         to_image = _to_image(asset, image, where)
         raster = probe(place_of_asset(bundle, asset, where), options or SceneOptions())
@@ -41,8 +42,9 @@ def image_grid(bundle: Bundle, image: Json, options: SceneOptions | None = None)
         world = declared_world(asset, where)
         if world is not None:
             return RasterGrid(shape, (world[0] @ ~to_image)[:6], world[1])
-        return RasterGrid(shape, Affine.identity()[:6], None)
-    return RasterGrid(_shape(image, (1, 1), Affine.identity()), Affine.identity()[:6], None)
+        # Another file of the image may say where it is.
+        plain = plain or RasterGrid(shape, Affine.identity()[:6], None)
+    return plain or RasterGrid(_shape(image, (1, 1), Affine.identity()), Affine.identity()[:6], None)
 
 
 def _to_image(asset: Json, image: Json, where: str) -> Affine:

@@ -40,7 +40,7 @@ def shape_of(annotation: Mapping[str, Any], where: str) -> BaseGeometry:
             shape = shapely.box(x, y, x + width, y + height)
         else:
             shape = shapely.Polygon()
-    except (TypeError, ValueError, KeyError, IndexError, shapely.errors.GEOSException) as error:
+    except (TypeError, ValueError, KeyError, IndexError, OverflowError, shapely.errors.GEOSException) as error:
         raise ImageryError(
             f"the outline of {where} cannot be read: {error!s:.100}", hint="give polygons, run lengths or a bbox"
         ) from error
@@ -53,6 +53,8 @@ def _shapes(written: Any) -> Iterator[BaseGeometry]:  # noqa: ANN401 - a JSON va
             yield from outlines_of_mask(read_runs(written))
         else:
             yield shapely.Polygon(written["exterior"], written.get("interiors") or ())
+    elif isinstance(written, str):
+        raise TypeError(f"{written[:40]!r} is no outline")
     elif written and isinstance(written[0], int | float):
         yield shapely.Polygon(np.asarray(written, float).reshape(-1, 2))
     else:

@@ -51,9 +51,14 @@ def find_series(
         raise ConfigError(f"--video {video} chooses from a kwcoco bundle, and none is given", hint="leave it out")
     first = find_scenes(others, options, refused) if others or not places else Catalog((), ())
     found: list[Found] = []
-    for number, place in enumerate(places):
-        series = list(scenes_of_bundle(read_bundle(place, options.remote), options, video, selection, refused))
+    bundles = [read_bundle(place, options.remote) for place in places]
+    for number, bundle in enumerate(bundles):
+        series = list(scenes_of_bundle(bundle, options, video, selection, refused))
         found += [replace(f, scene=replace(f.scene, priority=len(others) + number)) for f in series]
+    if places and not found and not first.scenes and not any(bundle.images for bundle in bundles):
+        raise ImageryError(
+            f"{', '.join(repr(p.name) for p in places)} has no images", hint="give a bundle that lists some"
+        )
     if places and not found and not first.scenes:
         raise ImageryError(
             f"no image of {', '.join(repr(p.name) for p in places)} is of the days and the cloud that are asked for",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,6 +116,8 @@ def split_dataset(config: SplitConfig, events: Events | None = None) -> list[Mad
     events = events or Silent()
     if config.by not in _WAYS:
         raise ConfigError(f"'{config.by}' is no way to split", hint=f"choose from {', '.join(_WAYS)}")
+    if config.by == "space" and not 0 < config.block_m < math.inf:
+        raise ConfigError(f"blocks of {config.block_m:g} m hold nothing", hint="give --block-m above 0, in metres")
     shares = parse_shares(config.parts)
     bundle = open_dataset(config.source, events)
     images = {_name(image): image for image in bundle.images}

@@ -9,15 +9,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geowatch.datasets.anchors import assets_of, part_of
 from geowatch.datasets.scanning import Problem, problems_of, rows_of, summaries_of
 from geowatch.datasets.sources import find_series
 from geowatch.errors import ConfigError, ImageryError
+from geowatch.read.remote import is_remote, public
 from geowatch.read.select import footprint_lonlat, select_scenes
 from geowatch.stages.dataset_output import is_bundle_name, save_bundle, save_text
 from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig, asked_choice, open_dataset
 from geowatch.stages.events import Events, Silent
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from geowatch.datasets.bundle import Bundle, Json
     from geowatch.datasets.scanning import Row, Summary
     from geowatch.errors import InputError
     from geowatch.read.scene import Scene
@@ -112,10 +117,8 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 def _write(config: ScanConfig, output: str, found: Scanned, scenes: tuple[Scene, ...], events: Events) -> None:
     path = Path(output)
     if is_bundle_name(output):
-        names = {scene.id for scene in scenes}
         bundle = open_dataset(config.source, events, tolerate=True)
-        kept = [image for image in bundle.images if image.get("name") in names or not image.get("name")]
-        save_bundle({**bundle.document, "images": kept}, path, "dataset scan", config)
+        save_bundle(part_of(bundle, _images_of(bundle, scenes)).document, path, "dataset scan", config)
         return
     if path.suffix == ".csv":
         text = _csv(found)
@@ -124,6 +127,27 @@ def _write(config: ScanConfig, output: str, found: Scanned, scenes: tuple[Scene,
     else:
         text = json.dumps(scan_document(found), indent=1) + "\n"
     save_text(text, path, "dataset scan", config)
+
+
+def _images_of(bundle: Bundle, scenes: tuple[Scene, ...]) -> Iterator[Json]:
+    """Yield the images of an anchored bundle that were found as scenes: by their files and names.
+
+    A scene's name has no "/", and those that share one are counted.
+    """
+    found: dict[str, set[str]] = {}
+    for scene in scenes:
+        for file in scene.fingerprints:
+            found.setdefault(_address(file.uri), set()).add(scene.id)
+    for image in bundle.images:
+        names = [str(asset.get("file_name")) for asset in assets_of(image)]
+        ids = {each for name in names for each in found.get(_address(name), ())}
+        own = str(image.get("name") or "").replace("/", "_")
+        if any(not own or each == own or each.startswith(f"{own}.") for each in ids):
+            yield image
+
+
+def _address(uri: str) -> str:
+    return public(uri) if is_remote(uri) else str(Path(uri).resolve())
 
 
 def _csv(found: Scanned) -> str:

@@ -64,7 +64,7 @@ def test_bundles_are_imagery_of_tile_and_a_series_is_chosen_by_name(eolearn_seri
 @pytest.mark.parametrize(
     ("document", "says"),
     [
-        ({"images": []}, "is of the days"),
+        ({"images": []}, "has no images"),
         ({"images": [{"id": 1, "file_name": "gone.tif"}]}, "is not there"),
         ({"images": [{"id": 1, "file_name": "gone.tif", "video_id": 4}]}, "has video_id 4"),
     ],

@@ -6,9 +6,10 @@ import json
 
 import pytest
 from affine import Affine
-from datasets.bundles import CORNER, ramp, write_bundle, write_tiff
+from datasets.bundles import CORNER, UTM, ramp, write_bundle, write_tiff
 
 from geowatch.datasets.bundle import read_bundle
+from geowatch.datasets.places import image_grid
 from geowatch.datasets.sources import find_series
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.catalog import SceneOptions
@@ -160,3 +161,36 @@ def test_what_has_no_place_cannot_be_split_by_place(tmp_path):
     source = write_bundle(tmp_path / "x.kwcoco.json", [{"id": 1, "name": "a", "file_name": "a.tif"}])
     with pytest.raises(ConfigError, match="no georeference"):
         split_dataset(SplitConfig(str(tmp_path / "o"), SourceConfig((str(source),)), by="space"))
+
+
+@pytest.mark.parametrize("side_m", [0.0, -1.0, float("nan"), float("inf")])
+def test_blocks_of_land_without_a_size_are_refused(tmp_path, side_m):
+    with pytest.raises(ConfigError, match="hold nothing"):
+        split_dataset(SplitConfig(str(tmp_path), SourceConfig((str(tmp_path),)), by="space", block_m=side_m))
+
+
+def test_a_bundle_without_images_is_said_to_be_empty(tmp_path):
+    bundle = tmp_path / "none.kwcoco.json"
+    bundle.write_text('{"images": []}')
+    with pytest.raises(ImageryError, match="has no images"):
+        subset_dataset(SubsetConfig(str(tmp_path / "o.kwcoco.json"), SourceConfig((str(bundle),))))
+    with pytest.raises(ImageryError, match="has no images"):
+        find_series([bundle])
+
+
+def test_an_image_lies_where_any_of_its_files_says(tmp_path):
+    for number in (1, 2):
+        write_tiff(tmp_path / f"bare{number}.tif", ramp(8, 8), crs=None)
+        write_tiff(tmp_path / f"placed{number}.tif", ramp(4, 4), CORNER @ Affine.translation(0, 9 * number))
+    images = [
+        {"id": n, "name": f"i{n}", "date_captured": "2020-06-01", "width": 8, "height": 8, "assets": [
+            {"file_name": f"bare{n}.tif", "channels": "a"},
+            {"file_name": f"placed{n}.tif", "channels": "b", "warp_aux_to_img": {"scale": 2}},
+        ]}
+        for n in (1, 2)
+    ]  # fmt: skip
+    bundle = read_bundle(write_bundle(tmp_path / "x.kwcoco.json", images))
+    grid = image_grid(bundle, bundle.images[0])
+    assert (grid.crs, grid.shape) == (UTM, (8, 8))
+    # Pixels of the image are half as wide as those of its file, from the same corner on.
+    assert grid.transform.almost_equals(CORNER @ Affine.translation(0, 9) @ Affine.scale(0.5))

@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 from datasets.bundles import ramp, write_bundle, write_tiff
 
+from geowatch.datasets.bundle import read_bundle
 from geowatch.datasets.sources import find_series
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.stages.dataset_scan import ScanConfig, scan_dataset
@@ -101,6 +102,23 @@ def test_every_form_of_output_holds_what_was_found(eolearn_series, tmp_path):
     assert (len(features), features[0]["properties"]["day"]) == (expected, "2017-01-01")
     assert len(json.loads((tmp_path / "out.json").read_text())["scenes"]) == expected
     assert len(list((tmp_path / "lineage").iterdir())) == 4
+
+
+def test_a_bundle_of_a_bundle_holds_the_images_that_were_wanted_and_their_labels_alone(tmp_path):
+    images = []
+    for day in (1, 2, 3):
+        write_tiff(tmp_path / f"s{day}.tif", ramp(4, 6), nodata=0)
+        # Names with folders in them, and one image without a name.
+        name = {} if day == 2 else {"name": f"a/b/{day}"}
+        images.append({"id": day, **name, "file_name": f"s{day}.tif", "date_captured": f"2020-06-0{day}"})
+    labels = [{"id": day, "image_id": day, "category_id": 1, "bbox": [0, 0, 2, 2]} for day in (1, 2, 3)]
+    thing = [{"id": 1, "name": "thing"}]
+    path = write_bundle(tmp_path / "x.kwcoco.json", images, annotations=labels, categories=thing)
+    found = scanned(path, output=tmp_path / "out.kwcoco.json", choice=ChoiceConfig(end="2020-06-02"))
+    written = read_bundle(tmp_path / "out.kwcoco.json")
+    assert len(found.rows) == 2
+    assert [image["id"] for image in written.images] == [1, 2]
+    assert [label["image_id"] for label in written.annotations] == [1, 2]
 
 
 def test_nothing_at_all_is_an_error(tmp_path):
