@@ -44,6 +44,10 @@ class PhaseModel:
     """Probability of each phase at the first observation, (P,)."""
     transition: NDArray[np.float64]
     """Probability of going from one phase (row) to another (column), (P, P)."""
+    shows: NDArray[np.float64] | None = None
+    """How much the score of each class (column) speaks for a phase (row), (P, P); None: each for its own alone."""
+    looks: float = 1.0
+    """How many independent looks an observation counts as: it is a mean of many pixels, and says more than one does."""
 
     def __post_init__(self) -> None:
         size = len(self.names)
@@ -55,12 +59,19 @@ class PhaseModel:
         rows = np.vstack([self.initial, self.transition])
         if not np.isfinite(rows).all() or (rows < 0).any() or not (rows.sum(axis=1) > 0).all():
             raise ConfigError("probabilities of phases are below 0 or all 0", hint="give each row some chance")
+        if not self.looks > 0:
+            raise ConfigError(f"an observation that counts as {self.looks:g} looks says nothing", hint="give 1 or more")
 
     @classmethod
     def of_construction(cls) -> PhaseModel:
-        """Return the model of construction: phases in their order, none skipped cheaply, none taken back."""
+        """Return the model of construction: phases in their order, none skipped cheaply, none taken back.
+
+        A finished site may look as if nothing ever went on there, so no activity speaks for its last phase as well.
+        """
         onward = np.array([[90, 7, 2.5, 0.5], [0, 90, 9, 1], [0, 0, 92, 8], [0, 0, 0, 100]]) / 100
-        return cls(CONSTRUCTION, (False, True, True, False), np.array([0.7, 0.1, 0.1, 0.1]), onward)
+        shows = np.eye(4)
+        shows[3, 0] = 1.0
+        return cls(CONSTRUCTION, (False, True, True, False), np.array([0.7, 0.1, 0.1, 0.1]), onward, shows, 3.0)
 
     @classmethod
     def alike(cls, names: Sequence[str], active: Sequence[bool]) -> PhaseModel:
@@ -70,7 +81,7 @@ class PhaseModel:
 
     @classmethod
     def from_json(cls, text: str) -> PhaseModel:
-        """Read ``{"phases": [...], "active": [names], "initial": [...], "transitions": [[...], ...]}``.
+        """Read ``{"phases": [...], "active": [names], "initial": [...], "transitions": [[...], ...], "looks": 3}``.
 
         Raises:
             ConfigError: For anything else.
@@ -81,6 +92,7 @@ class PhaseModel:
             active = [str(name) for name in document["active"]]
             initial = np.array(document.get("initial", [1.0] * len(names)), dtype=np.float64)
             transition = np.array(document["transitions"], dtype=np.float64)
+            looks = float(document.get("looks", 1))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(
                 f"no model of phases: {error!r:.100}",
@@ -88,7 +100,7 @@ class PhaseModel:
             ) from error
         if unknown := sorted(set(active) - set(names)):
             raise ConfigError(f"'{unknown[0]}' is active and no phase", hint=f"phases are {', '.join(names)}")
-        return cls(names, tuple(name in active for name in names), initial, transition)
+        return cls(names, tuple(name in active for name in names), initial, transition, looks=looks)
 
     def columns(self, classes: Sequence[str]) -> list[int]:
         """Return the class that each phase is. Raises ConfigError where there is none."""
@@ -119,10 +131,17 @@ def likeliest(owner: Ints, scores: NDArray[np.float64], model: PhaseModel) -> In
     >>> seen = np.array([[.1, .8, .1, 0], [.1, .1, .8, 0], [.2, .5, .3, 0], [.1, .1, .8, 0]])
     >>> likeliest(np.zeros(4, int), seen, PhaseModel.of_construction()).tolist()
     [1, 2, 2, 2]
+
+    Nor does a site that comes to rest go back to before it began:
+
+    >>> seen = np.array([[.9, .1, 0, 0], [.1, .8, .1, 0], [.1, .2, .7, 0], [.9, 0, .1, 0], [.8, .1, .1, 0]])
+    >>> likeliest(np.zeros(5, int), seen, PhaseModel.of_construction()).tolist()
+    [0, 1, 2, 3, 3]
     """
     counts = np.bincount(owner) if len(owner) else np.zeros(0, dtype=np.int64)
     out = np.empty(len(owner), dtype=np.int64)
-    evidence = np.log(np.maximum(scores, LEAST_SCORE))
+    spoken = scores if model.shows is None else scores @ model.shows.T
+    evidence = model.looks * np.log(np.maximum(spoken, LEAST_SCORE))
     start = np.concatenate([[0], np.cumsum(counts)])
     # Owners with as many observations go together, so that none waits for a longer one.
     for length in np.unique(counts[counts > 0]).tolist():

@@ -32,7 +32,7 @@ class Mean:
 
     >>> mean = Mean()
     >>> for value in (1, 2, 6):
-    ...     mean.add(np.array([value], np.float32))
+    ...     _ = mean.add(np.array([value], np.float32))
     >>> mean.value
     array([3.], dtype=float32)
     """

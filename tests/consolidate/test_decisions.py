@@ -40,6 +40,13 @@ def chance(way, scores, model) -> float:
     return float(np.log([*steps, *(max(scores[t, phase], LEAST_SCORE) for t, phase in enumerate(way))]).sum())
 
 
+def test_a_finished_site_that_looks_like_nothing_keeps_what_it_was():
+    built = [[0.9, 0.1, 0, 0], [0.1, 0.7, 0.2, 0], [0.1, 0.2, 0.7, 0], [0.2, 0.1, 0.7, 0]]
+    seen = np.array([*built, *[[0.8, 0.1, 0.1, 0]] * 12])
+    phases = likeliest(np.zeros(len(seen), int), seen, PhaseModel.of_construction()).tolist()
+    assert phases == [0, 1, 2, 2, *[3] * 12]
+
+
 def test_what_cannot_follow_never_does():
     seen = np.array([[0, 0, 0, 1.0], [1.0, 0, 0, 0], [1.0, 0, 0, 0]])
     phases = likeliest(np.zeros(3, int), seen, PhaseModel.of_construction()).tolist()
@@ -54,6 +61,7 @@ def test_what_cannot_follow_never_does():
         (json.dumps({"phases": ["a"], "active": ["b"], "transitions": [[1]]}), "'b' is active"),
         (json.dumps({"phases": ["a", "b"], "active": [], "transitions": [[1]]}), "a model of 2 phases"),
         (json.dumps({"phases": ["a"], "active": [], "transitions": [[-1]]}), "below 0"),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "looks": 0}), "0 looks"),
     ],
 )
 def test_models_that_are_none_are_refused(document, says):
