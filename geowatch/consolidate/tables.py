@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from geowatch.consolidate.decided import SPLIT
 from geowatch.consolidate.outlines import crs_of
 from geowatch.consolidate.terms import NO_DAY
+from geowatch.errors import InputError
 from geowatch.grid.areas import dense
 
 if TYPE_CHECKING:
@@ -179,6 +180,12 @@ def _words(numbers: NDArray[np.integer], words: tuple[str | None, ...]) -> pa.Ar
 
 
 def _binary(content: NDArray[np.uint8], start: Ints, *, empty_is_null: bool = False) -> pa.Array:
+    size = int(start[-1] - start[0])
+    if size > np.iinfo(np.int32).max:
+        raise InputError(
+            f"the outlines of one site take {size} bytes, and a table holds {np.iinfo(np.int32).max} at once",
+            hint="draw fewer corners: --simplify 1, or gw track with --open-px or --smooth-px",
+        )
     offsets = pa.py_buffer((start - start[0]).astype(np.int32))
     count = len(start) - 1
     if not empty_is_null:

@@ -16,8 +16,9 @@ from support.tracked import track_tiles
 
 from geowatch.consolidate.inherit import Shared, heirs
 from geowatch.consolidate.phases import LEAST_SCORE, PhaseModel, likeliest
+from geowatch.consolidate.tables import _binary
 from geowatch.consolidate.terms import Rules
-from geowatch.errors import ConfigError
+from geowatch.errors import ConfigError, InputError
 
 
 @settings(deadline=None, max_examples=60)
@@ -124,3 +125,8 @@ def test_the_model_that_the_docs_show_is_one():
     text = (Path(__file__).parents[2] / "docs/concepts/tracking.md").read_text()
     model = PhaseModel.from_json(text.split("```json")[1].split("```")[0])
     assert model.names == ("bare", "growing", "harvested")
+
+
+def test_outlines_that_a_table_cannot_hold_are_refused_and_not_cut_off():
+    with pytest.raises(InputError, match="2147483648 bytes"):
+        _binary(np.zeros(0, np.uint8), np.array([5, (1 << 31) + 5]))
