@@ -34,6 +34,8 @@ __all__ = ["TrackConfig", "Tracked", "track"]
 #: Pixels of a plane that one core tracks in a second, roughly, and how long one must work before further processes
 #: pay for their start.
 _PX_PER_S, _WORTH_A_CLUSTER_S = 20e6, 20.0
+#: Parts that each of several shares has at least, where there are tiles enough: a share is whole parts.
+_PARTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,8 @@ def _work(config: TrackConfig, session: TrackSession) -> tuple[list[TrackJob], i
     jobs: list[TrackJob] = []
     total = left = 0
     for table in session.tables.values():
-        share = share_of(cut_sweeps([table], session.plan.sweep_tiles, at_least=shares), config.shard)
+        sweeps = cut_sweeps([table], session.plan.sweep_tiles, at_least=_PARTS * shares if shares > 1 else 1)
+        share = share_of(sweeps, config.shard)
         rest = share.without(partial(_is_there, there, digest))
         total, left = total + share.tile_count, left + rest.tile_count
         jobs += [TrackJob(config.run, digest, sweep.tiles, config.fsync) for sweep in rest]

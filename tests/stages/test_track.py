@@ -104,6 +104,12 @@ def test_shares_and_processes_change_no_byte(run, copy):
     assert found(copy, whole.digest) == found(run, whole.digest)
 
 
+def test_shares_of_a_small_plan_are_about_equal(copy):
+    shares = [track(TrackConfig(run=str(copy), shard=(share, 2), dry_run=True)).tiles for share in (1, 2)]
+    assert max(shares) - min(shares) <= 1
+    assert sum(shares) == track(TrackConfig(run=str(copy), dry_run=True)).tiles > 1
+
+
 def test_what_is_there_is_not_done_again(copy):
     first = track(TrackConfig(run=str(copy), workers=1, **WANTED))
     expected = found(copy, first.digest)
