@@ -36,6 +36,7 @@ from geowatch.stages.consolidate_config import ConsolidateConfig  # noqa: E402
 from geowatch.stages.imagery import ImageryConfig  # noqa: E402
 from geowatch.stages.predict import PredictConfig, predict  # noqa: E402
 from geowatch.stages.tile import TileConfig, tile  # noqa: E402
+from geowatch.stages.timing import TimeConfig  # noqa: E402
 from geowatch.stages.track import TrackConfig, track  # noqa: E402
 
 if TYPE_CHECKING:
@@ -95,8 +96,9 @@ def track_seasons(series: EolearnSeries, folder: Path) -> Path:
     imagery = ImageryConfig(images=(str(series.folder),), **MASKED)
     run = folder / "run"
     model = str(package_season(folder / "season-package"))
-    tile(TileConfig(run=str(run), imagery=imagery, model=model))
-    predict(PredictConfig(run=str(run), jit="onnxruntime", workers=1))
+    tile(TileConfig(run=str(run), imagery=imagery, model=model, tile_size=128))
+    # Planes of one block share what they read: small as the region is, many fit.
+    predict(PredictConfig(run=str(run), jit="onnxruntime", workers=1, time=TimeConfig(time_block=16)))
     track(TrackConfig(run=str(run), mode="linked", classes=("green",), low=HALF, high=0.75, workers=1))
     consolidate(ConsolidateConfig(run=str(run), min_area=9000, deliver=False))
     return run

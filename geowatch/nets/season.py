@@ -56,38 +56,40 @@ class SeasonNet(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Return scores (N, 2, H, W), dormant and green, of an index ``x`` (N, T, 1, H, W)."""
-        dates = list(x[:, :, 0].unbind(1))
-        seen = [date > self.config.missing for date in dates]
+        dates = x[:, :, 0]
+        seen = dates > self.config.missing
         year = _interpolated(dates, seen)
-        ordered = torch.stack(year, 1).sort(1).values
+        ordered = year.sort(1).values
         low, high = _quantile(ordered, self.config.low), _quantile(ordered, self.config.high)
         reach = high - low
-        green = ((year[len(year) // 2] - low) / reach.clamp_min(self.config.least)).clamp(0.0, 1.0)
-        green = torch.where(torch.stack(seen, 1).any(1) & (reach >= self.config.least), green, torch.zeros_like(green))
+        green = ((year[:, self.config.dates // 2] - low) / reach.clamp_min(self.config.least)).clamp(0.0, 1.0)
+        green = torch.where(seen.any(1) & (reach >= self.config.least), green, torch.zeros_like(green))
         return {"scores": torch.stack([1.0 - green, green], 1)}
 
 
-def _interpolated(dates: list[Tensor], seen: list[Tensor]) -> list[Tensor]:
-    """Return all dates (N, H, W), those that were not seen from their neighbours in time."""
-    before, after = _carried(dates, seen), _carried(dates[::-1], seen[::-1])[::-1]
-    whole = []
-    for (old, past), (new, ahead) in zip(before, after, strict=True):
-        # A distance of nought is a date that was seen; without a neighbour on one side the other one counts alone.
-        share = past / (past + ahead).clamp_min(1.0)
-        between = old + (new - old) * share
-        whole.append(torch.where(past < 0, new, torch.where(ahead < 0, old, between)))
-    return whole
+def _interpolated(dates: Tensor, seen: Tensor) -> Tensor:
+    """Return all dates (N, T, H, W), those that were not seen from their neighbours in time."""
+    count = dates.shape[1]
+    place = torch.arange(count, dtype=dates.dtype).view(1, count, 1, 1)
+    before = _latest(torch.where(seen, place, -1.0))
+    after = count - 1 - _latest(torch.where(seen, count - 1 - place, -1.0).flip(1)).flip(1)
+    past, ahead = place - before, after - place
+    old, new = dates.gather(1, before.clamp_min(0).long()), dates.gather(1, after.clamp_max(count - 1).long())
+    # A distance of nought is a date that was seen; without a neighbour on one side the other one counts alone.
+    between = old + (new - old) * (past / (past + ahead).clamp_min(1.0))
+    return torch.where(before < 0, new, torch.where(after >= count, old, between))
 
 
-def _carried(dates: list[Tensor], seen: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
-    """Return for each date the last value that was seen and how many dates ago that was, -1 for never."""
-    value, ago = torch.zeros_like(dates[0]), -torch.ones_like(dates[0])
-    found = []
-    for date, here in zip(dates, seen, strict=True):
-        value = torch.where(here, date, value)
-        ago = torch.where(here, torch.zeros_like(ago), torch.where(ago < 0, ago, ago + 1))
-        found.append((value, ago))
-    return found
+def _latest(places: Tensor) -> Tensor:
+    """Return for each date (axis 1) the largest place up to it.
+
+    Each step looks twice as far back as the one before: few operations on all dates, so that the graph stays small.
+    """
+    back = 1
+    while back < places.shape[1]:
+        shifted = nn.functional.pad(places[:, :-back], (0, 0, 0, 0, back, 0), value=-1.0)
+        places, back = torch.maximum(places, shifted), 2 * back
+    return places
 
 
 def _quantile(ordered: Tensor, share: float) -> Tensor:

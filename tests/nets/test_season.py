@@ -8,6 +8,7 @@ import torch
 
 from geowatch.errors import ConfigError
 from geowatch.nets.registry import build_net
+from geowatch.nets.season import FILL, _interpolated
 from geowatch.package.importing import ImportSpec
 from geowatch.package.packaging import NetSource, package_net
 
@@ -59,3 +60,22 @@ def test_the_package_knows_its_dates_and_takes_windows_of_any_size(tmp_path):
     assert package.manifest.series is not None
     assert package.manifest.series.step_days == 10
     assert not package.manifest.window.fixed
+
+
+def test_a_year_of_dates_is_a_small_graph():
+    net = build_net("season", {"dates": 37})
+    traced = torch.jit.trace(net, torch.zeros(1, 37, 1, 8, 8), strict=False)
+    # Steps grow with the logarithm of the dates: one by one, packaging a year takes many times as long.
+    assert sum(node.kind().startswith("aten::") for node in traced.inlined_graph.nodes()) < 200
+
+
+def test_gaps_are_filled_as_straight_lines_in_time_fill_them():
+    rng = np.random.default_rng(3)
+    values = rng.uniform(0, 1, (9, 6, 7)).astype(np.float32)
+    values[rng.uniform(size=values.shape) < 0.5] = FILL
+    seen = values > -2
+    found = _interpolated(torch.from_numpy(values)[None], torch.from_numpy(seen)[None])[0].numpy()
+    for y, x in np.ndindex(6, 7):
+        days = np.flatnonzero(seen[:, y, x])
+        if len(days):
+            assert found[:, y, x] == pytest.approx(np.interp(np.arange(9), days, values[days, y, x]), abs=1e-6)
