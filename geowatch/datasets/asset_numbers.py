@@ -30,7 +30,8 @@ def numbered(asset: Json, band: BandSource) -> BandSource:
     """Return a band with the numbers that its asset declares; the file's where it declares none."""
     own = next((b for b in asset.get("gw_bands") or () if b.get("channel") == band.native), None)
     if own is not None:
-        return replace(band, **{k: own[k] for k in _OWN if k in own and (own[k] is not None or k == "nodata")})
+        known = {k: own[k] for k in _OWN if own.get(k) is not None}
+        return replace(band, **known | ({"nodata": _number(own["nodata"])} if "nodata" in own else {}))
     metas = asset.get("band_metas") or ()
     meta = metas[band.index - 1] if len(metas) >= band.index else {}
     nodata = _number(meta.get("nodata")) if isinstance(meta, dict) else None

@@ -8,6 +8,7 @@ What numbers mean: ``gw_bands`` (written by gw), ``quantization``, ``band_metas`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -151,7 +152,7 @@ def cloud_cover_of(image: Json) -> float | None:
     """Return the percent of an image under cloud, if its entry says it."""
     for key in ("cloud_cover", "eo:cloud_cover", "cloudcover"):
         value = image.get(key, (image.get("properties") or {}).get(key))
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             return float(value)
     return None
 

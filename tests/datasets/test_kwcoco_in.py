@@ -15,6 +15,7 @@ from geowatch.datasets.kwcoco_in import scenes_of_bundle
 from geowatch.datasets.sources import find_series
 from geowatch.errors import ConfigError, CorruptImageError, ImageryError
 from geowatch.read.catalog import SceneOptions, find_scenes
+from geowatch.read.documents import scenes_from_json, scenes_to_json
 from geowatch.read.frames import make_frames
 from geowatch.read.plan import lattice_of, plan_frame
 from geowatch.read.reader import FrameReader
@@ -280,3 +281,14 @@ def test_a_damaged_document_is_a_failure(tmp_path, content):
     with pytest.raises(CorruptImageError) as caught:
         read_bundle(path)
     assert caught.value.hint
+
+
+def test_numbers_that_are_none_do_not_reach_a_runs_documents(two_assets):
+    document = json.loads(two_assets.read_text())
+    document["images"][0]["cloud_cover"] = float("nan")
+    band = {"channel": "red", "name": "red", "native": "red", "scale": None, "nodata": float("nan")}
+    document["images"][0]["assets"][0]["gw_bands"] = [band]
+    two_assets.write_text(json.dumps(document))
+    (scene,) = scenes(two_assets)
+    assert (scene.cloud_cover, scene.band("red").nodata, scene.band("red").scale) == (None, None, 1.0)
+    assert scenes_from_json(scenes_to_json([scene])) == (scene,)
