@@ -29,7 +29,7 @@ COMMANDS = {
     "dataset": "Look at imagery and labels, and make them ready.",
     "lineage": "Show what made an output.",
     "doctor": "Show what this machine has, and what is missing.",
-    "demo": "See whole lines of work: a real scene, or simulated sites.",
+    "demo": "See whole lines of work, on material that comes with gw.",
 }
 
 

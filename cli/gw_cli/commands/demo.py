@@ -19,8 +19,8 @@ class _Demos(LazyGroup):
 command = _Demos(
     name="demo",
     commands_help={
-        "scene": "Map the clouds of a real scene, from nothing; this one if none is named.",
-        "sites": "Find building sites in a simulated series, and score them.",
+        "scene": "Map the clouds of a real scene, from nothing.",
+        "sites": "Find building sites in a simulated series of images, and score them against the truth.",
     },
     package="gw_cli.commands",
     help="See whole lines of work, on material that comes with gw.",

@@ -51,9 +51,10 @@ def cloud_shares(rng: np.random.Generator, count: int, mean: float) -> NDArray[n
         raise ValueError(f"a cloudy share of {mean} is not between 0 and 1")
     if mean in {0, 1} or count == 0:
         return np.full(count, float(mean))
-    shares = rng.beta(1.1 * mean, 1.1 * (1 - mean), count)
-    # The mean of few draws is off; a power brings it to what was asked without moving clear and overcast skies.
-    low, high = -6.0, 6.0
+    # Not quite overcast nor quite clear: no power would move those.
+    shares = rng.beta(1.1 * mean, 1.1 * (1 - mean), count).clip(1e-4, 1 - 1e-4)
+    # The mean of few draws is off; a power brings it to what was asked and hardly moves clear and overcast skies.
+    low, high = -14.0, 14.0
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if (shares ** math.exp(middle)).mean() > mean else (low, middle)
