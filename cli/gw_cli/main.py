@@ -10,6 +10,7 @@ import click
 
 from geowatch import __version__
 from gw_cli.lazy import LazyGroup
+from gw_cli.leaving import Leaving
 
 __all__ = ["cli", "main"]
 
@@ -61,4 +62,9 @@ cli = LazyGroup(
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 75 interrupted and resumable."""
-    cli.main(prog_name="gw")
+    leaving = Leaving.registered()
+    try:
+        cli.main(prog_name="gw")
+    except SystemExit as reason:
+        leaving.note(reason)
+        raise
