@@ -15,6 +15,8 @@ import sys
 import time
 from pathlib import Path
 
+from dying import die_at
+
 from geowatch.package.backends import onnxruntime as ort_backend
 from geowatch.read import reader
 from geowatch.stages.imagery import ImageryConfig
@@ -31,25 +33,6 @@ MOMENTS = {
 }
 
 
-def die_at(moment: str, call: int, after: bool) -> None:
-    """Arrange that the process is killed at the n-th call, before or after it did its work."""
-    owner, name = MOMENTS[moment]
-    original = getattr(owner, name)
-    count = 0
-
-    def counted(*args: object, **kwargs: object) -> object:
-        nonlocal count
-        count += 1
-        if count == call and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = original(*args, **kwargs)
-        if count == call and after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    setattr(owner, name, counted)
-
-
 def attempt(job: dict[str, str], folder: Path, moment: tuple[str, int, bool] | None) -> int:
     """Predict in a forked process; return its pid."""
     pid = os.fork()
@@ -57,7 +40,7 @@ def attempt(job: dict[str, str], folder: Path, moment: tuple[str, int, bool] | N
         return pid
     try:
         if moment is not None:
-            die_at(*moment)
+            die_at(MOMENTS[moment[0]], *moment[1:])
         imagery = ImageryConfig(images=(job["scene"],))
         predict(PredictConfig(run=str(folder), model=job["package"], imagery=imagery, workers=1))
         os._exit(0)

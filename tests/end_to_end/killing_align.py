@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import zarr  # noqa: F401 - imported once here, not by each process
+from dying import die_at
 
 from geowatch.read import cubewrite, reader
 from geowatch.stages.align import AlignConfig, align
@@ -29,25 +30,6 @@ MOMENTS = {
 }
 
 
-def die_at(moment: str, call: int, after: bool) -> None:
-    """Arrange that the process is killed at the n-th call, before or after it did its work."""
-    owner, name = MOMENTS[moment]
-    original = getattr(owner, name)
-    count = 0
-
-    def counted(*args: object, **kwargs: object) -> object:
-        nonlocal count
-        count += 1
-        if count == call and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = original(*args, **kwargs)
-        if count == call and after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    setattr(owner, name, counted)
-
-
 def attempt(run: Path, cube: Path, moment: tuple[str, int, bool] | None) -> int:
     """Align in a forked process; return its pid."""
     pid = os.fork()
@@ -55,7 +37,7 @@ def attempt(run: Path, cube: Path, moment: tuple[str, int, bool] | None) -> int:
         return pid
     try:
         if moment is not None:
-            die_at(*moment)
+            die_at(MOMENTS[moment[0]], *moment[1:])
         align(AlignConfig(run=str(run), cube=str(cube), workers=1))
         os._exit(0)
     except BaseException:  # noqa: BLE001 - a forked child must never return into its parent's code

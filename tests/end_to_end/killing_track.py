@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
 from pathlib import Path
+
+from dying import die_at
 
 from geowatch.sites.fragment import Fragment
 from geowatch.stages.scored import HeatmapPlanes
@@ -24,32 +25,13 @@ MOMENTS = {"read": (HeatmapPlanes, "read"), "encode": (Fragment, "to_bytes"), "p
 OPTIONS = {"low": 0.7, "high": 0.72, "mode": "linked"}
 
 
-def die_at(moment: str, call: int, after: bool) -> None:
-    """Arrange that the process is killed at the n-th call, before or after it did its work."""
-    owner, name = MOMENTS[moment]
-    original = getattr(owner, name)
-    count = 0
-
-    def counted(*args: object, **kwargs: object) -> object:
-        nonlocal count
-        count += 1
-        if count == call and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = original(*args, **kwargs)
-        if count == call and after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    setattr(owner, name, counted)
-
-
 def attempt(folder: Path, moment: tuple[str, int, bool] | None) -> int:
     """Track in a forked process; return its exit status, negative for a signal."""
     pid = os.fork()
     if not pid:
         try:
             if moment is not None:
-                die_at(*moment)
+                die_at(MOMENTS[moment[0]], *moment[1:])
             track(TrackConfig(run=str(folder), workers=1, **OPTIONS))
             os._exit(0)
         except BaseException:  # noqa: BLE001 - a forked child must never return into its parent's code
