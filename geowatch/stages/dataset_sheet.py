@@ -5,7 +5,6 @@ Drawn from arrays that have the thumbnails' size; nothing here reads a file.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +12,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from geowatch.stitch.paper import as_png, font
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,8 +98,8 @@ def draw_contact_sheet(sheet: ContactSheet) -> bytes:
     across = max(max(x for x, _, _ in rows) - _MARGIN + width, 520)
     page = Image.new("RGB", (across + 2 * _MARGIN, bottom + _MARGIN + 30), _PAPER)
     draw = ImageDraw.Draw(page)
-    draw.text((_MARGIN, _MARGIN - 10), sheet.title, _INK, _font(25))
-    draw.text((_MARGIN, _MARGIN + 24), sheet.subtitle, _SOFT, _font(14))
+    draw.text((_MARGIN, _MARGIN - 10), sheet.title, _INK, font(25))
+    draw.text((_MARGIN, _MARGIN + 24), sheet.subtitle, _SOFT, font(14))
     dots = {name: _DOTS[i % len(_DOTS)] for i, name in enumerate(sorted({t.sensor for t in sheet.thumbnails}))}
     for x, y, thing in rows:
         if isinstance(thing, str):
@@ -106,9 +107,7 @@ def draw_contact_sheet(sheet: ContactSheet) -> bytes:
         else:
             _draw_thumbnail(page, draw, (x, y), thing, dots[thing.sensor])
     _draw_legend(draw, bottom + 14, dots, sheet)
-    out = io.BytesIO()
-    page.save(out, "PNG", optimize=True)
-    return out.getvalue()
+    return as_png(page)
 
 
 def _places(sheet: ContactSheet, cell: tuple[int, int]) -> Iterator[tuple[int, int, str | Thumbnail]]:
@@ -126,8 +125,8 @@ def _places(sheet: ContactSheet, cell: tuple[int, int]) -> Iterator[tuple[int, i
 
 def _draw_year(draw: ImageDraw.ImageDraw, at: tuple[int, int], year: str, across: int) -> None:
     x, y = at
-    draw.text((x, y + 6), year, _INK, _font(18))
-    left = x + _font(18).getlength(year) + 12
+    draw.text((x, y + 6), year, _INK, font(18))
+    left = x + font(18).getlength(year) + 12
     draw.line((left, y + 18, x + across, y + 18), _RULE, 1)
 
 
@@ -140,11 +139,11 @@ def _draw_thumbnail(
     draw.rectangle((x - 1, y - 1, x + width, y + height), outline=_RULE)
     draw.ellipse((x + 1, y + height + 9, x + 8, y + height + 16), fill=dot)
     caption = shown.day.strftime("%d %b").lstrip("0") if shown.day else "undated"
-    draw.text((x + 14, y + height + 4), caption, _INK, _font(14))
+    draw.text((x + 14, y + height + 4), caption, _INK, font(14))
     share = shown.hidden_share
     if share is None or share > 0:
         text = "no data" if share is None else f"{share:.0%}" if share >= 0.01 else "<1%"
-        draw.text((x + width, y + height + 5), text, _MASK if share else _SOFT, _font(12), anchor="ra")
+        draw.text((x + width, y + height + 5), text, _MASK if share else _SOFT, font(12), anchor="ra")
 
 
 def _picture(shown: Thumbnail) -> Image.Image:
@@ -185,12 +184,8 @@ def _draw_legend(draw: ImageDraw.ImageDraw, y: int, dots: dict[str, tuple[int, i
         else:
             draw.rectangle((x, y + 3, x + 12, y + 14), outline=color if color == _MASK else (60, 60, 60), width=2)
             draw.rectangle((x + 2, y + 5, x + 10, y + 12), fill=_PAPER if color == _MASK else color)
-        draw.text((x + 18, y), name, _SOFT, _font(13))
-        x += 18 + _font(13).getlength(name) + 26
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+        draw.text((x + 18, y), name, _SOFT, font(13))
+        x += 18 + font(13).getlength(name) + 26
 
 
 def spread(days: Sequence[date | None], most: int) -> list[int]:

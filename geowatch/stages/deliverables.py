@@ -17,7 +17,8 @@ from geowatch.read.reader import FrameReader
 from geowatch.stitch.cog import CogSpec, cog_writer
 from geowatch.stitch.cover import Cover
 from geowatch.stitch.maps import NO_CLASS, class_map, legend_of
-from geowatch.stitch.picture import PANEL_PX, Scale, Sheet, draw_sheet, stretch
+from geowatch.stitch.paper import Scale
+from geowatch.stitch.picture import PANEL_PX, Sheet, draw_sheet, stretch
 from geowatch.stitch.stac import MapItem, stac_item
 from geowatch.stitch.thin import Thinner, thin_step
 

@@ -11,7 +11,8 @@ import shapely
 from geowatch.consolidate.output.report.svg import color_of
 from geowatch.stages.site_backdrop import Picture
 from geowatch.stitch.outlined import Outline, OutlineSheet, draw_outlines
-from geowatch.stitch.picture import PANEL_PX, Scale
+from geowatch.stitch.paper import Scale
+from geowatch.stitch.picture import PANEL_PX
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -10,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import shapely
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from shapely.geometry import Polygon
 
-from geowatch.stitch.picture import nice_length
+from geowatch.stitch.paper import INK, PAPER, SOFT, Scale, as_png, draw_scale, font
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -21,11 +20,12 @@ if TYPE_CHECKING:
     from geowatch.metrics.sites import RegionScores
     from geowatch.metrics.sites.bas import Assignment
 
-__all__ = ["GRID", "INK", "MARKS", "PAPER", "SOFT", "Color", "as_png", "draw_map", "font"]
+__all__ = ["GRID", "MARKS", "Color", "draw_map"]
 
 Color = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
-PAPER, INK, SOFT, GRID = (252, 252, 250), (30, 34, 40), (110, 116, 124), (220, 220, 216)
+GRID: Color = (220, 220, 216)
+"""Quiet lines."""
 MARKS: dict[str, Color] = {
     "tp": (47, 133, 90), "fn": (197, 48, 48), "fp": (221, 107, 32), "0": (140, 146, 154), "tn": (126, 146, 190),
     "tpfp": (128, 90, 160), "": (200, 200, 200),
@@ -41,18 +41,6 @@ _PROPOSED = {
 #: Longer side of the panel; it is drawn at twice its size and shrunk, so that edges are smooth.
 _PANEL_PX, _FINE = 880, 2
 _MARGIN, _LINE = 28, 24
-
-
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return the house's font."""
-    return ImageFont.load_default(size)
-
-
-def as_png(page: Image.Image) -> bytes:
-    """Return a page as PNG."""
-    out = io.BytesIO()
-    page.save(out, "PNG", optimize=True)
-    return out.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +69,9 @@ class _Frame:
         return [((x - self.west) * self.px_per_x, (self.north - y) * self.px_per_y) for x, y in found]
 
     @property
-    def km_per_px(self) -> float:
-        """Kilometres a pixel of the panel as shown."""
-        return 111.2 * _FINE / self.px_per_y
+    def scale(self) -> Scale:
+        """How long a pixel of the panel as shown is."""
+        return Scale(111_200 * _FINE / self.px_per_y, "m")
 
 
 def draw_map(scores: RegionScores) -> bytes:
@@ -101,7 +89,7 @@ def draw_map(scores: RegionScores) -> bytes:
     draw.text((_MARGIN, _MARGIN + 20), _subtitle(best), SOFT, font(14))
     top = _MARGIN + 2 * _LINE
     page.paste(panel, (_MARGIN, top))
-    _draw_scale(draw, frame.km_per_px, (_MARGIN, top + height + 14), panel.width)
+    draw_scale(draw, frame.scale, (_MARGIN, top + height + 14), panel.width)
     _draw_legend(draw, legend, (_MARGIN, top + height + 14 + 2 * _LINE), width // 2)
     return as_png(page)
 
@@ -187,13 +175,3 @@ def _draw_legend(
         else:
             draw.rectangle(box, outline=_mixed(color, 1.0, (0, 0, 0), 0.25), width=3)
         draw.text((x + 28, y), text, INK, font(14))
-
-
-def _draw_scale(draw: ImageDraw.ImageDraw, km_per_px: float, at: tuple[int, int], width: int) -> None:
-    length = nice_length(width * 0.3 * km_per_px)
-    x, y, px = *at, round(length / km_per_px)
-    draw.line((x, y + 8, x + px, y + 8), INK, 3)
-    for end in (x, x + px):
-        draw.line((end, y + 2, end, y + 14), INK, 2)
-    shown = f"{length:g} km" if length >= 1 else f"{length * 1000:g} m"
-    draw.text((x + px + 10, y - 1), shown, INK, font(14))

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 
 from geowatch.metrics.sites.rollup import best_together, curve_together
 from geowatch.sites.model import PHASES
-from geowatch.stages.site_score_map import GRID, INK, MARKS, PAPER, SOFT, Color, as_png, font
+from geowatch.stages.site_score_map import GRID, MARKS, Color
+from geowatch.stitch.paper import INK, PAPER, SOFT, as_png, font
 
 if TYPE_CHECKING:
     from geowatch.metrics.sites import RegionScores, Thresholds

@@ -5,26 +5,33 @@ A picture is drawn from an array and from rings in its pixels; nothing here read
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from geowatch.stitch.maps import rgba
-from geowatch.stitch.picture import Scale, nice_length
+from geowatch.stitch.paper import (
+    INK,
+    LINE,
+    MARGIN,
+    TOP,
+    Scale,
+    as_png,
+    blank,
+    draw_legend,
+    draw_scale,
+    font,
+    legend_rows,
+    paste,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-    from PIL.ImageFont import FreeTypeFont
 
 __all__ = ["Outline", "OutlineSheet", "draw_outlines"]
 
-_MARGIN, _LINE = 28, 26
-_PAPER, _INK, _SOFT = (252, 252, 250), (30, 34, 40), (110, 116, 124)
 #: Pictures are drawn this many times as large and shrunk, which smooths slanted lines.
 _FINE = 2
 #: A name is written inside of what is larger than this.
@@ -68,20 +75,13 @@ class OutlineSheet:
 def draw_outlines(sheet: OutlineSheet) -> bytes:
     """Return the picture as PNG."""
     height, width = sheet.picture.shape[:2]
-    rows = _legend_rows(sheet.legend, width)
-    size = max(width, 420) + 2 * _MARGIN, height + 3 * _LINE + (len(rows) + 1) * _LINE + 2 * _MARGIN
-    page = Image.new("RGB", size, _PAPER)
+    rows = legend_rows(sheet.legend, width)
+    page = blank(sheet.title, sheet.subtitle, width, height + (len(rows) + 2) * LINE)
+    paste(page, _panel(sheet), (MARGIN, TOP))
     draw = ImageDraw.Draw(page)
-    draw.text((_MARGIN, _MARGIN - 6), sheet.title, _INK, _font(22))
-    draw.text((_MARGIN, _MARGIN + 22), sheet.subtitle, _SOFT, _font(14))
-    top = _MARGIN + 2 * _LINE
-    page.paste(_panel(sheet), (_MARGIN, top))
-    draw.rectangle((_MARGIN - 1, top - 1, _MARGIN + width, top + height), outline=(200, 200, 196))
-    _draw_scale(draw, sheet.scale, (_MARGIN, top + height + 12), width)
-    _draw_legend(draw, rows, top + height + 12 + int(1.6 * _LINE))
-    out = io.BytesIO()
-    page.save(out, "PNG", optimize=True)
-    return out.getvalue()
+    draw_scale(draw, sheet.scale, (MARGIN, TOP + height + 12), width)
+    draw_legend(draw, rows, TOP + height + 12 + int(1.6 * LINE))
+    return as_png(page)
 
 
 def _panel(sheet: OutlineSheet) -> Image.Image:
@@ -116,42 +116,4 @@ def _draw_name(draw: ImageDraw.ImageDraw, outline: Outline) -> None:
     x, y = outline.middle if inside else beside
     anchor, place = "mm" if inside else "lm", (x * _FINE, y * _FINE)
     pale = (255, 255, 255)
-    draw.text(place, outline.name, _INK, _font(13 * _FINE), anchor, stroke_width=2 * _FINE, stroke_fill=pale)
-
-
-def _legend_rows(legend: Sequence[tuple[str, str]], across: int) -> list[list[tuple[int, str, str]]]:
-    """Return rows of (x, colour, text), wrapped to the width."""
-    rows: list[list[tuple[int, str, str]]] = [[]]
-    x = 0
-    for text, color in legend:
-        width = 30 + int(_font(15).getlength(text)) + 26
-        if x and x + width > across:
-            rows.append([])
-            x = 0
-        rows[-1].append((x, color, text))
-        x += width
-    return rows
-
-
-def _draw_legend(draw: ImageDraw.ImageDraw, rows: list[list[tuple[int, str, str]]], top: int) -> None:
-    for number, row in enumerate(rows):
-        y = top + number * _LINE
-        for x, color, text in row:
-            left = _MARGIN + x
-            draw.rectangle((left, y + 1, left + 20, y + 17), fill=rgba(color)[:3], outline=_SOFT)
-            draw.text((left + 28, y), text, _INK, _font(15))
-
-
-def _draw_scale(draw: ImageDraw.ImageDraw, scale: Scale, at: tuple[int, int], width: int) -> None:
-    length = nice_length(max(width * 0.3 * scale.per_px, 1e-9))
-    px = round(length / scale.per_px)
-    x, y = at
-    draw.line((x, y + 8, x + px, y + 8), _INK, 3)
-    for end in (x, x + px):
-        draw.line((end, y + 2, end, y + 14), _INK, 2)
-    shown = f"{length / 1000:g} km" if scale.unit == "m" and length >= 1000 else f"{length:g} {scale.unit}"
-    draw.text((x + px + 10, y - 1), shown, _INK, _font(15))
-
-
-def _font(size: int) -> FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+    draw.text(place, outline.name, INK, font(13 * _FINE), anchor, stroke_width=2 * _FINE, stroke_fill=pale)

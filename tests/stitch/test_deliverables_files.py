@@ -9,10 +9,12 @@ from PIL import Image
 from rio_cogeo.cogeo import cog_validate
 
 from geowatch.grid.lattice import Lattice, PixelBox
+from geowatch.grid.scale_bar import nice_length
 from geowatch.stitch.cog import CogSpec, cog_writer
 from geowatch.stitch.heatmap import HeadLayout
 from geowatch.stitch.maps import NO_CLASS, Legend, class_map, legend_of
-from geowatch.stitch.picture import Scale, Sheet, draw_sheet, nice_length, stretch
+from geowatch.stitch.paper import Scale
+from geowatch.stitch.picture import Sheet, draw_sheet, stretch
 from geowatch.stitch.quantise import Quantiser
 from geowatch.stitch.thin import Thinner, thin_step
 

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from geowatch.consolidate.output.report.svg import color_of, outline_path, tag, words
+from geowatch.grid.scale_bar import length_text, nice_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from geowatch.consolidate.output.report.facts import MapFacts, ReportFacts, Shown
 
-__all__ = ["draw_map", "draw_thumb", "nice_length"]
+__all__ = ["draw_map", "draw_thumb"]
 
 _WIDTH, _TALLEST, _MARGIN = 1000.0, 900.0, 18.0
 #: Sites that are named on the map, largest first.
@@ -94,16 +95,6 @@ def draw_thumb(site: Shown, color: str, rows_down: bool) -> str:
     return tag("svg", shape, viewBox="0 0 60 60", class_="thumb", role="img", aria_label=f"Outline of {site.id}")
 
 
-def nice_length(longest: float) -> float:
-    """Return the largest of 1, 2, 5, 10, 20, ... that is at most ``longest``.
-
-    >>> nice_length(7300.0)
-    5000.0
-    """
-    power = 10.0 ** math.floor(math.log10(longest))
-    return max(step * power for step in (1.0, 2.0, 5.0) if step * power <= longest * (1 + 1e-9))
-
-
 def _behind(facts: MapFacts, view: _View) -> Iterator[str]:
     picture = facts.picture
     if picture is None:
@@ -171,7 +162,7 @@ def _scale_bar(facts: MapFacts, view: _View, height: float) -> str:
     metres = facts.metres_per_unit
     per_unit = view.per_x if metres is None else view.per_x / metres[0]
     length = nice_length(_WIDTH * 0.22 / per_unit)
-    text = f"{length / 1000:g} km" if metres and length >= 1000 else f"{length:g} {'m' if metres else 'px'}"
+    text = length_text(length, "m" if metres else "px")
     px = length * per_unit
     x, y = _MARGIN + 14, height - _MARGIN - 16
     bar = tag("path", d=f"M{x:.1f},{y - 7:.1f}v7h{px:.1f}v-7", class_="bar")
