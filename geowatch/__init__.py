@@ -42,7 +42,6 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.dataset_show import ShowConfig as ShowConfig
     from geowatch.stages.dataset_show import show_dataset as show_dataset
     from geowatch.stages.dataset_sources import ChoiceConfig as ChoiceConfig
-    from geowatch.stages.dataset_sources import SourceConfig as SourceConfig
     from geowatch.stages.dataset_stats import StatsConfig as StatsConfig
     from geowatch.stages.dataset_stats import dataset_stats as dataset_stats
     from geowatch.stages.dataset_validate import ValidateConfig as ValidateConfig
@@ -69,6 +68,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.quantising import quantise_model as quantise_model
     from geowatch.stages.run import RunConfig as RunConfig
     from geowatch.stages.run import run as run
+    from geowatch.stages.source import SourceConfig as SourceConfig
     from geowatch.stages.status import Status as Status
     from geowatch.stages.status import status as status
     from geowatch.stages.stitch import StitchConfig as StitchConfig
@@ -109,8 +109,9 @@ _DATASETS = {
     "dataset_scan": ("ScanConfig", "scan_dataset"),
     "dataset_search": ("SearchConfig", "search_imagery"),
     "dataset_show": ("ShowConfig", "show_dataset"),
-    "dataset_sources": ("ChoiceConfig", "SourceConfig"),
+    "dataset_sources": ("ChoiceConfig",),
     "dataset_stats": ("StatsConfig", "dataset_stats"),
+    "source": ("SourceConfig",),
     "dataset_validate": ("ValidateConfig", "validate_dataset"),
 }
 _MODULE_OF = {name: name for name in _MODULES} | {name: module for module, name in _MODULES.items()}

@@ -27,9 +27,10 @@ from geowatch.datasets.places import image_grid
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.gdal import gdal_env
 from geowatch.stages.dataset_output import is_bundle_name, save_bundle, save_json
-from geowatch.stages.dataset_sources import SourceConfig, open_dataset
+from geowatch.stages.dataset_sources import open_dataset
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.regions import read_labels
+from geowatch.stages.source import SourceConfig
 from geowatch.store import open_store
 
 if TYPE_CHECKING:

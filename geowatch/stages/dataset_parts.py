@@ -13,9 +13,10 @@ from geowatch.datasets.places import image_footprint
 from geowatch.datasets.splits import Unit, block_of, grouped, parse_shares, split_groups, split_time
 from geowatch.errors import ConfigError
 from geowatch.stages.dataset_output import save_bundle
-from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig, asked_choice, open_dataset
+from geowatch.stages.dataset_sources import ChoiceConfig, asked_choice, open_dataset
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.regions import read_places_file
+from geowatch.stages.source import SourceConfig
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

@@ -16,8 +16,9 @@ from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.remote import is_remote, public
 from geowatch.read.select import footprint_lonlat, select_scenes
 from geowatch.stages.dataset_output import is_bundle_name, save_bundle, save_text
-from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig, asked_choice, open_dataset
+from geowatch.stages.dataset_sources import ChoiceConfig, asked_choice, open_dataset
 from geowatch.stages.events import Events, Silent
+from geowatch.stages.source import SourceConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

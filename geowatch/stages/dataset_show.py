@@ -19,10 +19,11 @@ from geowatch.read.plan import plan_frame
 from geowatch.read.reader import FrameReader
 from geowatch.read.select import footprint_lonlat
 from geowatch.stages.dataset_sheet import ContactSheet, Line, Thumbnail, draw_contact_sheet, ramp, spread
-from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig, asked_choice, find_chosen
+from geowatch.stages.dataset_sources import ChoiceConfig, asked_choice, find_chosen
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.provenance import made, record
 from geowatch.stages.regions import read_features_file
+from geowatch.stages.source import SourceConfig
 from geowatch.store import open_store
 
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,9 @@ from geowatch.datasets.kwcoco_in import images_of
 from geowatch.datasets.kwcoco_out import document_of_scenes
 from geowatch.datasets.sources import find_series, split_sources
 from geowatch.errors import ConfigError
-from geowatch.read.options import SceneOptions
-from geowatch.read.remote import Remote
 from geowatch.read.select import Selection, select_scenes
 from geowatch.stages.regions import read_region_file
+from geowatch.stages.source import day_of
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -29,66 +27,9 @@ if TYPE_CHECKING:
     from geowatch.read.catalog import Catalog
     from geowatch.read.scene import Scene
     from geowatch.stages.events import Events
+    from geowatch.stages.source import SourceConfig
 
-__all__ = ["ChoiceConfig", "SourceConfig", "asked_choice", "find_chosen", "open_dataset"]
-
-
-@dataclass(frozen=True)
-class SourceConfig:
-    """Where imagery is, and what its numbers mean."""
-
-    images: tuple[str, ...] = ()
-    """Files, folders, globs, STAC documents or kwcoco bundles; https and s3 addresses of them, and s3 prefixes."""
-    video: str | None = None
-    """Series of a kwcoco bundle to take, by name."""
-    sensor: str | None = None
-    """Sensor preset, such as sentinel-2-l1c, where files do not say it."""
-    bands: tuple[str, ...] = ()
-    """Names of the bands of multi-band files, in order."""
-    stack: tuple[str, ...] = ()
-    """Days of multi-band files that hold the bands of one day after another, in order, YYYY-MM-DD."""
-    scale: float | None = None
-    """Physical value of one stored unit."""
-    offset: float | None = None
-    """Physical value of stored 0."""
-    nodata: float | None = None
-    """Stored value that means no data."""
-    sun_elevation: float | None = None
-    """Elevation of the sun in degrees, for top-of-atmosphere reflectance of Landsat level 1."""
-    mask: tuple[str, ...] = ("fill",)
-    """What the product's own mask hides: fill, saturated, cloud, cirrus, shadow, snow, water, dark."""
-    mask_band: str | None = None
-    """Band that is a mask, for products that gw does not know."""
-    mask_values: tuple[int, ...] = ()
-    """Numbers of that band that hide a pixel."""
-    mask_bits: int = 0
-    """Bits of that band that hide a pixel."""
-    s3_endpoint: str | None = None
-    """Address of an S3 service other than Amazon's, such as https://minio.example.org:9000."""
-    s3_region: str | None = None
-    """Region of the buckets, where the service does not tell it."""
-    anonymous: bool = False
-    """Read buckets without credentials: open data."""
-    requester_pays: bool = False
-    """Pay for what is read from buckets whose owner does not."""
-    timeout: float = 30.0
-    """Longest wait for a server, in seconds."""
-
-    @property
-    def options(self) -> SceneOptions:
-        """The same, as readers take it."""
-        names = {f.name for f in fields(SceneOptions)} & {f.name for f in fields(self)}
-        remote = Remote(
-            endpoint=self.s3_endpoint,
-            region=self.s3_region,
-            anonymous=self.anonymous,
-            requester_pays=self.requester_pays,
-            timeout_s=self.timeout,
-        )
-        same = {name: getattr(self, name) for name in names - {"stack"}}
-        return SceneOptions(
-            **same, stack=tuple(map(_day, self.stack)), sun_elevation_deg=self.sun_elevation, remote=remote
-        )
+__all__ = ["ChoiceConfig", "asked_choice", "find_chosen", "open_dataset"]
 
 
 @dataclass(frozen=True)
@@ -126,9 +67,9 @@ def asked_choice(config: ChoiceConfig) -> Choice:
     shape: BaseGeometry | None = region.geometry if region else None
     if config.bbox:
         shape = _box(config.bbox) if shape is None else shape.intersection(_box(config.bbox))
-    start, end = (_day(text) if text else None for text in (config.start, config.end))
+    start, end = (day_of(text) if text else None for text in (config.start, config.end))
     selection = Selection(
-        dates=tuple(_day(text) for text in config.date),
+        dates=tuple(day_of(text) for text in config.date),
         latest=config.latest,
         max_cloud=config.max_cloud,
         start=start or (region.start if region else None),
@@ -136,13 +77,6 @@ def asked_choice(config: ChoiceConfig) -> Choice:
         region=shape,
     )
     return Choice(selection, config.only_sensor, config.channels)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"'{text}' is no day", hint="write it as YYYY-MM-DD") from None
 
 
 def _box(numbers: tuple[float, ...]) -> shapely.Polygon:

@@ -19,8 +19,9 @@ from geowatch.read.frames import make_frames
 from geowatch.read.plan import lattice_of, plan_frame
 from geowatch.read.reader import FrameReader
 from geowatch.stages.dataset_output import save_json
-from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig, asked_choice, find_chosen
+from geowatch.stages.dataset_sources import ChoiceConfig, asked_choice, find_chosen
 from geowatch.stages.events import Events, Silent
+from geowatch.stages.source import SourceConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date
 from hashlib import sha256
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import TypeAdapter
 
 from geowatch.datasets.sources import find_series
-from geowatch.errors import ConfigError, ImageryError, PlanMismatchError
-from geowatch.read.catalog import SceneOptions
+from geowatch.errors import ImageryError, PlanMismatchError
 from geowatch.read.documents import check_fingerprints, frames_from_json, frames_to_json
 from geowatch.read.frames import make_frames
 from geowatch.read.plan import plan_frame
 from geowatch.read.remote import Remote, public
 from geowatch.read.select import Selection, select_scenes
+from geowatch.stages.source import SourceConfig, day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,68 +58,21 @@ Composite = Literal["first", "median", "least-cloudy"]
 
 
 @dataclass(frozen=True)
-class ImageryConfig:
-    """Which imagery, and what its numbers mean."""
+class ImageryConfig(SourceConfig):
+    """Which imagery, what its numbers mean, and how it is read."""
 
-    images: tuple[str, ...] = ()
-    """Files, folders, globs, STAC documents or kwcoco bundles; https and s3 addresses of them, and s3 prefixes."""
-    video: str | None = None
-    """Series of a kwcoco bundle to take, by name."""
     date: tuple[str, ...] = ()
     """Days to take, YYYY-MM-DD; empty takes all."""
     latest: bool = False
     """Take the latest frame only."""
     max_cloud: float | None = None
     """Leave out scenes with more cloud than this (percent, from their metadata)."""
-    sensor: str | None = None
-    """Sensor preset, such as sentinel-2-l1c, where files do not say it."""
-    bands: tuple[str, ...] = ()
-    """Names of the bands of multi-band files, in order."""
-    stack: tuple[str, ...] = ()
-    """Days of multi-band files that hold the bands of one day after another, in order, YYYY-MM-DD."""
-    scale: float | None = None
-    """Physical value of one stored unit."""
-    offset: float | None = None
-    """Physical value of stored 0."""
-    nodata: float | None = None
-    """Stored value that means no data."""
-    sun_elevation: float | None = None
-    """Elevation of the sun in degrees, for top-of-atmosphere reflectance of Landsat level 1."""
-    mask: tuple[str, ...] = ("fill",)
-    """What the product's own mask hides: fill, saturated, cloud, cirrus, shadow, snow, water, dark."""
-    mask_band: str | None = None
-    """Band that is a mask, for products that gw does not know."""
-    mask_values: tuple[int, ...] = ()
-    """Numbers of that band that hide a pixel."""
-    mask_bits: int = 0
-    """Bits of that band that hide a pixel."""
     domain_field: str | None = None
     """What tells domains apart: sensor, channels, month, year, or a field of a bundle's images or of STAC items."""
     resampling: Resampling = "bilinear"
     """How pixels are computed where imagery and grid differ."""
     composite: Composite = "first"
     """Which scene wins where scenes of a frame overlap."""
-    s3_endpoint: str | None = None
-    """Address of an S3 service other than Amazon's, such as https://minio.example.org:9000."""
-    s3_region: str | None = None
-    """Region of the buckets, where the service does not tell it."""
-    anonymous: bool = False
-    """Read buckets without credentials: open data."""
-    requester_pays: bool = False
-    """Pay for what is read from buckets whose owner does not."""
-    timeout: float = 30.0
-    """Longest wait for a server, in seconds."""
-
-    @property
-    def remote(self) -> Remote:
-        """How remote imagery is reached."""
-        return Remote(
-            endpoint=self.s3_endpoint,
-            region=self.s3_region,
-            anonymous=self.anonymous,
-            requester_pays=self.requester_pays,
-            timeout_s=self.timeout,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,40 +112,18 @@ def choose(config: ImageryConfig, region: Region | None, events: Events) -> tupl
     Raises:
         ImageryError: where nothing is found or nothing fits.
     """
-    options = SceneOptions(
-        sensor=config.sensor,
-        bands=config.bands,
-        stack=tuple(map(_day, config.stack)),
-        scale=config.scale,
-        offset=config.offset,
-        nodata=config.nodata,
-        sun_elevation_deg=config.sun_elevation,
-        mask=config.mask,
-        mask_band=config.mask_band,
-        mask_values=config.mask_values,
-        mask_bits=config.mask_bits,
-        domain_field=config.domain_field,
-        remote=config.remote,
-    )
     wanted = Selection(
-        dates=tuple(map(_day, config.date)),
+        dates=tuple(map(day_of, config.date)),
         latest=config.latest,
         max_cloud=config.max_cloud,
         start=region.start if region else None,
         end=region.end if region else None,
         region=region.geometry if region else None,
     )
-    catalog = find_series(config.images, options, config.video, wanted)
+    catalog = find_series(config.images, config.options, config.video, wanted)
     for note in catalog.notes:
         events.note(note)
     return tuple(select_scenes(catalog.scenes, wanted)), catalog.queries
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"'{text}' is no day", hint="write days as 2020-06-01") from error
 
 
 def bind(

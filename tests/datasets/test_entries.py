@@ -16,8 +16,8 @@ from geowatch.errors import GwError, ImageryError
 from geowatch.stages.dataset_convert import ConvertConfig, convert_dataset
 from geowatch.stages.dataset_parts import SplitConfig, UnionConfig, split_dataset, union_datasets
 from geowatch.stages.dataset_scan import ScanConfig, scan_dataset
-from geowatch.stages.dataset_sources import SourceConfig
 from geowatch.stages.dataset_validate import ValidateConfig, validate_dataset
+from geowatch.stages.source import SourceConfig
 
 ASSET = {
     "file_name": "a.tif", "channels": "red|nir", "width": 8, "height": 8, "warp_aux_to_img": {"scale": 1.0},

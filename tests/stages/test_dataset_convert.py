@@ -17,8 +17,8 @@ from PIL import Image
 from geowatch.datasets.bundle import read_bundle
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.stages.dataset_convert import ConvertConfig, convert_dataset
-from geowatch.stages.dataset_sources import SourceConfig
 from geowatch.stages.dataset_validate import ValidateConfig, validate_dataset
+from geowatch.stages.source import SourceConfig
 
 
 def converted(output, *sources, **options):

@@ -21,7 +21,8 @@ from geowatch.stages.dataset_parts import (
     subset_dataset,
     union_datasets,
 )
-from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig
+from geowatch.stages.dataset_sources import ChoiceConfig
+from geowatch.stages.source import SourceConfig
 
 
 def part(tmp_path, *sources, choice=None, **options):

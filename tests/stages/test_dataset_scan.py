@@ -13,7 +13,8 @@ from geowatch.datasets.bundle import read_bundle
 from geowatch.datasets.sources import find_series
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.stages.dataset_scan import ScanConfig, scan_dataset
-from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig
+from geowatch.stages.dataset_sources import ChoiceConfig
+from geowatch.stages.source import SourceConfig
 
 
 def scanned(*sources, output=None, choice=None, **options):

@@ -14,7 +14,8 @@ from PIL import Image
 from geowatch.errors import ConfigError
 from geowatch.stages.dataset_sheet import ContactSheet, Thumbnail, draw_contact_sheet, spread
 from geowatch.stages.dataset_show import ShowConfig, show_dataset
-from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig
+from geowatch.stages.dataset_sources import ChoiceConfig
+from geowatch.stages.source import SourceConfig
 
 MASK = np.array([236, 72, 110])
 

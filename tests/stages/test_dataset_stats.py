@@ -9,8 +9,9 @@ import pytest
 from datasets.bundles import CORNER, ramp, write_bundle, write_tiff
 
 from geowatch.errors import ConfigError, ImageryError
-from geowatch.stages.dataset_sources import ChoiceConfig, SourceConfig
+from geowatch.stages.dataset_sources import ChoiceConfig
 from geowatch.stages.dataset_stats import StatsConfig, dataset_stats
+from geowatch.stages.source import SourceConfig
 
 
 def counted(*sources, choice=None, domain="sensor", **options):
