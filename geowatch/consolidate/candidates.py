@@ -12,7 +12,8 @@ import numpy as np
 
 from geowatch.consolidate.found import largest, sums
 from geowatch.consolidate.links import Chain, chains
-from geowatch.grid.areas import Areas, unite
+from geowatch.consolidate.terms import NO_DAY
+from geowatch.grid.areas import Areas, dense, unite
 from geowatch.grid.contour import Edges
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from geowatch.grid.areas import Ints
 
 __all__ = ["Candidates", "Places", "Seen", "candidates_of"]
+
+#: A day after all others.
+NEVER = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -63,11 +67,6 @@ class Places:
     edges: Edges | None = None
     """Where between pixels outlines lie, by place; None for outlines along the pixels' edges."""
 
-    @classmethod
-    def of(cls, areas: Areas, grid: NDArray[np.integer], edges: Edges | None = None) -> Places:
-        """Return owners that have one place each."""
-        return cls(np.arange(len(grid)), grid, areas, edges)
-
     def on(self, places: NDArray[np.bool_]) -> Places:
         """Return some places, each as an owner of its own."""
         alone = replace(self, owner=np.arange(len(self.owner)))
@@ -96,8 +95,8 @@ class Candidates:
     """Class."""
     first_plane: Ints
     """First plane on which it was found; -1 for scores aggregated over time."""
-    last_plane: Ints
-    """Last plane on which it was found."""
+    gone: Ints
+    """Day of the first time after its last plane at which it was looked for again; `NO_DAY` where that never came."""
     y: Ints
     """Row of the first pixel of the earliest component."""
     x: Ints
@@ -128,7 +127,7 @@ class Candidates:
             return self
         number = np.cumsum(kept) - 1
         seen = kept[self.seen.owner]
-        names = ("grid", "kind", "first_plane", "last_plane", "y", "x", "score_sum", "score_px", "peak")
+        names = ("grid", "kind", "first_plane", "gone", "y", "x", "score_sum", "score_px", "peak")
         return replace(
             self,
             **{name: getattr(self, name)[kept] for name in names},
@@ -145,28 +144,31 @@ def _events(events: Ints, kept: NDArray[np.bool_], number: Ints) -> Ints:
     return np.stack([number[events[:, 0]], events[:, 1]], axis=1)
 
 
-def candidates_of(whole: Whole, terms: Terms, rules: Rules) -> Candidates:
+def candidates_of(whole: Whole, terms: Terms, rules: Rules, bound: Ints | None = None) -> Candidates:
     """Return the candidates of whole components: each one, or with linking each chain of them.
 
-    One without a pixel at or above the high threshold, at any time, is none (hysteresis).
+    One without a pixel at or above the high threshold, at any time, is none (hysteresis). Where components lie on
+    several grids, planes must count on one axis of time for all of them (`zones`). Components ``bound`` to each other,
+    (2, pairs), are one candidate however little they share.
     """
-    found, owner, chain = _strong(whole, terms, rules)
-    first = np.lexsort((found.x, found.y, found.plane, owner))
+    found, owner, chain = _strong(whole, terms, rules, bound)
+    first = np.lexsort((found.x, found.y, found.grid, found.plane, owner))
     first = first[np.append(True, np.diff(owner[first]) > 0)[: len(first)]]
     n = len(first)
     seen, at_seen = _seen(found, owner, terms)
     linked = terms.mode == "linked"
+    places = _placed(found, owner, found.grid[first])
     return Candidates(
         grid=found.grid[first],
         kind=found.kind[first],
         first_plane=found.plane[first].astype(np.int64),
-        last_plane=largest(owner, found.plane + 1, n) - 1,
+        gone=_gone(places, largest(owner, found.plane + 1, n) - 1, terms),
         y=found.y[first].astype(np.int64),
         x=found.x[first].astype(np.int64),
         score_sum=sums(owner, found.score_sum, n),
         score_px=sums(owner, found.area_px, n),
         peak=largest(owner, found.peak, n),
-        places=_placed(found, owner, found.grid[first]),
+        places=places,
         seen=seen,
         split=_dated(chain.split, found.grid[first], terms),
         merged=_dated(chain.merged, found.grid[first], terms),
@@ -174,15 +176,28 @@ def candidates_of(whole: Whole, terms: Terms, rules: Rules) -> Candidates:
     )
 
 
+def _gone(places: Places, last: Ints, terms: Terms) -> Ints:
+    """Return the day of the first time after the last plane of each owner at which one of its grids was looked at."""
+    out = np.full(len(last), NEVER)
+    for number, planes in enumerate(terms.planes):
+        mine = places.owner[places.grid == number]
+        days = terms.days[number][planes]
+        after = np.searchsorted(planes, last[mine], side="right")
+        out[mine] = np.minimum(out[mine], np.append(days, NEVER)[after])
+    return np.where(out == NEVER, NO_DAY, out)
+
+
 def _dated(events: Ints, grid: NDArray[np.int16], terms: Terms) -> Ints:
     """Return events with days in place of planes."""
     return np.stack([events[:, 0], terms.days_of(grid[events[:, 0]], events[:, 1])], axis=1)
 
 
-def _strong(whole: Whole, terms: Terms, rules: Rules) -> tuple[Found, Ints, Chain]:
+def _strong(whole: Whole, terms: Terms, rules: Rules, bound: Ints | None) -> tuple[Found, Ints, Chain]:
     """Return the pieces of candidates with a strong pixel, the candidate of each piece, and their events."""
     component = whole.component
     chain = _chain(whole.found, component, int(component.max()) + 1 if len(component) else 0, terms, rules)
+    if bound is not None and terms.mode == "linked":
+        chain = chain.bound(bound)
     owner = chain.owner[component]
     strong = sums(owner, whole.found.strong_px, len(chain.owner)) > 0
     kept = strong[owner]
@@ -201,14 +216,22 @@ def _chain(found: Found, component: Ints, count: int, terms: Terms, rules: Rules
 
 
 def _placed(found: Found, owner: Ints, grid: NDArray[np.integer]) -> Places:
-    """Return the pixels of owners: ``owner`` is that of each piece (-1 for none), ``grid`` that of each owner."""
+    """Return the pixels of owners: ``owner`` is that of each piece (-1 for none), ``grid`` that of each owner.
+
+    Where pieces lie on several grids, an owner has a place on each of its own.
+    """
     found = found.take(owner >= 0)
-    owner = owner[owner >= 0]
-    areas = unite(owner[found.run_piece], found.run_y, found.run_x0, found.run_x1)
+    place = owner = owner[owner >= 0]
+    owners = np.arange(len(grid))
+    if len(found) and (found.grid != found.grid[0]).any():
+        place = dense(owner, found.grid)
+        first = np.unique(place, return_index=True)[1]
+        owners, grid = owner[first], found.grid[first]
+    areas = unite(place[found.run_piece], found.run_y, found.run_x0, found.run_x1)
     if not len(found.edge_piece):
-        return Places.of(areas, grid)
+        return Places(owners, grid, areas)
     columns = (found.edge_y.astype(np.int64), found.edge_x.astype(np.int64), found.edge_side, found.edge_share)
-    return Places.of(areas, grid, Edges(owner[found.edge_piece], *columns))
+    return Places(owners, grid, areas, Edges(place[found.edge_piece], *columns))
 
 
 def _seen(found: Found, owner: Ints, terms: Terms) -> tuple[Seen, Ints]:

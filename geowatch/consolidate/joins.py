@@ -76,6 +76,10 @@ class Whole:
     group: Ints
     """Of each piece: its group, from 0 on: components that follow each other in time."""
 
+    def take(self, kept: NDArray[np.bool_]) -> Whole:
+        """Return the pieces of some groups, numbered anew."""
+        return Whole(self.found.take(kept), dense(self.component[kept]), dense(self.group[kept]))
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Sides:

@@ -38,6 +38,14 @@ class Chain:
         none = np.zeros((0, 2), dtype=np.int64)
         return cls(np.arange(count), none, none)
 
+    def bound(self, pairs: Ints) -> Chain:
+        """Return the same with the sites of pairs of components, (2, pairs), made one."""
+        label = components(int(self.owner.max(initial=-1)) + 1, *self.owner[pairs]).astype(np.int64)
+        events = (
+            np.unique(np.stack([label[each[:, 0]], each[:, 1]], axis=1), axis=0) for each in (self.split, self.merged)
+        )
+        return Chain(label[self.owner], *events)
+
 
 def chains(plane: Ints, area_px: Ints, links: tuple[Ints, Ints, Ints], least_share: float = 0.0) -> Chain:
     """Return the sites of components.

@@ -69,7 +69,7 @@ def course_of(candidates: Candidates, terms: Terms, rules: Rules, model: PhaseMo
         active = np.ones(len(seen), dtype=bool)  # it was found then: that is what active means
     start, end, last, ever = _span(seen, active, len(candidates))
     if terms.mode == "linked":
-        end = _gone(candidates, terms, end)
+        end = np.where(end == NO_DAY, candidates.gone, end)
     if terms.mode != "footprint" and (model is None or rules.timing == "threshold"):
         start, ever = terms.days_of(candidates.grid, candidates.first_plane), np.ones(len(candidates), dtype=bool)
     return Course(scores, score, phase, start, end, last, ever)
@@ -91,16 +91,6 @@ def _span(seen: Seen, active: NDArray[np.bool_], owners: int) -> tuple[Ints, Int
     more[more] = seen.owner[over[more]] == np.flatnonzero(more)
     end[more] = seen.day[over[more]]
     return start, end, last, ever
-
-
-def _gone(candidates: Candidates, terms: Terms, end: Ints) -> Ints:
-    """Return as end, where none is known, the day of the time after the last on which a site was found."""
-    following = np.full(len(candidates), -1)
-    for number, planes in enumerate(terms.planes):
-        mine = (candidates.grid == number) & (end == NO_DAY)
-        after = np.searchsorted(planes, candidates.last_plane[mine], side="right")
-        following[mine] = np.append(planes, -1)[after]
-    return np.where(following >= 0, terms.days_of(candidates.grid, following), end)
 
 
 def lasts(course: Course, rules: Rules) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ import numpy as np
 from geowatch.consolidate.candidates import candidates_of
 from geowatch.consolidate.decided import decide
 from geowatch.consolidate.joins import join_tiles
-from geowatch.consolidate.zones import joined, near_border, united
+from geowatch.consolidate.zones import candidates_across, near_border
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from geowatch.consolidate.candidates import Candidates
     from geowatch.consolidate.decided import Decided
-    from geowatch.consolidate.joins import Seams
+    from geowatch.consolidate.joins import Seams, Whole
     from geowatch.consolidate.phases import PhaseModel
     from geowatch.consolidate.terms import Rules, Terms
     from geowatch.grid.areas import Ints
@@ -60,7 +60,7 @@ class Consolidation:
     """Units of the CRS by which corners may move."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Candidates that became no sites, by reason."""
-    _waiting: list[Candidates] = field(default_factory=list)
+    _waiting: list[Whole] = field(default_factory=list)
 
     def sites(self, grid: int, seams: Seams, fragments: Iterable[tuple[int, Fragment]]) -> Iterator[Decided]:
         """Yield the sites of a grid as soon as they are whole.
@@ -71,16 +71,16 @@ class Consolidation:
             fragments: Fragments with their places in ``seams``, ascending.
         """
         for whole in join_tiles(chunked(fragments), seams, grid, self.terms.connectivity):
-            candidates = candidates_of(whole, self.terms, self.rules)
-            waits = near_border(candidates, self.terms)
+            waits = near_border(whole, self.terms)
             if waits.any():
-                self._waiting.append(candidates.take(waits))
-            yield from self._decided(candidates.take(~waits))
+                self._waiting.append(whole.take(waits))
+                whole = whole.take(~waits)  # noqa: PLW2901  # what is left of it
+            yield from self._decided(candidates_of(whole, self.terms, self.rules))
 
     def rest(self) -> Iterator[Decided]:
         """Yield the sites that waited at a zone's border, once all grids are done."""
         if self._waiting:
-            yield from self._decided(united(joined(self._waiting), self.terms))
+            yield from self._decided(candidates_across(self._waiting, self.terms, self.rules))
             self._waiting.clear()
 
     def _decided(self, candidates: Candidates) -> Iterator[Decided]:

@@ -1,218 +1,239 @@
 """Sites where zones meet: what lies on both sides of a zone's edge is one site.
 
-Each pixel's place belongs to one zone, so nothing is found twice. Candidates that come near the edge of their zone
-wait until all grids are done. Those of one class that come within a pixel of each other across the edge (and, where
-outlines change in time, live at the same time) are one: sums add, the earliest gives the first pixel, and times of
-the two grids are matched by their days.
+Each pixel's place belongs to one zone: that of its centre. So nothing is found twice, and areas add up. Groups that
+come near the edge of their zone wait until all grids are done, the weak ones too. Then the times of all grids are put
+on one axis, by their days; pieces of one class and time that come within a pixel of each other across the edge are
+one component, as they would be across a seam of tiles. Whatever is decided about sites comes after that, by the same
+code as for one grid.
+
+Where a grid has no image of a time, its pixels count for what they were last, as hidden ones do in `track.links`:
+pieces that touch that way belong to one site, and to components of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyproj
 import shapely
 
-from geowatch.consolidate.candidates import Candidates, Places, Seen
-from geowatch.consolidate.found import largest, sums
-from geowatch.consolidate.outlines import site_wkb
-from geowatch.consolidate.terms import NO_DAY
-from geowatch.grid.areas import Areas, dense
-from geowatch.grid.contour import Edges
+from geowatch.consolidate.candidates import Candidates, candidates_of
+from geowatch.consolidate.found import Found
+from geowatch.consolidate.joins import Whole
+from geowatch.grid.areas import dense
 from geowatch.grid.runs import components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from geowatch.consolidate.terms import Terms
+    from geowatch.consolidate.terms import Rules, Terms
     from geowatch.grid.areas import Ints
+    from geowatch.grid.lattice import Lattice
 
-__all__ = ["joined", "near_border", "united"]
+__all__ = ["candidates_across", "near_border"]
 
-#: Candidates this near to a border wait; nearer than `_TOUCH_PX` across it they are one.
+#: Pieces this near to a border wait; nearer than `_TOUCH_PX` across it they are one.
 _NEAR_PX, _TOUCH_PX = 3.0, 1.0
+_NONE = -1
 
 
-def near_border(candidates: Candidates, terms: Terms) -> NDArray[np.bool_]:
-    """Return which candidates may go on in another zone."""
-    out = np.zeros(len(candidates), dtype=bool)
-    places = candidates.places
-    if not len(candidates) or not any(border is not None for border in terms.borders):
+def near_border(whole: Whole, terms: Terms) -> NDArray[np.bool_]:
+    """Return which pieces are of groups that may go on in another zone."""
+    out = np.zeros(len(whole.found), dtype=bool)
+    if not len(out) or not any(border is not None for border in terms.borders):
         return out
-    first = places.areas.starts
-    last = np.append(first[1:], len(places.areas)) - 1
-    top, bottom = places.areas.y[first], places.areas.y[last] + 1
-    left, right = np.minimum.reduceat(places.areas.x0, first), np.maximum.reduceat(places.areas.x1, first)
+    near = np.zeros(int(whole.group.max()) + 1, dtype=bool)
+    at = _near_runs(whole.found, terms)
+    near[whole.group[whole.found.run_piece[at]]] = True
+    return np.asarray(near[whole.group])
+
+
+def _near_runs(found: Found, terms: Terms) -> NDArray[np.intp]:
+    """Return the runs that lie near a border."""
+    out = np.zeros(len(found.run_piece), dtype=bool)
+    grid = found.grid[found.run_piece]
     for number, (border, lattice) in enumerate(zip(terms.borders, terms.lattices, strict=True)):
-        at = np.flatnonzero(places.grid == number)
+        at = np.flatnonzero(grid == number)
         if border is None or not len(at):
             continue
-        x = [lattice.phase_x + edge[at] * lattice.step_x for edge in (left, right)]
-        y = [lattice.phase_y + edge[at] * lattice.step_y for edge in (top, bottom)]
-        boxes = shapely.box(x[0], np.minimum(*y), x[1], np.maximum(*y))
         shapely.prepare(border)
-        out[places.owner[at]] |= shapely.dwithin(border, boxes, _NEAR_PX * lattice.resolution)
+        out[at] = shapely.dwithin(border, _boxes(found, at, lattice), _NEAR_PX * lattice.resolution)
+    return np.flatnonzero(out)
+
+
+def _boxes(found: Found, at: NDArray[np.intp], lattice: Lattice) -> NDArray[np.object_]:
+    """Return the outlines of runs of one grid, in its CRS."""
+    x = [lattice.phase_x + edge[at] * lattice.step_x for edge in (found.run_x0, found.run_x1)]
+    y = [lattice.phase_y + (found.run_y[at] + down) * lattice.step_y for down in (0, 1)]
+    boxes: NDArray[np.object_] = shapely.box(x[0], np.minimum(*y), x[1], np.maximum(*y))
+    return boxes
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Clock:
+    """The times of all grids on one axis: images of one day are matched in their order."""
+
+    day: Ints
+    """Day of each time."""
+    time: tuple[Ints, ...]
+    """Of each grid: the time of each place on its own axis, -1 for those that were not looked at."""
+
+    @classmethod
+    def of(cls, terms: Terms) -> _Clock:
+        day = [days[planes] for days, planes in zip(terms.days, terms.planes, strict=True)]
+        order = [_order_in_day(days) for days in day]
+        every = np.concatenate(
+            [np.zeros((2, 0), np.int64), *(np.stack(both) for both in zip(day, order, strict=True))], 1
+        )
+        number = dense(*every)
+        first = np.unique(number, return_index=True)[1]
+        time = [np.full(len(days), _NONE) for days in terms.days]
+        for mine, planes, times in zip(time, terms.planes, np.split(number, np.cumsum([*map(len, day)])), strict=False):
+            mine[planes] = times
+        return cls(every[0][first], tuple(time))
+
+    def times(self, grid: NDArray[np.integer], plane: NDArray[np.integer]) -> NDArray[np.int32]:
+        """Return the times of planes; what is aggregated over time stays so."""
+        out = np.full(len(plane), _NONE, dtype=np.int32)
+        for number, time in enumerate(self.time):
+            at = np.flatnonzero((grid == number) & (plane >= 0))
+            out[at] = time[plane[at]]
+        return out
+
+    def planes(self, grid: NDArray[np.integer], time: NDArray[np.integer]) -> Ints:
+        """Return the planes of times on each grid, -1 where it has none."""
+        out = np.full(len(time), _NONE, dtype=np.int64)
+        for number, mine in enumerate(self.time):
+            own = np.full(len(self.day), _NONE)
+            own[mine[mine >= 0]] = np.flatnonzero(mine >= 0)
+            at = np.flatnonzero((grid == number) & (time >= 0))
+            out[at] = own[time[at]]
+        return out
+
+    def last(self, grid: int) -> Ints:
+        """Return for each time the last one until then at which a grid was looked at, -1 for none."""
+        there = np.full(len(self.day), _NONE)
+        mine = self.time[grid]
+        there[mine[mine >= 0]] = mine[mine >= 0]
+        return np.maximum.accumulate(there) if len(there) else there
+
+
+def _order_in_day(days: Ints) -> Ints:
+    """Return the place of each day among those of the same day.
+
+    >>> _order_in_day(np.array([4, 7, 7, 7, 9])).tolist()
+    [0, 0, 1, 2, 0]
+    """
+    order = np.argsort(days, kind="stable")
+    first = np.searchsorted(days[order], days[order])
+    out = np.empty(len(days), dtype=np.int64)
+    out[order] = np.arange(len(days)) - first
     return out
 
 
-def joined(tables: Sequence[Candidates]) -> Candidates:
-    """Return the candidates of several tables, one after another."""
-    owners = np.cumsum([0, *(len(table) for table in tables)])
-    seens = np.cumsum([0, *(len(table.seen) for table in tables)])
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(table, name) for table in tables])
-        for name in ("grid", "kind", "first_plane", "last_plane", "y", "x", "score_sum", "score_px", "peak")
-    }
-    columns["places"] = _places([table.places for table in tables], owners)
-    seen = [replace(table.seen, owner=table.seen.owner + by) for table, by in zip(tables, owners, strict=False)]
-    columns["seen"] = Seen(*(np.concatenate([getattr(each, f.name) for each in seen]) for f in fields(Seen)))
-    for name in ("split", "merged"):
-        parts = [np.add(getattr(table, name), [by, 0]) for table, by in zip(tables, owners, strict=False)]
-        columns[name] = np.concatenate(parts)
-    shapes = [table.shapes for table in tables]
-    columns["shapes"] = None if shapes[0] is None else _places([each for each in shapes if each is not None], seens)
-    return Candidates(**columns)
-
-
-def _places(tables: Sequence[Places], owners: NDArray[Any]) -> Places:
-    shift = np.cumsum([0, *(len(table.owner) for table in tables)])
-    areas = [replace(t.areas, owner=t.areas.owner + by) for t, by in zip(tables, shift, strict=False)]
-    edges = [
-        replace(t.edges, owner=t.edges.owner + by) for t, by in zip(tables, shift, strict=False) if t.edges is not None
-    ]
-    return Places(
-        np.concatenate([table.owner + by for table, by in zip(tables, owners, strict=False)]),
-        np.concatenate([table.grid for table in tables]),
-        Areas(*(np.concatenate([getattr(each, f.name) for each in areas]) for f in fields(Areas))),
-        Edges(*(np.concatenate([getattr(each, f.name) for each in edges]) for f in fields(Edges))) if edges else None,
+def candidates_across(waiting: Sequence[Whole], terms: Terms, rules: Rules) -> Candidates:
+    """Return the candidates of groups that waited at borders, those of all grids together."""
+    clock = _Clock.of(terms)
+    whole = _on(clock, waiting)
+    shared = replace(
+        terms, days=(clock.day,) * len(terms.grids), planes=tuple(np.sort(time[time >= 0]) for time in clock.time)
     )
+    same, remembered = _contacts(whole.found, terms, clock)
+    label = components(int(whole.component.max()) + 1, *(whole.component[same])).astype(np.int64)
+    component = label[whole.component]
+    found = candidates_of(Whole(whole.found, component, whole.group), shared, rules, component[remembered])
+    first_plane = clock.planes(found.grid, found.first_plane)
+    plane = clock.planes(found.grid[found.seen.owner], found.seen.plane)
+    return replace(found, first_plane=first_plane, seen=replace(found.seen, plane=plane))
 
 
-def united(candidates: Candidates, terms: Terms) -> Candidates:
-    """Return candidates with those joined that are one across a border."""
-    one, other = _touching(candidates, terms)
-    if not len(one):
-        return candidates
-    label = components(len(candidates), one, other).astype(np.int64)
-    return _merged(candidates, label, int(label.max()) + 1, terms)
+def _on(clock: _Clock, waiting: Sequence[Whole]) -> Whole:
+    """Return all groups as one table, with times in place of planes."""
+    found = Found.join([whole.found for whole in waiting])
+    labels = []
+    for name in ("component", "group"):
+        each = [getattr(whole, name) for whole in waiting]
+        shift = np.cumsum([0, *(int(label.max()) + 1 for label in each)])
+        labels.append(np.concatenate([label + by for label, by in zip(each, shift, strict=False)]))
+    series_plane = clock.times(found.grid[found.series_piece], found.series_plane)
+    found = replace(found, plane=clock.times(found.grid, found.plane), series_plane=series_plane)
+    return Whole(found, labels[0], labels[1])
 
 
-def _touching(candidates: Candidates, terms: Terms) -> tuple[Ints, Ints]:
-    """Return pairs of candidates on different grids that are one."""
-    pairs: list[NDArray[Any]] = [np.zeros((2, 0), dtype=np.int64)]
-    shapes = {number: _outlines(candidates, number, terms) for number in np.unique(candidates.grid).tolist()}
-    days = _lives(candidates, terms)
-    for here, (at, near) in shapes.items():
-        tree = shapely.STRtree(near)
-        for there in (grid for grid in shapes if grid > here):
-            far_at, far = shapes[there]
-            moved = _moved(far, terms.lattices[there].crs, terms.lattices[here].crs)
-            reach = _TOUCH_PX * terms.lattices[here].resolution
-            j, i = tree.query(moved, predicate="dwithin", distance=reach)
-            pair = np.stack([at[i], far_at[j]])
-            same = candidates.kind[pair[0]] == candidates.kind[pair[1]]
-            meets = (days[0][pair[0]] <= days[1][pair[1]]) & (days[0][pair[1]] <= days[1][pair[0]])
-            pairs.append(pair[:, same & (meets if terms.mode != "footprint" else True)])
-    both = np.concatenate(pairs, axis=1)
-    return both[0], both[1]
+def _contacts(found: Found, terms: Terms, clock: _Clock) -> tuple[Ints, Ints]:
+    """Return pairs of pieces that touch across a border, (2, pairs) each: at one time, and as one is remembered."""
+    runs = _near_runs(found, terms)
+    pairs: list[tuple[list[Ints], list[Ints]]] = []
+    grids = np.unique(found.grid[found.run_piece[runs]]).tolist()
+    for here in grids:
+        for there in grids:
+            if here < there:
+                pairs += [_pairs(found, runs, (here, there), (terms, clock))]
+    none = np.zeros((2, 0), dtype=np.int64)
+    same, remembered = (np.concatenate([none, *(p for pair in pairs for p in pair[k])], axis=1) for k in (0, 1))
+    return same, remembered
+
+
+def _pairs(
+    found: Found, runs: NDArray[np.intp], grids: tuple[int, int], by: tuple[Terms, _Clock]
+) -> tuple[list[Ints], list[Ints]]:
+    terms, clock = by
+    to = terms.lattices[grids[0]]
+    one, other = (_Drawn.of(found, runs, grid, terms, to) for grid in grids)
+    reach = _TOUCH_PX * to.resolution
+    same, remembered = [], []
+    for time, at, far_at in _meetings(clock, grids):
+        if terms.mode != "linked" and not at == far_at == time:
+            continue
+        i, j = one.at(at), other.at(far_at)
+        if not len(i) or not len(j):
+            continue
+        far, near = shapely.STRtree(one.shapes[i]).query(other.shapes[j], predicate="dwithin", distance=reach)
+        pair = np.stack([one.piece[i[near]], other.piece[j[far]]])
+        pair = pair[:, found.kind[pair[0]] == found.kind[pair[1]]]
+        (same if at == far_at == time else remembered).append(np.unique(pair, axis=1))
+    return same, remembered
+
+
+def _meetings(clock: _Clock, grids: tuple[int, int]) -> Iterator[tuple[int, int, int]]:
+    """Yield each time with the times of two grids that count then; both are -1 for what is aggregated over time."""
+    yield _NONE, _NONE, _NONE
+    one, other = (clock.last(grid) for grid in grids)
+    for time, (at, far_at) in enumerate(zip(one.tolist(), other.tolist(), strict=True)):
+        if at >= 0 and far_at >= 0 and time in (at, far_at):
+            yield time, at, far_at
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Drawn:
+    """Runs of one grid near its border, sorted by time, in the CRS of another."""
+
+    time: Ints
+    piece: Ints
+    shapes: NDArray[np.object_]
+
+    @classmethod
+    def of(cls, found: Found, runs: NDArray[np.intp], grid: int, terms: Terms, to: Lattice) -> _Drawn:
+        mine = runs[found.grid[found.run_piece[runs]] == grid]
+        piece = found.run_piece[mine].astype(np.int64)
+        order = np.argsort(found.plane[piece], kind="stable")
+        shapes = _boxes(found, mine[order], terms.lattices[grid])
+        crs = terms.lattices[grid].crs
+        return cls(found.plane[piece][order].astype(np.int64), piece[order], _moved(shapes, crs, to.crs))
+
+    def at(self, time: int) -> NDArray[np.intp]:
+        """Return the runs of a time."""
+        return np.arange(*np.searchsorted(self.time, [time, time + 1]))
 
 
 def _moved(shapes: NDArray[np.object_], crs: str | None, to: str | None) -> NDArray[np.object_]:
+    if crs == to:
+        return shapes
     move = pyproj.Transformer.from_crs(crs, to, always_xy=True)
     out: NDArray[np.object_] = shapely.transform(
         shapes, lambda points: np.stack(move.transform(points[:, 0], points[:, 1]), axis=1)
     )
     return out
-
-
-def _outlines(candidates: Candidates, grid: int, terms: Terms) -> tuple[Ints, NDArray[np.object_]]:
-    """Return the candidates on a grid, and their outlines in its CRS."""
-    there = candidates.places.take(candidates.grid == grid)
-    alone = replace(terms, lattices=(terms.lattices[grid],))
-    wkb = site_wkb(replace(there, edges=None), alone)
-    return np.flatnonzero(candidates.grid == grid), shapely.from_wkb(wkb.to_list())
-
-
-def _lives(candidates: Candidates, terms: Terms) -> tuple[Ints, Ints]:
-    return (
-        terms.days_of(candidates.grid, candidates.first_plane),
-        terms.days_of(candidates.grid, candidates.last_plane),
-    )
-
-
-def _merged(candidates: Candidates, label: Ints, count: int, terms: Terms) -> Candidates:
-    first_day, last_day = _lives(candidates, terms)
-    columns = (candidates.first_plane, candidates.x, candidates.y, candidates.grid, first_day, label)
-    order = np.lexsort(columns)
-    lead = order[np.append(True, np.diff(label[order]) > 0)]
-    last = np.full(count, NO_DAY, dtype=np.int64)
-    np.maximum.at(last, label, last_day)
-    seen, number = _seen(candidates, label, candidates.grid[lead])
-    shapes = candidates.shapes
-    return Candidates(
-        **{name: getattr(candidates, name)[lead] for name in ("grid", "kind", "first_plane", "y", "x")},
-        last_plane=_plane_at(candidates.grid[lead], last, candidates.last_plane[lead], terms),
-        score_sum=sums(label, candidates.score_sum, count),
-        score_px=sums(label, candidates.score_px, count),
-        peak=largest(label, candidates.peak, count),
-        places=_owned(candidates.places, label),
-        seen=seen,
-        split=_relabelled(candidates.split, label),
-        merged=_relabelled(candidates.merged, label),
-        shapes=None if shapes is None else _owned(shapes, number),
-    )
-
-
-def _relabelled(events: Ints, label: Ints) -> Ints:
-    return np.unique(np.stack([label[events[:, 0]], events[:, 1]], axis=1), axis=0)
-
-
-def _plane_at(grid: NDArray[np.integer], day: Ints, own: Ints, terms: Terms) -> Ints:
-    """Return the last plane of each grid that is not after a day; what is aggregated over time stays so."""
-    out = own.copy()
-    for number, days in enumerate(terms.days):
-        mine = (grid == number) & (own >= 0)
-        out[mine] = np.maximum(np.searchsorted(days, day[mine], side="right") - 1, own[mine])
-    return out
-
-
-def _owned(places: Places, label: Ints) -> Places:
-    """Return places under new owners; those of one owner on one grid become one place."""
-    owner = label[places.owner]
-    place = dense(owner, places.grid)
-    first = np.full(int(place.max()) + 1 if len(place) else 0, len(place))
-    np.minimum.at(first, place, np.arange(len(place)))
-    areas = replace(places.areas, owner=place[places.areas.owner])
-    order = np.lexsort((areas.x0, areas.y, areas.owner))
-    edges = places.edges
-    if edges is not None:
-        edges = replace(edges, owner=place[edges.owner])
-    return Places(owner[first], places.grid[first], areas[order], edges)
-
-
-def _seen(candidates: Candidates, label: Ints, lead_grid: NDArray[np.integer]) -> tuple[Seen, Ints]:
-    """Return the observations of the joined, and for each old observation its new one.
-
-    Observations of one day are one; several of a grid on one day are matched in their order.
-    """
-    seen = candidates.seen
-    grid = candidates.grid[seen.owner].astype(np.int64)
-    owner = label[seen.owner]
-    planes = dense(owner, grid, seen.day, seen.plane)
-    days = dense(owner, grid, seen.day)
-    first = np.full(int(days.max()) + 1 if len(days) else 0, len(seen) + 1)
-    np.minimum.at(first, days, planes)
-    number = dense(owner, seen.day, planes - first[days])
-    count = int(number.max()) + 1 if len(number) else 0
-    who, day = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-    who[number], day[number] = owner, seen.day
-    plane = np.full(count, -1, dtype=np.int64)
-    np.maximum.at(plane, number, np.where(grid == lead_grid[owner], seen.plane, -1))
-    px, total = sums(number, seen.px, count), sums(number, seen.sums, count)
-    extent = sums(number, seen.extent_px, count)
-    if candidates.shapes is None:  # all of the site could have been seen, on whichever grid
-        extent = sums(label, candidates.score_px, len(lead_grid))[who]
-    return Seen(who, plane, day, px, total, extent), number
