@@ -7,7 +7,6 @@ order: a site stays in its phase or goes on to a later one, and never back.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,29 +78,6 @@ class PhaseModel:
         size = len(names)
         return cls(tuple(names), tuple(active), np.full(size, 1 / size), np.full((size, size), 1 / size))
 
-    @classmethod
-    def from_json(cls, text: str) -> PhaseModel:
-        """Read ``{"phases": [...], "active": [names], "initial": [...], "transitions": [[...], ...], "looks": 3}``.
-
-        Raises:
-            ConfigError: For anything else.
-        """
-        try:
-            document = json.loads(text)
-            names = tuple(str(name) for name in document["phases"])
-            active = [str(name) for name in document["active"]]
-            initial = np.array(document.get("initial", [1.0] * len(names)), dtype=np.float64)
-            transition = np.array(document["transitions"], dtype=np.float64)
-            looks = float(document.get("looks", 1))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(
-                f"no model of phases: {error!r:.100}",
-                hint='write {"phases": [...], "active": [...], "transitions": [[...], ...]}',
-            ) from error
-        if unknown := sorted(set(active) - set(names)):
-            raise ConfigError(f"'{unknown[0]}' is active and no phase", hint=f"phases are {', '.join(names)}")
-        return cls(names, tuple(name in active for name in names), initial, transition, looks=looks)
-
     def columns(self, classes: Sequence[str]) -> list[int]:
         """Return the class that each phase is. Raises ConfigError where there is none."""
         absent = [name for name in self.names if name not in classes]
@@ -140,8 +116,7 @@ def likeliest(owner: Ints, scores: NDArray[np.float64], model: PhaseModel) -> In
     """
     counts = np.bincount(owner) if len(owner) else np.zeros(0, dtype=np.int64)
     out = np.empty(len(owner), dtype=np.int64)
-    spoken = scores if model.shows is None else scores @ model.shows.T
-    evidence = model.looks * np.log(np.maximum(spoken, LEAST_SCORE))
+    evidence = model.looks * np.log(np.maximum(_spoken(scores, model.shows), LEAST_SCORE))
     start = np.concatenate([[0], np.cumsum(counts)])
     # Owners with as many observations go together, so that none waits for a longer one.
     for length in np.unique(counts[counts > 0]).tolist():
@@ -150,6 +125,19 @@ def likeliest(owner: Ints, scores: NDArray[np.float64], model: PhaseModel) -> In
         for first in range(0, len(owners), step):
             at = start[owners[first : first + step], None] + np.arange(length)
             out[at] = _sequences(evidence[at], model)
+    return out
+
+
+def _spoken(scores: NDArray[np.float64], shows: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return how much observations (n, P) speak for each phase, (n, P): sums in the order of the classes.
+
+    Not a matrix product, which adds in an order that the machine's library chooses.
+    """
+    if shows is None:
+        return scores
+    out = np.zeros((len(scores), len(shows)))
+    for place, weights in enumerate(shows.T):
+        out += scores[:, place, None] * weights
     return out
 
 

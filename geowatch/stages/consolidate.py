@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geowatch.consolidate.phase_document import read_phases
 from geowatch.consolidate.phases import CONSTRUCTION, PhaseModel
 from geowatch.consolidate.shelf import Shelf
 from geowatch.consolidate.succession import carry_on
@@ -167,10 +168,10 @@ def _model(config: ConsolidateConfig, tracking: Tracking) -> PhaseModel | None:
 
 def _stated_model(path: Path) -> PhaseModel:
     try:
-        return PhaseModel.from_json(path.read_text())
+        return read_phases(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"the model of phases in {path} cannot be read: {error}", hint="name a JSON file with --transitions"
+            f"the model of phases in {path} cannot be read: {error}", hint="name a YAML file with --transitions"
         ) from error
 
 

@@ -38,7 +38,7 @@ class ConsolidateConfig(DeliverConfig):
     """Where phases come from: the best class of each observation, or the likeliest sequence. None: viterbi for the
     four phases of construction, none for other classes."""
     transitions: str | None = None
-    """JSON file of a model of phases and how they follow each other, for argmax and viterbi."""
+    """YAML or JSON file of a model of phases and how they follow each other, for argmax and viterbi."""
     active_score: float | None = None
     """Without phases: mean score from which a site is active. None: the low threshold of tracking."""
     simplify: float = 0.0

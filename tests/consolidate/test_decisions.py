@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from support.consolidated import blobs, consolidated, outline_of, planes_of, sea
 from support.tracked import track_tiles
 
 from geowatch.consolidate.inherit import Shared, heirs
-from geowatch.consolidate.phases import LEAST_SCORE, PhaseModel, likeliest
+from geowatch.consolidate.phase_document import read_phases
+from geowatch.consolidate.phases import LEAST_SCORE, PhaseModel, _spoken, likeliest
 from geowatch.consolidate.tables import _binary
 from geowatch.consolidate.terms import Rules
 from geowatch.errors import ConfigError, InputError
@@ -48,6 +50,19 @@ def test_a_finished_site_that_looks_like_nothing_keeps_what_it_was():
     assert phases == [0, 1, 2, 2, *[3] * 12]
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.integers(1, 400))
+def test_phases_do_not_depend_on_how_many_sites_are_looked_at_together(seed, copies):
+    rng = np.random.default_rng(seed)
+    model = replace(PhaseModel.of_construction(), shows=rng.random((4, 4)))
+    seen = rng.random((7, 4))
+    spoken = _spoken(np.tile(seen, (copies, 1)), model.shows)
+    assert spoken[-7:].tobytes() == _spoken(seen, model.shows).tobytes()
+    assert spoken[0, 2] == sum(seen[0, k] * model.shows[2, k] for k in range(4))
+    several = likeliest(np.repeat(np.arange(copies), 7), np.tile(seen, (copies, 1)), model)
+    assert several.reshape(copies, 7).tolist() == [likeliest(np.zeros(7, int), seen, model).tolist()] * copies
+
+
 def test_what_cannot_follow_never_does():
     seen = np.array([[0, 0, 0, 1.0], [1.0, 0, 0, 0], [1.0, 0, 0, 0]])
     phases = likeliest(np.zeros(3, int), seen, PhaseModel.of_construction()).tolist()
@@ -58,16 +73,25 @@ def test_what_cannot_follow_never_does():
     ("document", "says"),
     [
         ("[", "no model"),
-        (json.dumps({"phases": ["a"]}), "no model"),
+        ("a: [", "no model"),
+        (json.dumps({"phases": ["a"]}), "active: Field required"),
+        (json.dumps({"phases": [], "active": [], "transitions": []}), "phases: "),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [[float("nan")]]}), "finite number"),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "look": 2}), "look: Extra inputs"),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [["much"]]}), "transitions.0.0"),
+        (json.dumps({"phases": ["a", "a"], "active": [], "transitions": [[1, 1], [1, 1]]}), "named twice"),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "shows": {"b": ["a"]}}), "'b' is shown"),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "initial": [1, 1]}), "has \\(2,\\) first"),
         (json.dumps({"phases": ["a"], "active": ["b"], "transitions": [[1]]}), "'b' is active"),
-        (json.dumps({"phases": ["a", "b"], "active": [], "transitions": [[1]]}), "a model of 2 phases"),
-        (json.dumps({"phases": ["a"], "active": [], "transitions": [[-1]]}), "below 0"),
-        (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "looks": 0}), "0 looks"),
+        (json.dumps({"phases": ["a", "b"], "active": [], "transitions": [[1]]}), "rows of \\[1\\]"),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [[-1]]}), "transitions.0.0: .* or equal to 0"),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [[0]]}), "all 0"),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "looks": 0}), "looks: .* greater than 0"),
     ],
 )
 def test_models_that_are_none_are_refused(document, says):
     with pytest.raises(ConfigError, match=says):
-        PhaseModel.from_json(document)
+        read_phases(document)
 
 
 def test_a_model_of_other_classes_is_refused():
@@ -123,8 +147,9 @@ def test_rules_that_no_site_can_follow_are_refused(asked):
 
 def test_the_model_that_the_docs_show_is_one():
     text = (Path(__file__).parents[2] / "docs/concepts/tracking.md").read_text()
-    model = PhaseModel.from_json(text.split("```json")[1].split("```")[0])
+    model = read_phases(text.split("```yaml")[1].split("```")[0])
     assert model.names == ("bare", "growing", "harvested")
+    assert model.shows.tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 1]]
 
 
 def test_outlines_that_a_table_cannot_hold_are_refused_and_not_cut_off():

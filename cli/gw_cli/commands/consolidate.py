@@ -19,7 +19,7 @@ _AREA = "M2"
     gw consolidate
     gw consolidate --min-area 9000 --fill-holes 2000 --min-days 60
     gw consolidate --previous last-month/gw-run --region-id KR_R001
-    gw consolidate --phases viterbi --transitions phases.json --simplify 0.5
+    gw consolidate --phases viterbi --transitions phases.yaml --simplify 0.5
     gw consolidate --outputs parquet,gpkg,report --report-sites 200
     """,
 )
@@ -44,7 +44,7 @@ _AREA = "M2"
     help="Phases by the best class of each date, or by the likeliest sequence. Left out: viterbi for the four "
     "phases of construction, else none.",
 )
-@options.option("--transitions", metavar="FILE", help="JSON file: phases, and how they follow each other.")
+@options.option("--transitions", metavar="FILE", help="YAML or JSON file: phases, and how they follow each other.")
 @options.option(
     "--active-score",
     type=float,
