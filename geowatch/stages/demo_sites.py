@@ -1,19 +1,17 @@
 """The demonstration of sites: a simulated series with known truth, taken through every stage to scores.
 
-Made-up region -> images and truth -> package of the detector -> tile -> predict -> stitch -> track -> consolidate ->
-evaluate -> report. Nothing in it was observed, and every document says so. What an earlier call finished is not done
-again.
+Made-up or real region -> images and truth -> package of the detector -> tile -> predict -> stitch -> track ->
+consolidate -> evaluate -> report. Nothing in it was observed, and every document says so. What an earlier call finished
+is not done again.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from geowatch.errors import ConfigError, InterruptedRunError
+from geowatch.errors import InterruptedRunError
 from geowatch.lineage import Source
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
 from geowatch.stages.evaluate_sites import EvaluateSitesConfig, evaluate_sites
@@ -22,13 +20,11 @@ from geowatch.stages.imagery import ImageryConfig
 from geowatch.stages.model import PackageConfig, package_model
 from geowatch.stages.predict import PredictConfig, predict
 from geowatch.stages.provenance import made, record
+from geowatch.stages.simulating import Simulated, simulate
 from geowatch.stages.stitch import StitchConfig, stitch
 from geowatch.stages.tile import TileConfig, tile
 from geowatch.stages.track import TrackConfig, track
 from geowatch.store import open_store
-
-if TYPE_CHECKING:
-    from geowatch.datasets.simulation.bundle import Bundle
 
 __all__ = ["DemoSites", "DemoSitesConfig", "demo_sites"]
 
@@ -45,19 +41,28 @@ class DemoSitesConfig:
     out: str = "gw-demo-sites"
     """Folder of the series, the package and the run."""
     seed: int = 0
-    """What the made-up region depends on."""
+    """What everything random depends on."""
+    region: str | None = None
+    """SMART region model to simulate over; None makes a region up."""
+    truth: tuple[str, ...] = ()
+    """Site models of that region, or folders of them: what is built there, and what scores are taken against. Left out:
+    the summaries in the region model."""
     size_px: int = 384
-    """Side of the region in pixels of 10 m."""
+    """Side of a made-up region in pixels."""
+    resolution: float = 10.0
+    """Side of a pixel in metres; the coarser of the two sensors has three times as much."""
+    revisit_days: int = 10
+    """Days from one pass of the finer sensor to the next; the coarser one's grow alike."""
     cloudy: float = 0.4
     """Share of all looks at a pixel that are under cloud or shadow, 0 to 1."""
-    start: str = "2017-01-01"
-    """First day of the series, YYYY-MM-DD."""
-    end: str = "2020-12-31"
-    """Last day of the series."""
+    start: str | None = None
+    """First day of the series, YYYY-MM-DD. None: the real region's, or 2017-01-01."""
+    end: str | None = None
+    """Last day of the series. None: the real region's, or 2020-12-31."""
     lat: float = 45.0
-    """Latitude of the made-up region in degrees: seasons and shadows follow it."""
+    """Latitude of a made-up region in degrees: seasons and shadows follow it."""
     tiles: int = 9
-    """Tiles that the region is cut into, a square number; it changes no site."""
+    """Tiles that the region is cut into: a square number, about as many for a real region; it changes no site."""
     max_cloud: float = 70.0
     """Leave out images with more cloud than this, percent."""
     model: str | None = None
@@ -93,55 +98,37 @@ def demo_sites(config: DemoSitesConfig, events: Events | None = None) -> DemoSit
         GwError: whatever a stage raises; the same call resumes.
     """
     events = events or Silent()
-    side = math.isqrt(config.tiles)
-    if side * side != config.tiles or config.size_px % side:
-        raise ConfigError(
-            f"{config.size_px} x {config.size_px} pixels make no {config.tiles} equal tiles",
-            hint="choose 1, 4, 9 or 16 tiles whose number a side divides --size-px",
-        )
-    bundle = _simulated(config, events)
+    made_up = _simulated(config, events)
     package = config.model or _package(Path(config.out) / "change-detector", events)
     run = str(Path(config.out) / "run")
-    imagery = ImageryConfig(images=(str(bundle.images),), mask=("fill", "cloud", "shadow"), max_cloud=config.max_cloud)
+    imagery = ImageryConfig(
+        images=(str(made_up.bundle.images),), mask=("fill", "cloud", "shadow"), max_cloud=config.max_cloud
+    )
     tile(
-        TileConfig(run=run, region=str(bundle.region), tile_size=config.size_px // side, resolution=10.0,
+        TileConfig(run=run, region=str(made_up.bundle.region), tile_size=made_up.tile_px, resolution=config.resolution,
             imagery=imagery, model=package),
         events,
     )  # fmt: skip
     predict(PredictConfig(run=run, model=package, imagery=imagery, workers=config.workers), events)
     stitch(StitchConfig(run=run, probability=False), events)
     track(replace(_TRACKING, run=run, workers=config.workers), events)
-    return _scored(config, bundle, run, events)
+    return _scored(config, made_up, run, events)
 
 
-def _simulated(config: DemoSitesConfig, events: Events) -> Bundle:
+def _simulated(config: DemoSitesConfig, events: Events) -> Simulated:
     """Return the series, made now or by an earlier call."""
-    from geowatch.datasets.simulation.bundle import write_bundle
-    from geowatch.datasets.simulation.scenario import SimulationSpec
-    from geowatch.datasets.simulation.world import made_up_world
 
     def watch(done: int, total: int) -> None:
         events.progress("simulate", done, total)
         if events.stopping():
             raise InterruptedRunError("stopped on request", hint="run the same command again to resume")
 
-    spec = SimulationSpec(
-        seed=config.seed, size_px=config.size_px, cloudy=config.cloudy, lat=config.lat,
-        start=_day(config.start), end=_day(config.end),
-    )  # fmt: skip
-    folder = Path(config.out) / "series"
-    fresh = not (folder / "series.json").exists()
-    bundle = write_bundle(made_up_world(spec), folder, watch)
+    fresh = not (Path(config.out) / "series/series.json").exists()
+    found = simulate(config, watch)
     if fresh:
-        record(open_store(config.out), made("simulate", "series/series.json", config, figures={"images": bundle.count}))
-    return bundle
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"'{text}' is no day", hint="write days as 2020-06-01") from error
+        figures = {"images": found.bundle.count}
+        record(open_store(config.out), made("simulate", "series/series.json", config, figures=figures))
+    return found
 
 
 def _package(target: Path, events: Events) -> str:
@@ -152,16 +139,18 @@ def _package(target: Path, events: Events) -> str:
     return str(target)
 
 
-def _scored(config: DemoSitesConfig, bundle: Bundle, run: str, events: Events) -> DemoSites:
+def _scored(config: DemoSitesConfig, made_up: Simulated, run: str, events: Events) -> DemoSites:
     """Consolidate, evaluate, and write the report again, now that it can show the scores."""
     rules = replace(_RULES, run=run)
     found = consolidate(rules, events)
     scores = evaluate_sites(
-        EvaluateSitesConfig(truth=(str(bundle.truth),), proposals=(run,), output=f"{run}/evaluation"), events
+        EvaluateSitesConfig(truth=made_up.truth, region=made_up.region, proposals=(run,), output=f"{run}/evaluation"),
+        events,
     )
     consolidate(replace(rules, outputs=("report",)), events)
     figures = scores.together["overall"]
-    source = Source(str(bundle.images), bytes=bundle.images.stat().st_size, role="simulation")
+    images = made_up.bundle.images
+    source = Source(str(images), bytes=images.stat().st_size, role="simulation")
     report = "sites/report.html"
     record(open_store(run), made("demo sites", report, config, sources=[source], figures={"f1": figures["F1"]}))
     files = tuple(name for name in scores.files if name.endswith(".png"))

@@ -169,7 +169,7 @@ def _item(scenario: Scenario, overpass: Overpass) -> dict[str, object]:
             "title": f"{COMMENT}: {overpass.sensor.name} {day_of(overpass.day)}",
             "datetime": picture_time(overpass).isoformat().replace("+00:00", "Z"),
             "platform": overpass.sensor.name,
-            "gsd": 10 * overpass.sensor.factor,
+            "gsd": scenario.spec.resolution_m * overpass.sensor.factor,
             "eo:cloud_cover": round(100 * overpass.cloudy, 2),
         },
         "geometry": mapping(outline),

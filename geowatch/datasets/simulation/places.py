@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
 
-from geowatch.datasets.simulation.scenario import MARGIN_PX, RESOLUTION_M
+from geowatch.datasets.simulation.scenario import MARGIN_PX
 from geowatch.grid.crs import project, to_lonlat
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def lonlat_of(outline: Area, geobox: GeoBox) -> Area:
 def pixels_of(area: Polygon | MultiPolygon, geobox: GeoBox) -> Polygon | MultiPolygon:
     """Return an area in longitude and latitude as pixels (x column, y row) of a geobox."""
     a = geobox.affine
-    projected = project(area, str(geobox.crs), RESOLUTION_M)
+    projected = project(area, str(geobox.crs), abs(a.a))
     moved: Polygon | MultiPolygon = shapely.transform(
         projected, lambda p: (p - np.array([a.c, a.f])) / np.array([a.a, a.e])
     )

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MARGIN_PX",
-    "RESOLUTION_M",
     "Scenario",
     "SimulationSpec",
     "day_number",
@@ -33,7 +32,6 @@ __all__ = [
     "made_up_works",
 ]
 
-RESOLUTION_M = 10.0
 #: Pixels around the region that are rendered too: sensors need not end where the region does.
 MARGIN_PX = 12
 _EPOCH = date(1970, 1, 1)
@@ -56,7 +54,11 @@ class SimulationSpec:
     seed: int = 0
     """What everything random depends on."""
     size_px: int = 384
-    """Side of a made-up region in pixels of 10 m."""
+    """Side of a made-up region in pixels."""
+    resolution_m: float = 10.0
+    """Side of the finer sensor's pixel in metres; the coarser one's is three times as large."""
+    revisit_days: int = 10
+    """Days from one pass of the finer sensor to the next; the coarser one passes every 1.6 times as many."""
     lat: float = 45.0
     """Latitude of a made-up region, degrees; seasons and shadows follow it."""
     lon: float = 3.0
@@ -80,7 +82,8 @@ class SimulationSpec:
         for name, value, low, high in (
             ("cloudy", self.cloudy, 0, 0.95), ("omission", self.omission, 0, 1), ("commission", self.commission, 0, 1),
             ("jitter_px", self.jitter_px, 0, 3), ("size_px", self.size_px, 64, 20_000), ("lat", self.lat, -70, 70),
-            ("lon", self.lon, -180, 180), ("seed", self.seed, 0, 2**32),
+            ("lon", self.lon, -180, 180), ("seed", self.seed, 0, 2**32), ("resolution_m", self.resolution_m, 1, 100),
+            ("revisit_days", self.revisit_days, 1, 90),
         ):  # fmt: skip
             if not low <= value <= high:
                 raise ConfigError(f"{name} of a simulation is {value}", hint=f"choose {low} to {high}")
@@ -112,7 +115,7 @@ class Scenario:
     outline: Polygon
     """The region in longitude and latitude, degrees."""
     geobox: GeoBox
-    """The pixels of 10 m that are rendered; the region lies within."""
+    """The pixels that are rendered; the region lies within."""
     works: tuple[Work, ...]
     """What happens, outlines in pixels of the geobox."""
 
@@ -130,11 +133,11 @@ def made_up_place(spec: SimulationSpec) -> GeoBox:
     """
     point = shapely.box(spec.lon - 1e-4, spec.lat - 1e-4, spec.lon + 1e-4, spec.lat + 1e-4)
     crs = utm_zones(point)[0].crs
-    x, y = project(point, crs, RESOLUTION_M).centroid.coords[0]
-    step, margin = spec.size_px * RESOLUTION_M, MARGIN_PX * RESOLUTION_M
+    x, y = project(point, crs, spec.resolution_m).centroid.coords[0]
+    step, margin = spec.size_px * spec.resolution_m, MARGIN_PX * spec.resolution_m
     west, north = math.floor(x / step) * step - margin, math.ceil(y / step) * step + margin
     side = spec.size_px + 2 * MARGIN_PX
-    return GeoBox((side, side), Affine(RESOLUTION_M, 0, west, 0, -RESOLUTION_M, north), crs)
+    return GeoBox((side, side), Affine(spec.resolution_m, 0, west, 0, -spec.resolution_m, north), crs)
 
 
 def made_up_works(spec: SimulationSpec, land: Landscape, region_id: str) -> tuple[Work, ...]:

@@ -62,10 +62,14 @@ class Overpass:
     """Share of the picture that is cloudy, 0 to 1."""
 
 
-def overpasses(sensor: Sensor, seed: int, first: int, last: int) -> tuple[int, ...]:
-    """Return the days from ``first`` to ``last`` on which a sensor passes."""
-    start = first + int(rng_of(seed, "phase", sensor.short).integers(0, sensor.revisit_days))
-    return tuple(range(start, last + 1, sensor.revisit_days))
+def overpasses(sensor: Sensor, seed: int, days: tuple[int, int], revisit_days: int = 10) -> tuple[int, ...]:
+    """Return the days on which a sensor passes, of the first to the last of ``days``.
+
+    ``revisit_days`` is the finer sensor's; the others keep their proportion to it.
+    """
+    every = max(1, round(sensor.revisit_days * revisit_days / SENTINEL_LIKE.revisit_days))
+    start = days[0] + int(rng_of(seed, "phase", sensor.short).integers(0, every))
+    return tuple(range(start, days[1] + 1, every))
 
 
 def sense(

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry import Polygon
 
 from geowatch.datasets.simulation.places import pixels_of
-from geowatch.datasets.simulation.scenario import MARGIN_PX, RESOLUTION_M, Scenario, SimulationSpec, day_number
+from geowatch.datasets.simulation.scenario import MARGIN_PX, Scenario, SimulationSpec, day_number
 from geowatch.datasets.simulation.works import KINDS, Kind, Work
 from geowatch.datasets.simulation.world import World, world_of
 from geowatch.errors import RegionError
@@ -48,8 +48,8 @@ def smart_scenario(region: RegionModel, sites: Iterable[Site], spec: SimulationS
     zones = utm_zones(region.geometry)
     if len(zones) > 1:
         raise RegionError(f"region {region.id} lies in {len(zones)} UTM zones", hint="simulate a part of it")
-    west, south, east, north = project(region.geometry, zones[0].crs, RESOLUTION_M).bounds
-    step, margin = RESOLUTION_M, MARGIN_PX * RESOLUTION_M
+    west, south, east, north = project(region.geometry, zones[0].crs, spec.resolution_m).bounds
+    step, margin = spec.resolution_m, MARGIN_PX * spec.resolution_m
     x, y = math.floor(west / step) * step - margin, math.ceil(north / step) * step + margin
     shape = math.ceil((y - south + margin) / step), math.ceil((east + margin - x) / step)
     geobox = GeoBox(shape, Affine(step, 0, x, 0, -step, y), zones[0].crs)

@@ -99,7 +99,8 @@ def world_of(scenario: Scenario) -> World:
 def looks(scenario: Scenario) -> tuple[Overpass, ...]:
     """Return all overpasses in order of days, with how cloudy each is."""
     spec = scenario.spec
-    days = sorted((day, k) for k, sensor in enumerate(SENSORS) for day in overpasses(sensor, spec.seed, *spec.days))
+    passes = (overpasses(sensor, spec.seed, spec.days, spec.revisit_days) for sensor in SENSORS)
+    days = sorted((day, k) for k, found in enumerate(passes) for day in found)
     shares = cloud_shares(rng_of(spec.seed, "cloudy"), len(days), spec.cloudy)
     return tuple(Overpass(SENSORS[k], day, float(share)) for (day, k), share in zip(days, shares.tolist(), strict=True))
 
