@@ -12,9 +12,9 @@ from geowatch.sites.fragment import FULL_SCORE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from shapely.geometry.base import BaseGeometry
 
     from geowatch.grid.areas import Ints
+    from geowatch.grid.borders import Border
     from geowatch.grid.lattice import Lattice
 
 __all__ = ["NO_DAY", "Mode", "Rules", "Terms", "Timing"]
@@ -48,8 +48,8 @@ class Terms:
     """Classes whose scores, added, are what was searched for."""
     kinds: tuple[str | None, ...] = (None,)
     """What a piece's kind says: a class, or nothing where classes are joined."""
-    borders: tuple[BaseGeometry | None, ...] = (None,)
-    """Of each grid: where it meets other grids' zones, in its CRS; None where nowhere."""
+    borders: tuple[Border | None, ...] = (None,)
+    """Of each grid: where it meets other grids' zones; None where nowhere."""
     connectivity: Literal[4, 8] = 4
     """Whether pixels that meet at a corner are one component (8)."""
 
@@ -96,14 +96,16 @@ class Rules:
 
     def __post_init__(self) -> None:
         for name in ("min_area_m2", "fill_holes_m2", "min_days", "min_score", "link_overlap"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:  # what is no number is neither
                 raise ConfigError(f"{name.replace('_', ' ')} is {getattr(self, name)}", hint="give 0 or more")
         for name in ("min_score", "link_overlap", "active_score"):
-            if getattr(self, name) > 1:
+            if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(
                     f"{name.replace('_', ' ')} is {getattr(self, name):g}", hint="give a share from 0 to 1"
                 )
-        if self.max_area_m2 is not None and self.max_area_m2 < self.min_area_m2:
+        if self.max_area_m2 is not None and not self.max_area_m2 >= self.min_area_m2:
             raise ConfigError(
                 f"areas from {self.min_area_m2:g} to {self.max_area_m2:g} m2", hint="give a larger largest"
             )
+        if self.max_days is not None and self.max_days < self.min_days:
+            raise ConfigError(f"from {self.min_days} to {self.max_days} days", hint="give a larger most")

@@ -29,6 +29,7 @@ from geowatch.stages.events import Events, Silent
 from geowatch.stages.provenance import made, record
 from geowatch.stages.site_deliverables import deliver_sites
 from geowatch.stages.site_history import carry_of, read_earlier
+from geowatch.stages.site_stale import remove_stale, table_digests
 from geowatch.stages.site_tables import OBSERVATIONS, SITES, stored_batches
 from geowatch.stages.site_writing import Written, write_tables
 from geowatch.stages.tracked import TrackedRun, read_tracked, refuse_gaps
@@ -79,6 +80,7 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
         refuse_gaps(tracked)
     rules, model = _rules(config, tracked.tracking)
     work = Consolidation(tracked.terms, rules, model, simplify=_tolerance(config, tracked.terms))
+    before = table_digests(store)
     naming = Naming(tracked.terms, _region(config, tracked), config.status, () if model is None else model.names)
     with tempfile.TemporaryDirectory(prefix="gw-consolidate-") as folder:
         shelf = Shelf(Path(folder), len(tracked.tracking.classes))
@@ -94,6 +96,8 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
     if not written.sites:
         events.note(_none_found(work.left_out))
     delivered = {} if not config.deliver else _deliver(config, tracked, events)
+    if (gone := remove_stale(store, before, delivered)) is not None:
+        events.note(gone)
     _record(config, tracked, written, delivered)
     files = (*written.digests, GAPS, *delivered)
     return Consolidated(

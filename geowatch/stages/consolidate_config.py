@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from geowatch.errors import ConfigError
+from geowatch.sites.model import SYSTEM_STATUSES
 from geowatch.stages.deliver_config import DeliverConfig
 
 __all__ = ["ConsolidateConfig"]
@@ -49,3 +51,12 @@ class ConsolidateConfig(DeliverConfig):
     """Write what people open, beside sites.arrow and observations.arrow."""
     fsync: bool = False
     """Results survive a loss of power."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.simplify < float("inf"):
+            raise ConfigError(f"corners cannot move by {self.simplify:g} px", hint="give --simplify from 0")
+        if self.status not in SYSTEM_STATUSES:
+            raise ConfigError(
+                f"'{self.status}' is no status of sites", hint=f"choose from {', '.join(SYSTEM_STATUSES)}"
+            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from geowatch.errors import ConfigError
+from geowatch.sites.model import PERFORMERS
 
 __all__ = ["OUTPUTS", "DeliverConfig"]
 
@@ -36,6 +37,10 @@ class DeliverConfig:
             raise ConfigError(f"'{unknown[0]}' is no output", hint=f"choose from {', '.join(OUTPUTS)}")
         if self.report_sites < 0 or self.geojson_bytes < 1:
             raise ConfigError("negative limits", hint="give --report-sites from 0 and --geojson-bytes above 0")
+        if self.originator not in PERFORMERS:
+            raise ConfigError(
+                f"'{self.originator}' is no originator of proposals", hint=f"choose from {', '.join(PERFORMERS)}"
+            )
 
     def asks(self, name: str) -> bool:
         """Whether an output is asked for by name."""

@@ -91,14 +91,15 @@ class Order:
         self.digests[key] = put_object(self.store, key, content)
 
     def leave_out(self, output: str, key: str, why: ConfigError) -> None:
-        """Say why an output is not made, and remove what an earlier call made of it.
+        """Say why an output is not made, and remove what an earlier call made of it: a file, or a folder's (``a/b/``).
 
         Raises:
             ConfigError: ``why``, where the output was asked for by name.
         """
         if self.wanted.asks(output):
             raise why
-        self.store.delete(key)
+        for made in list(self.store.list(key)) if key.endswith("/") else [key]:
+            self.store.delete(made)
         self.notes.append(f"{key} was not made: {why.fact}")
 
 

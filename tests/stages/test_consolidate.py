@@ -337,3 +337,49 @@ def test_what_is_delivered_is_recorded(tmp_path):
     assert isinstance(done, Consolidated)
     assert {"sites/sites.arrow", "sites/sites.parquet", "sites/gaps.json"} <= set(done.files)
     assert any(key.startswith("lineage/sites/sites.arrow/") for key in store.list("lineage/"))
+
+
+def test_files_that_show_earlier_sites_do_not_stay_beside_later_ones(tmp_path):
+    store = tracked_run(tmp_path, drawn(FIELD), [17000], 16)
+    run = {"run": str(tmp_path), "region_id": "ZZ_R001"}
+    consolidate(ConsolidateConfig(**run, outputs=("parquet", "geojson", "smart")))
+    consolidate(ConsolidateConfig(**run, outputs=("geojson",)))
+    assert store.size("sites/sites.parquet")  # the same sites: it is as right as before
+    heard = _Notes()
+    consolidate(ConsolidateConfig(**run, min_area=500, outputs=("geojson",)), heard)
+    assert store.size("sites/sites.geojson")
+    left = [key for key in store.list("sites/") if not key.endswith(".arrow")]
+    assert left == ["sites/gaps.json", "sites/sites.geojson"]
+    assert "other files showed earlier sites" in heard.notes[0]
+
+
+def test_site_models_go_when_the_region_has_no_smart_id_any_more(tmp_path):
+    tracked_run(tmp_path, drawn(FIELD), [17000], 16)
+    consolidate(ConsolidateConfig(run=str(tmp_path), region_id="ZZ_R001"))
+    assert list(tmp_path.glob("sites/site_models/*"))
+    done = consolidate(ConsolidateConfig(run=str(tmp_path), region_id="field"))
+    assert not list(tmp_path.glob("sites/*_models/*"))
+    assert "sites/report.html" in done.files
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"simplify": -1.0}, {"simplify": float("nan")}, {"status": "sure"}, {"originator": "me"},
+        {"min_area": float("nan")}, {"min_area": 9.0, "max_area": float("nan")}, {"min_score": float("nan")},
+        {"active_score": float("nan")}, {"active_score": -0.1}, {"min_days": 40, "max_days": 4},
+    ],
+)  # fmt: skip
+def test_rules_that_make_no_sense_are_refused_before_anything_is_written(tmp_path, asked):
+    store = tracked_run(tmp_path, drawn(FIELD), [17000], 16)
+    with pytest.raises(ConfigError):
+        consolidate(ConsolidateConfig(run=str(tmp_path), **asked))
+    assert not list(store.list("sites/"))
+
+
+class _Notes(Silent):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
