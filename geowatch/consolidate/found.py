@@ -21,6 +21,8 @@ _GROUPS = {
     "run_": ("run_piece",),
     "series_": ("series_piece",),
     "link_": ("link_a", "link_b"),
+    "first_": ("first_piece",),
+    "last_": ("last_piece",),
     "edge_": ("edge_piece",),
 }
 
@@ -72,6 +74,22 @@ class Found:
     """The later piece."""
     link_px: Ints
     """Pixels that both have."""
+    first_piece: NDArray[np.int32]
+    """Of each run of pixels that no earlier plane saw: its piece."""
+    first_y: NDArray[np.int32]
+    """Row."""
+    first_x0: NDArray[np.int32]
+    """First column."""
+    first_x1: NDArray[np.int32]
+    """Column after the last."""
+    last_piece: NDArray[np.int32]
+    """Of each run of pixels that were part of a piece when they were last seen: that piece."""
+    last_y: NDArray[np.int32]
+    """Row."""
+    last_x0: NDArray[np.int32]
+    """First column."""
+    last_x1: NDArray[np.int32]
+    """Column after the last."""
     edge_piece: NDArray[np.int32]
     """Of each edge of an outline: its piece."""
     edge_y: NDArray[np.int32]

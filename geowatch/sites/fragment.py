@@ -49,8 +49,8 @@ TOP, RIGHT, BOTTOM, LEFT = 0, 1, 2, 3
 #: ``edge_share`` of an edge that lies where pixels meet: half-way between two centres.
 HALF_SHARE = 32768
 
-_SCHEMA_VERSION = "1"
-_GROUPS = ("run_", "series_", "link_", "edge_")
+_SCHEMA_VERSION = "2"
+_GROUPS = ("run_", "series_", "link_", "first_", "last_", "dark_", "edge_")
 
 
 def fragment_key(digest: str, tile: Tile) -> str:
@@ -63,7 +63,8 @@ class Fragment:
     """The pieces of one tile: columns of NumPy, one group a table.
 
     Pieces are sorted by (plane, kind, y, x), runs by (piece, y, x0), series by (piece, plane), links by (a, b),
-    edges by (piece, y, x, side). All pixels are lattice pixels.
+    edges by (piece, y, x, side). All pixels are lattice pixels. What begins with ``first``, ``last`` and ``dark`` is
+    there in linked pieces alone: it tells a run of later dates how pieces go on.
     """
 
     tile: Tile
@@ -112,6 +113,31 @@ class Fragment:
     """Of each link: the later piece."""
     link_px: NDArray[np.int64]
     """Of each link: pixels that both have."""
+
+    first_piece: NDArray[np.int32]
+    """Of each run of pixels that no earlier plane saw: its piece."""
+    first_y: NDArray[np.int32]
+    """Its row."""
+    first_x0: NDArray[np.int32]
+    """First column."""
+    first_x1: NDArray[np.int32]
+    """Column after the last."""
+
+    last_piece: NDArray[np.int32]
+    """Of each run of pixels that were part of a piece when they were last seen: that piece."""
+    last_y: NDArray[np.int32]
+    """Its row."""
+    last_x0: NDArray[np.int32]
+    """First column."""
+    last_x1: NDArray[np.int32]
+    """Column after the last."""
+
+    dark_y: NDArray[np.int32]
+    """Of each run of pixels that no plane saw: its row."""
+    dark_x0: NDArray[np.int32]
+    """First column."""
+    dark_x1: NDArray[np.int32]
+    """Column after the last."""
 
     edge_piece: NDArray[np.int32]
     """Of each pixel edge on an outline: its piece. Edges are there only with sub-pixel outlines."""

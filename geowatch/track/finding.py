@@ -15,11 +15,14 @@ from geowatch.track.assembly import Assembly
 from geowatch.track.coarse import candidates
 from geowatch.track.found import Found, found_in, joined, pieces_of
 from geowatch.track.layers import layers, row_bytes
-from geowatch.track.links import links
+from geowatch.track.links import Links, links
 from geowatch.track.observed import Series, observe
 from geowatch.track.search import STACK_BYTES, Planes, Search, strips
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from geowatch.grid.lattice import PixelBox
     from geowatch.grid.tiles import Tile
 
@@ -49,14 +52,23 @@ def find(
         box,
         [pieces_of(layer, joined(parts), search.connectivity) for layer, parts in sorted(found.items())],
         weak=search.mode != "footprint",
+        border=search.border,
     )
     series = Series.join(_observed(search, planes, made, pause), planes.class_count)
     linked = links(made.owned() if search.mode == "linked" else [])
     return Fragment(
         tile=tile, box=box, **made.columns(),
         series_piece=series.piece, series_plane=series.plane, series_px=series.px, series_sums=series.sums,
-        link_a=linked.a, link_b=linked.b, link_px=linked.px,
+        link_a=linked.a, link_b=linked.b, link_px=linked.px, **_ends(linked),
     )  # fmt: skip
+
+
+def _ends(linked: Links) -> dict[str, NDArray[np.int32]]:
+    """Return the columns that lead on to earlier and later planes."""
+    held = {"first": linked.first, "last": linked.last}
+    columns = {f"{name}_piece": each.owner for name, each in held.items()}
+    runs = {"first": linked.first.runs, "last": linked.last.runs, "dark": linked.dark}
+    return columns | {f"{name}_{of}": getattr(each, of) for name, each in runs.items() for of in ("y", "x0", "x1")}
 
 
 def _observed(search: Search, planes: Planes, made: Assembly, pause: Callable[[], None]) -> list[Series]:

@@ -1,12 +1,13 @@
 """Links: which pieces of one plane share pixels with which pieces of the next.
 
 Where nothing was seen in between (a cloud), a pixel remembers the piece that it was last part of: pieces before and
-after a gap are linked by the pixels that were hidden all the while.
+after a gap are linked by the pixels that were hidden all the while. For a run that goes on with this one, it is kept
+which pixels were first seen as part of a piece, which of them still remember one at the end, and which were never seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from geowatch.grid.runs import Runs, overlaps
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Links", "Owned", "links"]
+__all__ = ["Held", "Links", "Owned", "links"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,8 +34,26 @@ class Owned:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Held:
+    """Pixels of pieces, sorted by (piece, y, x0)."""
+
+    owner: NDArray[np.int32]
+    """Of each run: its piece."""
+    runs: Runs
+    """The runs."""
+
+    @classmethod
+    def join(cls, parts: Sequence[Held]) -> Held:
+        """Return all of them in order."""
+        runs = Runs.join([part.runs for part in parts])
+        owner = np.concatenate([np.zeros(0, np.int32), *(part.owner for part in parts)])
+        order = np.lexsort((runs.x0, runs.y, owner))
+        return cls(owner[order], runs[order])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Links:
-    """Links as columns, sorted by (a, b)."""
+    """Links as columns, sorted by (a, b), and what leads on to planes before the first and after the last."""
 
     a: NDArray[np.int32]
     """Earlier pieces."""
@@ -42,6 +61,12 @@ class Links:
     """Later pieces."""
     px: NDArray[np.int64]
     """Pixels that both have."""
+    first: Held
+    """Pixels of pieces that no earlier plane saw."""
+    last: Held
+    """Pixels that are part of a piece at the end, or were when they were last seen."""
+    dark: Runs
+    """Pixels that no plane saw."""
 
 
 def links(planes: Iterable[Owned]) -> Links:
@@ -57,7 +82,11 @@ def links(planes: Iterable[Owned]) -> Links:
     """
     parts: list[NDArray[np.int64]] = []
     last = Owned(Runs.join([]), np.zeros(0, np.int32), Runs.join([]))
+    first: list[Held] = []
+    dark: Runs | None = None
     for now in planes:
+        first.append(Held(now.owner, now.runs) if dark is None else _within(now, dark))
+        dark = now.unseen if dark is None else _shared(dark, now.unseen)[0]
         i, j, px = overlaps(last.runs, now.runs)
         parts.append(np.stack([last.owner[i].astype(np.int64), now.owner[j].astype(np.int64), px]))
         last = _remembered(last, now)
@@ -66,17 +95,26 @@ def links(planes: Iterable[Owned]) -> Links:
     pair, group = np.unique(a * span + b, return_inverse=True)
     shared = np.zeros(len(pair), np.int64)
     np.add.at(shared, group, px)
-    return Links((pair // span).astype(np.int32), (pair % span).astype(np.int32), shared)
+    ends = (Held.join(first), Held.join([Held(last.owner, last.runs)]), Runs.join([]) if dark is None else dark)
+    return Links((pair // span).astype(np.int32), (pair % span).astype(np.int32), shared, *ends)
+
+
+def _shared(one: Runs, other: Runs) -> tuple[Runs, NDArray[np.intp]]:
+    """Return the pixels that both have in row-major order, and the run of ``one`` that each comes from."""
+    i, j, _ = overlaps(one, other)
+    runs = Runs.of(one.y[i], np.maximum(one.x0[i], other.x0[j]), np.minimum(one.x1[i], other.x1[j]))
+    order = runs.order()
+    return runs[order], i[order]
+
+
+def _within(now: Owned, dark: Runs) -> Held:
+    runs, of = _shared(now.runs, dark)
+    return Held(now.owner[of], runs)
 
 
 def _remembered(last: Owned, now: Owned) -> Owned:
     """Return the pieces of a plane, and where nothing was seen those of before."""
-    i, j, _ = overlaps(last.runs, now.unseen)
-    hidden = Runs.of(
-        now.unseen.y[j],
-        np.maximum(last.runs.x0[i], now.unseen.x0[j]),
-        np.minimum(last.runs.x1[i], now.unseen.x1[j]),
-    )
-    runs, owner = Runs.join([now.runs, hidden]), np.concatenate([now.owner, last.owner[i]])
+    hidden, of = _shared(last.runs, now.unseen)
+    runs, owner = Runs.join([now.runs, hidden]), np.concatenate([now.owner, last.owner[of]])
     order = runs.order()
     return Owned(runs[order], owner[order], now.unseen)
