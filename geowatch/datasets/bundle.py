@@ -95,8 +95,8 @@ def read_bundle(source: str | Path | RemotePath, remote: Remote | None = None) -
     """Read a bundle, here or elsewhere.
 
     Raises:
-        ImageryError: it is not there, or no bundle; the message says what is wrong and with which entry.
-        CorruptImageError: it is no JSON, or a zip that breaks.
+        ImageryError: it is not there, no JSON, or no bundle; the message says what is wrong and with which entry.
+        CorruptImageError: it is a zip that breaks.
     """
     place: Place = RemotePath(str(source)) if is_remote(source) else Path(str(source))
     content = _unzipped(fetch(place.uri, remote or Remote(), MAX_BUNDLE_BYTES), place) if isinstance(
@@ -104,7 +104,7 @@ def read_bundle(source: str | Path | RemotePath, remote: Remote | None = None) -
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise CorruptImageError(f"'{_shown(place)}' is no JSON: {error}", hint="write the bundle again") from error
+        raise ImageryError(f"'{_shown(place)}' is no JSON: {error}", hint="write the bundle again") from error
     return wrap(document, place)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from geowatch.datasets.anchors import assets_of
 from geowatch.datasets.bundle import time_of
+from geowatch.datasets.georeference import OFF_PX, declared_world, distance_px
 from geowatch.datasets.kwcoco_in import place_of_asset, scene_of_image
 from geowatch.datasets.scanning import Problem
 from geowatch.datasets.transforms import read_affine
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["document_problems", "file_problems", "schema_problems"]
 
-#: A corner further off than this share of a pixel is somewhere else.
-_OFF_PX = 0.5
 _MOST = 20
 
 
@@ -65,8 +64,8 @@ def _times(bundle: Bundle) -> Iterator[Problem]:
             continue
         if time is None and image.get("video_id") is not None:
             yield Problem(f"image '{name}'", "is in a series and has no time")
-        if isinstance(time, datetime) and isinstance(image.get("frame_index"), int):
-            series.setdefault(image.get("video_id", -1), []).append((image["frame_index"], time, name))
+        if isinstance(time, datetime) and _in_series(image):
+            series.setdefault(image["video_id"], []).append((image["frame_index"], time, name))
     for frames in series.values():
         frames.sort(key=lambda f: (f[0], f[1]))
         for (i, early, _), (j, late, name) in pairwise(frames):
@@ -74,6 +73,10 @@ def _times(bundle: Bundle) -> Iterator[Problem]:
                 yield Problem(f"image '{name}'", f"has frame_index {j}, as another of its series")
             elif late < early:
                 yield Problem(f"image '{name}'", f"is frame {j} and was taken before frame {i}")
+
+
+def _in_series(image: Json) -> bool:
+    return image.get("video_id") is not None and isinstance(image.get("frame_index"), int)
 
 
 def _box(entry: Json, image: Json, where: str) -> Iterator[Problem]:
@@ -102,6 +105,9 @@ def file_problems(bundle: Bundle, image: Json, options: SceneOptions | None = No
         yield from _sizes(asset, grid, what)
         if grid.crs is None:
             continue
+        world = declared_world(asset, what) or declared_world(image, what, to_image)
+        if world is not None and (off_px := distance_px(grid, *world)) > OFF_PX:
+            yield Problem(what, f"is declared to be elsewhere than its georeference says ({off_px:.1f} pixels off)")
         if known is not None and known[0].crs == grid.crs:
             yield from _apart(known, (grid, to_image), what)
         known = known or (grid, to_image)
@@ -117,10 +123,6 @@ def _sizes(asset: Mapping[str, object], grid: RasterGrid, what: str) -> Iterator
 
 def _apart(first: tuple[RasterGrid, Affine], other: tuple[RasterGrid, Affine], what: str) -> Iterator[Problem]:
     """Yield a problem where transforms put a file elsewhere than its own georeference does."""
-    declared = first[0].transform @ ~first[1] @ other[1]
-    to_pixels = ~other[0].transform @ declared
-    rows, cols = other[0].shape
-    corners = [(to_pixels @ corner, corner) for corner in ((0, 0), (cols, 0), (0, rows), (cols, rows))]
-    off = max(max(abs(a[0] - b[0]), abs(a[1] - b[1])) for a, b in corners)
-    if off > _OFF_PX:
-        yield Problem(what, f"its transform puts it {off:.1f} pixels from where its georeference does")
+    off_px = distance_px(other[0], first[0].transform @ ~first[1] @ other[1], first[0].crs)
+    if off_px > OFF_PX:
+        yield Problem(what, f"its transform puts it {off_px:.1f} pixels from where its georeference does")

@@ -12,7 +12,7 @@ from geowatch.datasets.asset_numbers import MASK_LIKE
 from geowatch.datasets.bundle import time_of
 from geowatch.datasets.channels import channel_names
 from geowatch.datasets.kwcoco_in import cloud_cover_of, may_be, sensor_of
-from geowatch.datasets.places import image_footprint, image_grid
+from geowatch.datasets.places import image_footprint, rough_grid
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.build import center_lon, moment
 from geowatch.read.options import SceneOptions
@@ -46,7 +46,7 @@ def moment_of(bundle: Bundle, image: Json, options: SceneOptions) -> datetime | 
     time = time_of(image, bundle.where(image))
     if time is None or isinstance(time, datetime):
         return time
-    return moment(time, center_lon(image_grid(bundle, image, options)))
+    return moment(time, center_lon(rough_grid(bundle, image, options)))
 
 
 def solar_day_of(bundle: Bundle, image: Json, options: SceneOptions) -> date | None:
@@ -54,7 +54,7 @@ def solar_day_of(bundle: Bundle, image: Json, options: SceneOptions) -> date | N
     time = moment_of(bundle, image, options)
     if time is None:
         return None
-    lon = center_lon(image_grid(bundle, image, options)) or 0.0
+    lon = center_lon(rough_grid(bundle, image, options)) or 0.0
     return (time + timedelta(hours=lon / 15)).date()
 
 

@@ -3,6 +3,7 @@
 Where pixels are is told by, in this order: the file's own georeference; ``warp_to_wld`` with ``wld_crs_info`` of the
 asset, then of the image; the georeference of another file of the image, through ``warp_aux_to_img``. Where none of them
 says, pixels of the video are the lattice, through ``warp_aux_to_img`` and ``warp_img_to_vid``.
+When it was: its time, else, in a series without any times, the day of its ``frame_index`` (`datasets.undated`).
 What numbers mean: ``gw_bands`` (written by gw), ``quantization``, ``band_metas``, then the file.
 """
 
@@ -21,7 +22,9 @@ from affine import Affine
 from geowatch.datasets.asset_numbers import MASK_LIKE, masks_of, numbered
 from geowatch.datasets.bundle import time_of
 from geowatch.datasets.channels import channel_names
+from geowatch.datasets.georeference import OFF_PX, declared_world, distance_px
 from geowatch.datasets.transforms import read_affine
+from geowatch.datasets.undated import undated_of
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.build import Draft, Found, Refused, band_source, finish, tolerant
 from geowatch.read.files import declared_names
@@ -33,13 +36,13 @@ from geowatch.read.scene import BandSource, MaskSource, RasterGrid
 
 if TYPE_CHECKING:
     from geowatch.datasets.bundle import Bundle, Json, Place
+    from geowatch.datasets.undated import Undated
     from geowatch.read.options import SceneOptions
     from geowatch.read.select import Selection
 
 __all__ = [
     "SENSORS",
     "cloud_cover_of",
-    "declared_world",
     "images_of",
     "may_be",
     "place_of_asset",
@@ -108,8 +111,9 @@ def scenes_of_bundle(
         CorruptImageError: a file is damaged.
     """
     plain: set[int | None] = set()
+    undated = undated_of(bundle)
     for image in images_of(bundle, video):
-        for found in tolerant(partial(_wanted, bundle, image, options, selection), refused):
+        for found in tolerant(partial(_wanted, bundle, image, options, (selection, undated)), refused):
             if found.scene.bands[0].grid.crs is None:
                 plain.add(image.get("video_id"))
             yield found
@@ -121,9 +125,14 @@ def scenes_of_bundle(
             )
 
 
-def _wanted(bundle: Bundle, image: Json, options: SceneOptions, selection: Selection | None) -> Iterator[Found]:
-    if selection is None or may_be(image, selection, bundle.where(image)):
-        yield scene_of_image(bundle, image, options)
+def _wanted(
+    bundle: Bundle, image: Json, options: SceneOptions, by: tuple[Selection | None, Undated]
+) -> Iterator[Found]:
+    selection, undated = by
+    dated = undated.dated(image, bundle.where(image))
+    if selection is None or may_be(dated, selection, bundle.where(image)):
+        found = scene_of_image(bundle, dated, options)
+        yield replace(found, notes=(*found.notes, *undated.notes.get(image["id"], ())))
 
 
 def may_be(image: Json, selection: Selection, where: str) -> bool:
@@ -192,7 +201,7 @@ def scene_of_image(bundle: Bundle, image: Json, options: SceneOptions) -> Found:
         rasters=tuple(rasters),
         cloud_cover=cloud_cover_of(image),
         masks=tuple(masks),
-        notes=tuple(_doubts(bands, options)),
+        notes=(*_doubts(bands, options), *_moved(image, assets, rasters, where)),
         fields=image,
     )
     return finish(draft, options)
@@ -204,6 +213,17 @@ def _doubts(bands: Sequence[BandSource], options: SceneOptions) -> Iterator[str]
             yield (
                 f"channel '{band.native}' is read as a band like any other; --mask-band {band.native} with "
                 f"--mask-values or --mask-bits makes it a mask"
+            )
+
+
+def _moved(image: Json, assets: Sequence[_Asset], rasters: Sequence[Raster], where: str) -> Iterator[str]:
+    """Yield which files are elsewhere than the document declares."""
+    for asset, raster in zip(assets, rasters, strict=True):
+        world = declared_world(asset.content, asset.what) or declared_world(image, where, asset.to_image)
+        if world is not None and (off_px := distance_px(raster.grid, *world)) > OFF_PX:
+            yield (
+                f"{asset.what} is declared to be elsewhere than its file's georeference says ({off_px:.1f} pixels "
+                "off); the file's holds"
             )
 
 
@@ -263,22 +283,6 @@ def _placed(
 
 def _grid(raster: Raster, world: tuple[Affine, str | None]) -> RasterGrid:
     return RasterGrid(raster.grid.shape, world[0][:6], world[1])
-
-
-def declared_world(entry: Json, what: str, to_entry: Affine | None = None) -> tuple[Affine, str] | None:
-    """Return the transform to the world that an entry declares, and its CRS."""
-    written, system = entry.get("warp_to_wld"), _crs(entry.get("wld_crs_info"))
-    if written is None or system is None:
-        return None
-    return read_affine(written, f"warp_to_wld of {what}") @ (to_entry or Affine.identity()), system
-
-
-def _crs(described: object) -> str | None:
-    """Return a CRS from ``{"auth": ["EPSG", "32633"]}``, from such text, or from WKT."""
-    if isinstance(described, dict):
-        auth = described.get("auth")
-        return ":".join(map(str, auth)) if isinstance(auth, list) and len(auth) == 2 else described.get("wkt")
-    return described if isinstance(described, str) and described else None
 
 
 def _bands(asset: _Asset, raster: Raster, channels: Sequence[str], sensor: str) -> list[BandSource]:

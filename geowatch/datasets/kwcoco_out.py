@@ -1,8 +1,9 @@
 """Scenes as a kwcoco bundle, and bundles on disk.
 
-Each scene becomes one image, each file of it one asset with the channels that it holds, masks among them; scenes of one
-CRS that touch each other are one video. What kwcoco has no word for (scale, offset, what a mask hides) stands beside it
-in ``gw_bands`` and ``gw_masks``, so that the bundle reads back as the same scenes.
+Each scene becomes one image, each file of it one asset with the channels that it holds, masks among them; dated scenes
+of one CRS that touch each other are one video, and scenes without a time are in none: a video is a series. What kwcoco
+has no word for (scale, offset, what a mask hides) stands beside it in ``gw_bands`` and ``gw_masks``, so that the bundle
+reads back as the same scenes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from affine import Affine
 
 from geowatch.datasets.asset_numbers import written_bands, written_masks
 from geowatch.datasets.transforms import written_affine
-from geowatch.datasets.videos import VideoSpace, video_spaces
+from geowatch.datasets.videos import video_spaces
 from geowatch.read.crs import same_crs
 from geowatch.read.remote import is_remote
 from geowatch.store import open_store
@@ -52,16 +53,14 @@ def document_of_scenes(scenes: Sequence[Scene], root: Path) -> Json:
     frames: dict[int, int] = {}
     lasts = _last_bands(ordered)
     for number, (scene, space) in enumerate(zip(ordered, spaces, strict=True), 1):
-        frames[space.number] = frames.get(space.number, -1) + 1
-        document["images"].append(
-            {
-                "id": number,
-                "video_id": space.number,
-                "frame_index": frames[space.number],
-                **_image(scene, space, root, lasts),
-            }
-        )
-    document["videos"] = [space.to_video() for space in {s.number: s for s in spaces}.values()]
+        image = {"id": number, **_image(scene, root, lasts)}
+        if scene.time is not None:
+            frames[space.number] = frames.get(space.number, -1) + 1
+            to_video = written_affine(~space.transform @ _finest(scene).transform)
+            image |= {"video_id": space.number, "frame_index": frames[space.number], "warp_img_to_vid": to_video}
+        document["images"].append(image)
+    videos = {space.number: space for space in spaces if space.number in frames}
+    document["videos"] = [space.to_video() for space in videos.values()]
     return document
 
 
@@ -69,7 +68,7 @@ def _finest(scene: Scene) -> RasterGrid:
     return min((band.grid for band in scene.bands), key=lambda grid: max(grid.steps))
 
 
-def _image(scene: Scene, space: VideoSpace, root: Path, lasts: dict[str, int]) -> Json:
+def _image(scene: Scene, root: Path, lasts: dict[str, int]) -> Json:
     grid = _finest(scene)
     image: Json = {
         "name": scene.id,
@@ -77,7 +76,6 @@ def _image(scene: Scene, space: VideoSpace, root: Path, lasts: dict[str, int]) -
         "sensor_coarse": scene.sensor,
         "width": grid.shape[1],
         "height": grid.shape[0],
-        "warp_img_to_vid": written_affine(~space.transform @ grid.transform),
         "assets": [_asset(file, grid, root, lasts[file.uri]) for file in _files(scene)],
     }
     if scene.time is not None:

@@ -77,4 +77,7 @@ def compose_median(scenes: Sequence[PixelSource], box: PixelBox, values: Float, 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # pixels that no scene has
         middle = np.nanmedian(stack, axis=0)
+        lost = valid & ~np.isfinite(middle).all(axis=0)
+        if lost.any():  # the sum of two large values is beyond float32, their mean is not
+            middle[:, lost] = np.nanmedian(stack[:, :, lost].astype(np.float64), axis=0)
     np.copyto(values, middle, where=valid)

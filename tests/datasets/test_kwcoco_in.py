@@ -13,7 +13,7 @@ from datasets.bundles import CORNER, UTM, ramp, write_bundle, write_tiff
 from geowatch.datasets.bundle import is_bundle, read_bundle
 from geowatch.datasets.kwcoco_in import scenes_of_bundle
 from geowatch.datasets.sources import find_series
-from geowatch.errors import ConfigError, CorruptImageError, ImageryError
+from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.catalog import SceneOptions, find_scenes
 from geowatch.read.documents import scenes_from_json, scenes_to_json
 from geowatch.read.frames import make_frames
@@ -274,13 +274,16 @@ def test_a_bad_document_is_refused_with_the_value_and_a_hint(tmp_path, document,
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize("content", [b"{", b"PK\x03\x04rest", b"", b"[" * 100_000])
-def test_a_damaged_document_is_a_failure(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"{", 2), (b"", 2), (b"II*\x00", 2), (b"[" * 100_000, 2), (b"PK\x03\x04rest", 1)]
+)
+def test_what_is_no_document_is_refused_and_a_damaged_zip_is_a_failure(tmp_path, content, code):
     path = tmp_path / "x.kwcoco.json"
     path.write_bytes(content)
-    with pytest.raises(CorruptImageError) as caught:
+    with pytest.raises(ImageryError) as caught:
         read_bundle(path)
     assert caught.value.hint
+    assert caught.value.exit_code == code
 
 
 def test_numbers_that_are_none_do_not_reach_a_runs_documents(two_assets):

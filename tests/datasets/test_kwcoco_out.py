@@ -50,7 +50,11 @@ def test_products_of_two_sensors_come_back_with_their_numbers_and_masks(shared_d
     read = find_series([path]).scenes
     assert {s.id: replace(s, priority=0) for s in read} == {s.id: replace(s, priority=0) for s in known}
     bundle = read_bundle(path)
-    assert [v["name"] for v in bundle.videos] == ["epsg32616-1", "epsg32618-2"]
+    # Neither says when it was, and a video is a series in time.
+    assert bundle.videos == []
+    dated = [replace(scene, time=datetime(2020, 6, 1, tzinfo=UTC)) for scene in known]
+    videos = document_of_scenes(dated, tmp_path)["videos"]
+    assert [v["name"] for v in videos] == ["epsg32616-1", "epsg32618-2"]
 
 
 def test_a_mask_band_between_others_keeps_its_place(tmp_path):

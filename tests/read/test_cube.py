@@ -114,9 +114,7 @@ def write_frame(folder: Path, drawn: dict[str, object], write_image) -> None:
 
 def plan_of(folder: Path, drawn: dict[str, object]) -> FramePlan:
     options = {"mask": ("fill", "cloud")} if drawn["masked"] else {}
-    # The mean of two values near the largest float32 overflows, in a median of the images too.
-    scale = 1e36 if drawn["order"] == "median" and drawn["scale"] > 1e36 else drawn["scale"]
-    numbers = {"scale": scale, "offset": drawn["offset"], "nodata": drawn["nodata"]}
+    numbers = {"scale": drawn["scale"], "offset": drawn["offset"], "nodata": drawn["nodata"]}
     frame = frame_of(folder, drawn["order"], **numbers, **options)
     crs, step = drawn["system"]
     step = step * drawn["ratio"]

@@ -132,6 +132,16 @@ def test_median_takes_the_middle_of_valid_scenes(tmp_path, write_image):
         assert np.array_equal(reader.read(box).values, patch.values[:, 1:3, :2])
 
 
+def test_the_median_of_two_values_near_the_largest_is_finite(tmp_path, write_image):
+    for i in range(2):
+        pixels = np.full((8, 8), 3e38 if i else 2e38, "float32")
+        pixels[0, 0] = 4
+        write_image(tmp_path / f"s{i}_20200601_red.tif", pixels)
+    values = read_all(plan_of(tmp_path, ["red"], order="median")).values
+    assert values[0, 0, 0] == 4
+    assert np.array_equal(np.unique(values[0].ravel()[1:]), np.float32([2.5e38]))
+
+
 def test_masks_hide_what_they_are_asked_to(tmp_path, write_image, noise):
     write_image(tmp_path / "t_20200601_B04.tif", noise((40, 40)))
     scl = np.full((20, 20), 4, "uint8")

@@ -79,3 +79,10 @@ def test_files_need_not_be_there_if_nobody_asks(entry, tmp_path):
         tmp_path / "x.kwcoco.json", [asset(entry, 0, file_name="gone.tif")], videos=[{"id": 1, "name": "v"}]
     )
     assert problems(path, files=False) == []
+
+
+def test_images_of_no_series_are_not_compared_with_each_other(entry, tmp_path):
+    loose = {key: value for key, value in entry.items() if key != "video_id"}
+    earlier = {**loose, "id": 2, "name": "j", "date_captured": "2020-05-01T10:00:00"}
+    path = write_bundle(tmp_path / "x.kwcoco.json", [loose, earlier, {**earlier, "id": 3, "name": "k"}])
+    assert problems(path) == []
