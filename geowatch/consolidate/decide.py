@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geowatch.consolidate.across import fill_across
 from geowatch.grid.areas import Areas, unite
 from geowatch.grid.pixel_area import areas_m2
 from geowatch.grid.trace import runs_of_rings, trace
@@ -54,7 +55,10 @@ def fill_holes(candidates: Candidates, terms: Terms, rules: Rules) -> Candidates
     filling = filling[small[filling.owner]]
     parts = [places.areas, replace(filling, owner=place[filling.owner])]
     columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("owner", "y", "x0", "x1"))
-    return replace(candidates, places=replace(places, areas=unite(*columns)))
+    places = replace(places, areas=unite(*columns))
+    if len(places.owner) > len(candidates):
+        places = fill_across(places, terms, rules.fill_holes_m2)
+    return replace(candidates, places=places)
 
 
 def chosen_by_area(area_m2: NDArray[np.float64], rules: Rules) -> NDArray[np.bool_]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
+from geowatch.consolidate.across import parts_of, united
+from geowatch.grid.antimeridian import HALF_TURN, cut
 from geowatch.grid.crs import to_lonlat
 from geowatch.grid.trace import trace
 from geowatch.grid.wkb import Outlines, Wkb, outlines_of
@@ -15,6 +17,7 @@ from geowatch.grid.wkb import Outlines, Wkb, outlines_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from geowatch.consolidate.across import Parts
     from geowatch.consolidate.candidates import Places
     from geowatch.consolidate.terms import Terms
     from geowatch.grid.areas import Ints
@@ -40,18 +43,21 @@ def site_wkb(places: Places, terms: Terms, simplify: float = 0.0) -> Wkb:
         simplify: Corners may move by this much, in units of the lattice's CRS; 0 keeps every corner. Each outline is
             simplified by itself and stays valid; neighbours may come to overlap.
     """
-    wkb = _place_wkb(places, terms, simplify)
     several = np.bincount(places.owner) > 1
     if not several.any():
-        return wkb
-    shared = several[places.owner]
-    shapes = shapely.from_wkb(wkb.take(np.flatnonzero(shared)).to_list())
-    owner = places.owner[shared]
-    first = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
-    united = [shapely.union_all(part) for part in np.split(shapes, first[1:])]
-    alone = np.flatnonzero(~shared)
-    joined = _written(shapely.normalize(np.array(united, dtype=object)))
-    return _in_order([(places.owner[alone], wkb.take(alone)), (owner[first], joined)])
+        return _place_wkb(places, terms, simplify)
+    alone = _place_wkb(places.take(~several), terms, simplify)
+    joined = [_joined(parts, terms, simplify) for parts in parts_of(places, terms)]
+    across = _written(shapely.normalize(cut(np.array(joined, dtype=object))))
+    return _in_order([(np.flatnonzero(~several), alone), (np.flatnonzero(several), across)])
+
+
+def _joined(parts: Parts, terms: Terms, simplify: float) -> shapely.Geometry:
+    """Return the outline of an owner on several grids, in degrees."""
+    crs, whole = terms.lattices[parts.grids[0]].crs, united(parts, terms)
+    if simplify:
+        whole = shapely.simplify(whole, simplify, preserve_topology=True)
+    return whole if crs is None else shapely.transform(whole, lambda points: to_lonlat(points, crs))
 
 
 def _place_wkb(places: Places, terms: Terms, simplify: float) -> Wkb:
@@ -77,8 +83,12 @@ def _on_globe(places: Places, lattice: Lattice, simplify: float) -> Wkb:
         return outlines.to_wkb()
     if simplify:
         shapes = shapely.from_wkb(_simple(outlines.to_wkb(), simplify).to_list())
-        return _written(shapely.transform(shapes, lambda points: to_lonlat(points, crs)))
-    return replace(outlines, points=to_lonlat(outlines.points, crs)).to_wkb()
+        return _written(cut(shapely.transform(shapes, lambda points: to_lonlat(points, crs))))
+    points = to_lonlat(outlines.points, crs)
+    wkb = replace(outlines, points=points).to_wkb()
+    if len(points) and np.ptp(points[:, 0]) > HALF_TURN:  # nearly always: nothing is near the antimeridian
+        return _written(cut(shapely.from_wkb(wkb.to_list())))
+    return wkb
 
 
 def _simple(wkb: Wkb, tolerance: float) -> Wkb:

@@ -52,6 +52,8 @@ class Terms:
     """Of each grid: where it meets other grids' zones; None where nowhere."""
     connectivity: Literal[4, 8] = 4
     """Whether pixels that meet at a corner are one component (8)."""
+    since: int = NO_DAY
+    """With an earlier run: the first day that is new."""
 
     def days_of(self, grid: NDArray[np.integer], plane: Ints) -> Ints:
         """Return the day of each plane of a grid."""

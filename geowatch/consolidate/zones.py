@@ -17,13 +17,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyproj
 import shapely
 
 from geowatch.consolidate.candidates import Candidates, candidates_of
 from geowatch.consolidate.found import Found
 from geowatch.consolidate.joins import Whole
 from geowatch.grid.areas import dense
+from geowatch.grid.borders import boxes_of
+from geowatch.grid.crs import moved
 from geowatch.grid.runs import components
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["candidates_across", "near_border"]
 
-#: Pieces this near to a border wait; nearer than `_TOUCH_PX` across it they are one.
-_NEAR_PX, _TOUCH_PX = 3.0, 1.0
+#: Pieces nearer to each other than this across a border are one.
+_TOUCH_PX = 1.0
 _NONE = -1
 
 
@@ -55,21 +56,11 @@ def _near_runs(found: Found, terms: Terms) -> NDArray[np.intp]:
     """Return the runs that lie near a border."""
     out = np.zeros(len(found.run_piece), dtype=bool)
     grid = found.grid[found.run_piece]
-    for number, (border, lattice) in enumerate(zip(terms.borders, terms.lattices, strict=True)):
+    for number, border in enumerate(terms.borders):
         at = np.flatnonzero(grid == number)
-        if border is None or not len(at):
-            continue
-        shapely.prepare(border)
-        out[at] = shapely.dwithin(border, _boxes(found, at, lattice), _NEAR_PX * lattice.resolution)
+        if border is not None and len(at):
+            out[at] = border.near(found.run_y[at], found.run_x0[at], found.run_x1[at])
     return np.flatnonzero(out)
-
-
-def _boxes(found: Found, at: NDArray[np.intp], lattice: Lattice) -> NDArray[np.object_]:
-    """Return the outlines of runs of one grid, in its CRS."""
-    x = [lattice.phase_x + edge[at] * lattice.step_x for edge in (found.run_x0, found.run_x1)]
-    y = [lattice.phase_y + (found.run_y[at] + down) * lattice.step_y for down in (0, 1)]
-    boxes: NDArray[np.object_] = shapely.box(x[0], np.minimum(*y), x[1], np.maximum(*y))
-    return boxes
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -184,7 +175,8 @@ def _pairs(
     to = terms.lattices[grids[0]]
     one, other = (_Drawn.of(found, runs, grid, terms, to) for grid in grids)
     reach = _TOUCH_PX * to.resolution
-    same, remembered = [], []
+    same: list[Ints] = []
+    remembered: list[Ints] = []
     for time, at, far_at in _meetings(clock, grids):
         if terms.mode != "linked" and not at == far_at == time:
             continue
@@ -220,20 +212,15 @@ class _Drawn:
         mine = runs[found.grid[found.run_piece[runs]] == grid]
         piece = found.run_piece[mine].astype(np.int64)
         order = np.argsort(found.plane[piece], kind="stable")
-        shapes = _boxes(found, mine[order], terms.lattices[grid])
+        at = mine[order]
+        shapes = boxes_of(found.run_y[at], found.run_x0[at], found.run_x1[at], terms.lattices[grid])
         crs = terms.lattices[grid].crs
-        return cls(found.plane[piece][order].astype(np.int64), piece[order], _moved(shapes, crs, to.crs))
+        return cls(
+            found.plane[piece][order].astype(np.int64),
+            piece[order],
+            shapely.transform(shapes, lambda points: moved(points, str(crs), str(to.crs))),
+        )
 
     def at(self, time: int) -> NDArray[np.intp]:
         """Return the runs of a time."""
         return np.arange(*np.searchsorted(self.time, [time, time + 1]))
-
-
-def _moved(shapes: NDArray[np.object_], crs: str | None, to: str | None) -> NDArray[np.object_]:
-    if crs == to:
-        return shapes
-    move = pyproj.Transformer.from_crs(crs, to, always_xy=True)
-    out: NDArray[np.object_] = shapely.transform(
-        shapes, lambda points: np.stack(move.transform(points[:, 0], points[:, 1]), axis=1)
-    )
-    return out

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,7 +24,9 @@ from shapely.geometry import MultiPolygon, Polygon
 
 from geowatch.errors import ConfigError, RegionError
 
-__all__ = ["Zone", "canonical_crs", "grid_id", "project", "to_lonlat", "units_of", "utm_zones"]
+__all__ = [
+    "Zone", "canonical_crs", "grid_id", "moved", "owner_of", "project", "to_lonlat", "units_of", "utm_zones",
+]  # fmt: skip
 
 Area = Polygon | MultiPolygon
 Points = NDArray[np.float64]
@@ -42,6 +45,7 @@ _ROUND_TRIP_DEG = 1e-5
 _MARGIN_LON_DEG, _MARGIN_LAT_DEG = 20.0, 10.0
 #: EPSG codes of the UTM zones of WGS 84.
 _UTM = re.compile(r"32[67](0[1-9]|[1-5]\d|60)")
+_UTM_GRID = re.compile(r"utm(\d\d)[ns]")
 
 
 @dataclass(frozen=True)
@@ -140,14 +144,44 @@ def grid_id(crs: str | None) -> str:
     return f"crs{hashlib.sha256(crs.encode()).hexdigest()[:8]}"
 
 
+def owner_of(grids: Sequence[str], lonlat: Points) -> NDArray[np.int64]:
+    """Return the place of the grid, by the grids' ids, that owns each (longitude, latitude); -1 where none does.
+
+    A strip owns its western meridian, the last one both; one grid alone owns all places.
+
+    >>> owner_of(["utm18n", "utm19n"], np.array([[-72.1, 45], [-72.0, 45], [-72.1, 85]])).tolist()
+    [0, 1, -1]
+    """
+    if len(grids) == 1:
+        return np.zeros(len(lonlat), np.int64)
+    zone = np.minimum(60, np.floor((lonlat[:, 0] + 180) / 6) + 1)
+    zone = np.where(lonlat[:, 1] > UPS_NORTH_DEG, 61, np.where(lonlat[:, 1] < UPS_SOUTH_DEG, 62, zone))
+    owner = np.full(len(lonlat), -1)
+    for place, name in enumerate(grids):
+        owner[zone == _zone_of(name)] = place
+    return owner
+
+
+def _zone_of(grid: str) -> int:
+    found = _UTM_GRID.fullmatch(grid)
+    if found:
+        return int(found[1])
+    return {"ups_n": 61, "ups_s": 62}.get(grid, 0)
+
+
 def to_lonlat(points: Points, crs: str) -> Points:
     """Return (x, y) of a CRS as (longitude, latitude)."""
     return _transform(points, _transformer(crs), pyproj.enums.TransformDirection.INVERSE)
 
 
 @lru_cache(maxsize=16)
-def _transformer(crs: str) -> pyproj.Transformer:
-    return pyproj.Transformer.from_crs("OGC:CRS84", _crs(crs), always_xy=True)
+def _transformer(crs: str, source: str = "OGC:CRS84") -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(_crs(source), _crs(crs), always_xy=True)
+
+
+def moved(points: Points, crs: str, to: str) -> Points:
+    """Return (x, y) of a CRS in another."""
+    return points if crs == to else _transform(points, _transformer(to, crs))
 
 
 def _transform(

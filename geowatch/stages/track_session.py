@@ -7,12 +7,13 @@ there, so that all of them look for the same.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from geowatch.errors import ConfigError, CoverageError, InputError, PlanMismatchError
+from geowatch.grid.borders import borders_of
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages.imagery import read_bound
 from geowatch.stages.objects import Objects, read_objects, stored_boxes
@@ -272,7 +273,8 @@ def opened(run: str, digest: str) -> Opened:
         raise PlanMismatchError(
             f"the run in {run} holds no tracking {digest[:12]}", hint="every worker must see the same run folder"
         )
-    searches = {grid.grid: tracking.search(grid) for grid in tracking.grids}
+    borders = dict(zip((grid.id for grid in plan.grids), borders_of(plan), strict=True))
+    searches = {grid.grid: replace(tracking.search(grid), border=borders[grid.grid]) for grid in tracking.grids}
     return Opened(plan, searches, {grid.grid: _planes(store, plan, tracking, grid.grid) for grid in tracking.grids})
 
 

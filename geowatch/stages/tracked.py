@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
-import pyproj
-import shapely
 
 from geowatch.consolidate.joins import Seams
 from geowatch.consolidate.terms import NO_DAY, Terms
 from geowatch.errors import CoverageError, DamagedError, InputError, InterruptedRunError, PlanMismatchError
-from geowatch.grid.crs import grid_id, utm_zones
+from geowatch.grid.borders import borders_of
 from geowatch.sites.fragment import FRAGMENTS, Fragment, fragment_key
 from geowatch.store.plans import read_plan, read_tiles
 from geowatch.track.document import TRACKING, Tracking
@@ -20,10 +18,7 @@ from geowatch.track.document import TRACKING, Tracking
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shapely.geometry.base import BaseGeometry
-
-    from geowatch.grid.crs import Area
-    from geowatch.grid.plan import Grid, Plan
+    from geowatch.grid.plan import Plan
     from geowatch.grid.tiles import TileTable
     from geowatch.stages.events import Events
     from geowatch.store import Store
@@ -31,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["TrackedRun", "read_tracked", "refuse_gaps"]
 
 _EVERY = 64
-#: A border is cut into pieces of this many degrees before it is bent into a grid's CRS: within 0.2 m of the truth.
-_EDGE_DEG = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +58,7 @@ class TrackedRun:
             classes=tracking.classes,
             salient=tracking.salient_places,
             kinds=tracking.kinds,
-            borders=_borders(plan),
+            borders=borders_of(plan),
             connectivity=tracking.connectivity,
         )
 
@@ -97,26 +90,6 @@ class TrackedRun:
                 f"'{key}' in {self.store.url} is no whole fragment: {error.fact}",
                 hint="remove it, and gw track makes it again",
             ) from error
-
-
-def _borders(plan: Plan) -> tuple[BaseGeometry | None, ...]:
-    """Return where each grid's zone meets those of other grids, in the grid's CRS."""
-    if len(plan.grids) == 1 or plan.region is None:
-        return (None,) * len(plan.grids)
-    parts = {grid_id(zone.crs): zone.part for zone in utm_zones(plan.region.geometry)}
-    return tuple(_border(grid, parts) for grid in plan.grids)
-
-
-def _border(grid: Grid, parts: dict[str, Area]) -> BaseGeometry | None:
-    shared = [shapely.intersection(parts[grid.id], part) for name, part in parts.items() if name != grid.id]
-    edge = shapely.segmentize(shapely.union_all(shared), _EDGE_DEG)
-    if edge.is_empty or grid.lattice.crs is None:
-        return None
-    move = pyproj.Transformer.from_crs("OGC:CRS84", grid.lattice.crs, always_xy=True)
-    border: BaseGeometry = shapely.transform(
-        edge, lambda points: np.stack(move.transform(points[:, 0], points[:, 1]), axis=1)
-    )
-    return border
 
 
 def read_tracked(store: Store) -> TrackedRun:

@@ -8,7 +8,6 @@ place on the other grids, then at the neighbours on its own. So no place is empt
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import product
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pyproj import Transformer
 
-from geowatch.grid.crs import UPS_NORTH_DEG, UPS_SOUTH_DEG, to_lonlat
+from geowatch.grid import crs
+from geowatch.grid.crs import to_lonlat
 from geowatch.stitch.maps import NO_CLASS, class_map
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ __all__ = ["Joined", "Layer", "owner_of", "salience"]
 
 #: Tiles of a grid that are kept in memory.
 _KEPT = 4
-_UTM = re.compile(r"utm(\d\d)[ns]")
 #: Steps to the eight neighbours, nearest first.
 _AROUND = sorted(
     (step for step in product((-1, 0, 1), repeat=2) if step != (0, 0)), key=lambda s: abs(s[0]) + abs(s[1])
@@ -91,25 +90,8 @@ def salience(head: HeadLayout, stored: NDArray[np.generic], salient: Sequence[in
 
 
 def owner_of(grids: Sequence[Grid], lonlat: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the place of the grid that owns each (longitude, latitude), -1 where none does.
-
-    A strip owns its western meridian, the last one both; one grid alone owns all places.
-    """
-    if len(grids) == 1:
-        return np.zeros(len(lonlat), np.int64)
-    zone = np.minimum(60, np.floor((lonlat[:, 0] + 180) / 6) + 1)
-    zone = np.where(lonlat[:, 1] > UPS_NORTH_DEG, 61, np.where(lonlat[:, 1] < UPS_SOUTH_DEG, 62, zone))
-    owner = np.full(len(lonlat), -1)
-    for place, grid in enumerate(grids):
-        owner[zone == _zone_of(grid)] = place
-    return owner
-
-
-def _zone_of(grid: Grid) -> int:
-    found = _UTM.fullmatch(grid.id)
-    if found:
-        return int(found[1])
-    return {"ups_n": 61, "ups_s": 62}.get(grid.id, 0)
+    """Return the place of the grid that owns each (longitude, latitude), -1 where none does."""
+    return crs.owner_of([grid.id for grid in grids], lonlat)
 
 
 @dataclass(frozen=True)

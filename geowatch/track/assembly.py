@@ -17,6 +17,7 @@ from geowatch.track.outlines import Edges
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from geowatch.grid.borders import Border
     from geowatch.grid.lattice import PixelBox
 
 __all__ = ["Assembly"]
@@ -74,18 +75,19 @@ class Assembly:
     """Layers in order of (plane, kind)."""
 
     @classmethod
-    def of(cls, box: PixelBox, each: Sequence[Pieces], *, weak: bool) -> Assembly:
+    def of(cls, box: PixelBox, each: Sequence[Pieces], *, weak: bool, border: Border | None = None) -> Assembly:
         """Number the pieces of all layers.
 
         Args:
             box: The tile's pixels.
             each: The layers in order of (plane, kind).
-            weak: Whether to keep pieces without a strong pixel that reach no side of the tile: such a piece is a whole
-                component already, and a component without a strong pixel is no site.
+            weak: Whether to keep pieces without a strong pixel that reach no side of the tile and no border: such a
+                piece is a whole component already, and a component without a strong pixel is no site.
+            border: Where another grid goes on.
         """
         layers, before = [], 0
         for pieces in each:
-            keep = np.flatnonzero(np.ones(len(pieces), bool) if weak else _alive(pieces, box))
+            keep = np.flatnonzero(np.ones(len(pieces), bool) if weak else _alive(pieces, box, border))
             number = np.full(len(pieces), -1, np.int32)
             number[keep] = np.arange(before, before + len(keep), dtype=np.int32)
             layers.append(_Layer(pieces, keep, number))
@@ -145,9 +147,13 @@ class Assembly:
         return {"edge_piece": _whole([owner for _, owner in found], np.int32), **columns}
 
 
-def _alive(pieces: Pieces, box: PixelBox) -> NDArray[np.bool_]:
+def _alive(pieces: Pieces, box: PixelBox, border: Border | None) -> NDArray[np.bool_]:
     alive = pieces.strong_px > 0
     alive[pieces.labels[at_sides(pieces.runs, box)]] = True
+    if border is not None:
+        weak = np.flatnonzero(~alive[pieces.labels])
+        runs = pieces.runs[weak]
+        alive[pieces.labels[weak[border.near(runs.y, runs.x0, runs.x1)]]] = True
     return alive
 
 

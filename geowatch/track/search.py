@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geowatch.grid.borders import Border
     from geowatch.grid.runs import Connectivity
     from geowatch.track.scores import Scale
     from geowatch.track.timewise import Aggregate, MovingMean
@@ -76,6 +77,8 @@ class Search:
     """Whether to tell where between pixels outlines lie."""
     coarse: int = 1
     """Side of the cells of the coarse pass; 1 for none."""
+    border: Border | None = None
+    """Where another grid goes on: what is weak near it may be part of something strong beyond."""
 
     @property
     def halo_px(self) -> int:
