@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from geowatch.errors import ConfigError
+from geowatch.nets.blobs import BlobConfig, BlobDetector, describe_blobs
 from geowatch.nets.change import ChangeConfig, ChangeDetector, describe_change
 from geowatch.nets.season import SeasonConfig, SeasonNet, describe_season
 from geowatch.nets.unet import UNet, UNetConfig
@@ -39,6 +40,7 @@ class NetEntry:
 #: All networks by name.
 NETS: Mapping[str, NetEntry] = MappingProxyType(
     {
+        "blobs": NetEntry(BlobConfig, BlobDetector, "bright or dark spots as boxes, untrained", describe_blobs),
         "change-detector": NetEntry(
             ChangeConfig, ChangeDetector, "building sites in a series of images, untrained", describe_change
         ),

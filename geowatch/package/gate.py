@@ -14,6 +14,7 @@ import numpy as np
 
 from geowatch.errors import BackendError
 from geowatch.package.activate import activate
+from geowatch.package.box_gate import compare_boxes, kinds_seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +79,8 @@ def gather_evidence(
         outputs.append(reference.run({name: x[seen : seen + step] for name, x in windows.items()}))
         seen = min(seen + step, total)
         joined = {name: np.concatenate([each[name] for each in outputs]) for name in outputs[0]}
-        classes = max(len(np.unique(decisions(h, activate(h, joined[h.name])))) for h in manifest.heads)
+        told = [len(np.unique(decisions(h, activate(h, joined[h.name])))) for h in manifest.heads]
+        classes = max(told + [kinds_seen(h, joined) for h in manifest.boxes])
     return Evidence({name: x[:seen] for name, x in windows.items()}, joined, classes)
 
 
@@ -99,6 +101,7 @@ def compare_outputs(
         _compare(h, p, activate(h, reference[h.name]), manifest.gate.percentile)
         for h, p in zip(manifest.heads, probabilities, strict=True)
     ]
+    figures += [compare_boxes(h, outputs, reference) for h in manifest.boxes]
     difference = max(f[0] for f in figures)
     agreement = min(f[2] for f in figures)
     full = precision == "fp32"

@@ -93,6 +93,7 @@ def publish_network(
             window=findings.window,
             resolution_m=spec.resolution_m,
             heads=findings.heads,
+            boxes=findings.boxes,
             series=spec.series,
             batch=findings.batch,
             net=net[0] if net else None,

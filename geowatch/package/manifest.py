@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializationInfo,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from geowatch.grid.timeline import Sampling
+from geowatch.package.box_head import BoxesSpec
+from geowatch.package.document import Color, Document, Identifier, PlainName, Sha256, Size
 from geowatch.package.steps import Step, step_channels
 
 __all__ = [
@@ -53,33 +47,11 @@ INT8_FILE = "model.int8.onnx"
 #: Name of the weights of a registry network in a package.
 WEIGHTS_FILE = "model.safetensors"
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+ /-]{0,127}$")]
-PlainName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
-Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Size = tuple[Annotated[int, Field(ge=1, le=65536)], Annotated[int, Field(ge=1, le=65536)]]
-
 Activation = Literal["softmax", "sigmoid", "binary", "none", "labels"]
 """How raw output becomes probabilities; see `geowatch.package.activate`."""
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    later: ClassVar[frozenset[str]] = frozenset()
-    """Fields that came after the first version: at their default they are not written, so that digests stay."""
-
-    @model_serializer(mode="wrap")
-    def _lean(self, write: SerializerFunctionWrapHandler, _info: SerializationInfo) -> dict[str, Any]:
-        written: dict[str, Any] = write(self)
-        fields = type(self).model_fields
-        return {
-            k: v for k, v in written.items()
-            if k not in self.later or getattr(self, k) != fields[k].get_default(call_default_factory=True)
-        }  # fmt: skip
-
-
-class Normalisation(_Document):
+class Normalisation(Document):
     """What is subtracted and divided by, channel by channel, for imagery of one domain."""
 
     mean: tuple[float, ...] = ()
@@ -88,7 +60,7 @@ class Normalisation(_Document):
     """Standard deviation of each channel after the steps; empty for none."""
 
 
-class InputSpec(_Document):
+class InputSpec(Document):
     """What is fed from one date: bands, their preprocessing, and the graph's tensor that they go into."""
 
     later = frozenset({"domains", "unknown_domain"})
@@ -139,7 +111,7 @@ class InputSpec(_Document):
         return self
 
 
-class HeadSpec(_Document):
+class HeadSpec(Document):
     """What one output of the network means."""
 
     name: Identifier
@@ -175,7 +147,7 @@ class HeadSpec(_Document):
         return self
 
 
-class WindowSpec(_Document):
+class WindowSpec(Document):
     """Sizes of window that the network takes, and how windows are laid."""
 
     size: Size
@@ -202,7 +174,7 @@ class WindowSpec(_Document):
         return all(side > 0 and side % self.multiple_of == 0 for side in size)
 
 
-class SeriesSpec(_Document):
+class SeriesSpec(Document):
     """How a network's dates are picked out of a series of images; see `geowatch.grid.timeline`.
 
     Without it a network of T dates sees each T consecutive frames, and scores where all of them have imagery. With
@@ -232,7 +204,7 @@ class SeriesSpec(_Document):
         return self
 
 
-class FileRecord(_Document):
+class FileRecord(Document):
     """Size and digest of one file of the package."""
 
     sha256: Sha256
@@ -241,7 +213,7 @@ class FileRecord(_Document):
     """Its size."""
 
 
-class GateSpec(_Document):
+class GateSpec(Document):
     """How far a backend may be from the package's reference before it is refused.
 
     Compared are probabilities on real windows. Percentile and agreement rather than the maximum: one pixel on
@@ -258,16 +230,18 @@ class GateSpec(_Document):
     """The same at reduced precision (bf16, fp16, int8), where differences are not limited."""
 
 
-class NetSpec(_Document):
+class NetSpec(Document):
     """Network of the registry in `geowatch.nets` whose weights are ``model.safetensors``."""
 
     name: str
     """Name in the registry."""
-    kwargs: dict[str, int | float | bool | str | tuple[int | str, ...] | dict[str, int]] = Field(default_factory=dict)
+    kwargs: dict[str, int | float | bool | str | tuple[int | float | str, ...] | dict[str, int]] = Field(
+        default_factory=dict
+    )
     """Fields of its configuration."""
 
 
-class Origin(_Document):
+class Origin(Document):
     """Where the package came from."""
 
     kind: Literal["onnx", "registry", "module"]
@@ -282,10 +256,10 @@ class Origin(_Document):
     """Versions of the libraries that made it."""
 
 
-class Manifest(_Document):
+class Manifest(Document):
     """Everything that is known of a network without opening its files."""
 
-    later = frozenset({"series"})
+    later = frozenset({"series", "boxes"})
 
     schema_version: Literal["1"] = "1"
     """Version of this schema."""
@@ -305,8 +279,10 @@ class Manifest(_Document):
     """Window sizes."""
     resolution_m: float | None = Field(default=None, gt=0)
     """Size of a pixel in metres that it was trained for; None where unknown."""
-    heads: tuple[HeadSpec, ...] = Field(min_length=1)
-    """What it gives."""
+    heads: tuple[HeadSpec, ...] = ()
+    """What it gives for each pixel."""
+    boxes: tuple[BoxesSpec, ...] = ()
+    """What it gives as objects; a network has heads, boxes or both."""
     series: SeriesSpec | None = None
     """How its dates are picked out of a series; None for consecutive frames."""
     batch: int | None = Field(default=None, ge=1)
@@ -326,9 +302,15 @@ class Manifest(_Document):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        for what, names in (("input", [i.name for i in self.inputs]), ("head", [h.name for h in self.heads])):
+        heads = [each.name for each in (*self.heads, *self.boxes)]
+        keys = [h.name for h in self.heads] + [key for each in self.boxes for key in each.tensors]
+        for what, names in (("input", [i.name for i in self.inputs]), ("head", heads), ("head", keys)):
             if len(set(names)) < len(names):
                 raise ValueError(f"two {what}s have the same name: {', '.join(names)}")
+        if not heads:
+            raise ValueError("the network gives nothing: it has neither heads nor boxes")
+        if self.boxes and any(head.layout == "NTCHW" for head in self.heads):
+            raise ValueError("heads that score each date do not go with boxes, which are of all dates at once")
         for tensor, parts in self.tensors.items():
             if len({(p.layout, p.dtype) for p in parts}) > 1:
                 raise ValueError(f"the inputs of tensor {tensor!r} differ in layout or number type")
@@ -361,6 +343,12 @@ class Manifest(_Document):
     def tensors(self) -> dict[str, tuple[InputSpec, ...]]:
         """Inputs by the graph's tensor that they go into, in order."""
         return by_tensor(self.inputs)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Output tensors by the key under which a backend gives them: a head's name, ``<head>.boxes`` and its kin."""
+        boxes = {key: tensor for head in self.boxes for key, tensor in head.tensors.items()}
+        return {head.name: head.output for head in self.heads} | boxes
 
     def head(self, name: str) -> HeadSpec:
         """Return the head called ``name``; KeyError where there is none."""

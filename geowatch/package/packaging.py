@@ -19,6 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from geowatch.errors import BackendError, PackageError
 from geowatch.package.backends.onnxruntime import GraphSession
+from geowatch.package.box_gate import compare_boxes
+from geowatch.package.box_head import BoxesSpec
+from geowatch.package.boxes_said import keyed
 from geowatch.package.bundle import Package, record_of
 from geowatch.package.graph import TensorInfo, flatten, parse_graph, strip_notes
 from geowatch.package.importing import publish_network
@@ -38,6 +41,8 @@ __all__ = ["NetSource", "package_net"]
 
 #: Largest difference of raw outputs between module and graph, as a share of the largest output.
 EXPORT_TOLERANCE = 1e-3
+#: Smallest share of objects that module and graph both find.
+EXPORT_AGREEMENT = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +75,7 @@ def package_net(source: NetSource, spec: ImportSpec, output: str | Path) -> Pack
     net, kept = _build(source, spec)
     size = spec.window or (DEFAULT_WINDOW_PX, DEFAULT_WINDOW_PX)
     inputs = describe_inputs(_arguments(net, spec, size), spec)
-    model = _exported(net, inputs, size)
+    model = _exported(net, inputs, size, spec.boxes)
     origin = Origin(
         kind="module" if source.foreign else "registry",
         source=source.net,
@@ -91,8 +96,9 @@ def _described(source: NetSource, spec: ImportSpec) -> ImportSpec:
     own: dict[str, Any] = dict(entry.describe(net_config(source.net, source.options)))
     silent = {f.name for f in fields(ImportSpec) if getattr(spec, f.name) == f.default}
     known = {name: value for name, value in own.items() if name in silent}
-    if "inputs" in known:
-        known["inputs"] = TypeAdapter(tuple[InputSpec, ...]).validate_python(known["inputs"])
+    for name, kind in (("inputs", InputSpec), ("boxes", BoxesSpec)):
+        if name in known:
+            known[name] = TypeAdapter(tuple[kind, ...]).validate_python(known[name])
     return replace(spec, **known)
 
 
@@ -144,7 +150,9 @@ def _arguments(net: nn.Module, spec: ImportSpec, size: tuple[int, int]) -> tuple
     return tuple(TensorInfo(identifier(name, "input"), "float32", (None, None, *size)) for name in names)
 
 
-def _exported(net: nn.Module, inputs: tuple[InputSpec, ...], size: tuple[int, int]) -> ModelProto:
+def _exported(
+    net: nn.Module, inputs: tuple[InputSpec, ...], size: tuple[int, int], boxes: tuple[BoxesSpec, ...]
+) -> ModelProto:
     """Return the network as a checked graph that answers as it does, with as many free sizes as it allows."""
     from geowatch.nets.export import answers, export_onnx
 
@@ -160,7 +168,7 @@ def _exported(net: nn.Module, inputs: tuple[InputSpec, ...], size: tuple[int, in
             strip_notes(model)
             model = flatten(model, "the exported graph")
             for shape in _shapes_to_check(net, inputs, size, axes):
-                _check_answers(net, model, inputs, shape)
+                _check_answers(net, model, feeds(inputs, trial_windows(inputs, *shape)), boxes)
         except PackageError as error:
             reason = error
         else:
@@ -190,19 +198,32 @@ def _shapes_to_check(
 
 
 def _check_answers(
-    net: nn.Module, model: ModelProto, inputs: tuple[InputSpec, ...], shape: tuple[int, tuple[int, int]]
+    net: nn.Module, model: ModelProto, tensors: dict[str, NDArray[Any]], boxes: tuple[BoxesSpec, ...]
 ) -> None:
-    """Compare graph and module on windows of ``shape`` (N, size). Raises PackageError where they differ."""
+    """Compare graph and module on windows. Raises PackageError where they differ."""
     from geowatch.nets.export import answers
 
-    tensors = feeds(inputs, trial_windows(inputs, *shape))
     wanted = answers(net, list(tensors.values()))
     try:
         found = GraphSession(model.SerializeToString(), threads=1).run(tensors)
     except BackendError as error:
         raise PackageError(f"the exported graph does not run: {error.fact}") from error
-    for name, x in wanted.items():
-        _check_same(name, found[name], x)
+    listed = {tensor for head in boxes for tensor in head.tensors.values()}
+    for name in set(wanted) - listed:
+        _check_same(name, found[name], wanted[name])
+    for head in boxes:
+        _check_found(head, keyed(head, found), keyed(head, wanted))
+
+
+def _check_found(head: BoxesSpec, found: dict[str, NDArray[Any]], wanted: dict[str, NDArray[Any]]) -> None:
+    """Compare what is found, in whichever order: objects of nearly the same score may change places."""
+    shares = [len(found[key]) == len(x) for key, x in wanted.items()]
+    gap, _, agreement, _ = compare_boxes(head, found, wanted) if all(shares) else (0.0, 0.0, 0.0, 0)
+    if agreement < EXPORT_AGREEMENT or gap > EXPORT_TOLERANCE:
+        raise PackageError(
+            f"the exported graph finds other {head.name!r} than the network: {agreement:.1%} of them are the same",
+            hint="does it branch on values or on the number of windows? Export it by hand and import it",
+        )
 
 
 def _check_same(name: str, found: NDArray[Any], wanted: NDArray[Any]) -> None:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from geowatch.errors import ConfigError, PackageError
 from geowatch.grid.timeline import Sampling
+from geowatch.package.box_head import BoxesSpec, BoxFormat, BoxUnits
 from geowatch.package.domains import read_statistics
 from geowatch.package.graph import MAX_GRAPH_BYTES
 from geowatch.package.manifest import Activation, HeadSpec, InputSpec, SeriesSpec
@@ -82,6 +83,27 @@ class ImportSpec:
     """Inputs in full, instead of bands, mean and steps, where they differ."""
     heads: tuple[HeadSpec, ...] = ()
     """Heads in full, instead of classes, where there are several."""
+    boxes: tuple[BoxesSpec, ...] = ()
+    """Heads of boxes in full, where there are several, or boxes beside heads."""
+    boxes_tensor: str | None = None
+    """Output tensor of boxes, for a network that gives objects."""
+    scores_tensor: str | None = None
+    """Output tensor of the boxes' scores; None where they stand beside the boxes in one tensor."""
+    labels_tensor: str | None = None
+    """Output tensor of the boxes' classes as numbers, where scores have no column for each class."""
+    box_format: BoxFormat = "xyxy"
+    """What the four numbers of a box are: two corners (xyxy, yxyx), corner and size (xywh), centre and size
+    (cxcywh)."""
+    box_units: BoxUnits = "px"
+    """What they count: pixels of the window, or shares of its width and height."""
+    background: str | None = None
+    """Class that is no object."""
+    min_score: float = 0.3
+    """Boxes with a lower score are dropped, above 0."""
+    max_overlap: float = 0.5
+    """Of boxes of one class that overlap by this share of their union the best stays."""
+    most_boxes: int | None = None
+    """Objects that a window can have at most, for a network that gives as many as it finds; None is 300."""
     stats: Path | None = None
     """JSON file of means and standard deviations by domain, as ``gw dataset stats`` writes it."""
     unknown_domain: Literal["refuse", "default"] = "refuse"
@@ -261,7 +283,16 @@ def _sizes(layout: str, dims: tuple[int | None, ...], channels: int, joined: int
 def chosen_outputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[str, ...]:
     """Return the names of the output tensors in use. Raises PackageError where that is not clear."""
     names = [t.name for t in graph]
-    if spec.heads:
+    if spec.boxes or spec.boxes_tensor is not None:
+        described = spec.boxes or (spec,)
+        parts = [
+            (b.boxes, b.scores, b.labels)
+            if isinstance(b, BoxesSpec)
+            else (b.boxes_tensor, b.scores_tensor, b.labels_tensor)
+            for b in described
+        ]
+        wanted = [h.output for h in spec.heads] + [name for each in parts for name in each if name is not None]
+    elif spec.heads:
         wanted = [h.output for h in spec.heads]
     elif spec.output_tensor is not None:
         wanted = [spec.output_tensor]
@@ -274,6 +305,6 @@ def chosen_outputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[str
         )
     if missing := [name for name in wanted if name not in names]:
         raise PackageError(f"the graph has no output {missing[0]!r}; it has {', '.join(names)}")
-    if not spec.heads and not spec.classes:
+    if not spec.heads and not spec.boxes and not spec.classes:
         raise PackageError("nothing says what the classes are", hint="name them, such as --classes background,cloud")
     return tuple(dict.fromkeys(wanted))

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from geowatch.errors import BackendError, PackageError
+from geowatch.package.boxes_said import check_boxes, described_boxes, scores_are
 from geowatch.package.heads import check_head, infer_head
 from geowatch.package.manifest import HeadSpec, InputSpec, WindowSpec
 from geowatch.package.spec import chosen_outputs, complaint, describe_inputs
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geowatch.package.backends.onnxruntime import GraphSession
+    from geowatch.package.box_head import BoxesSpec
     from geowatch.package.graph import TensorInfo
     from geowatch.package.spec import ImportSpec
 
@@ -45,11 +47,28 @@ class Findings:
     inputs: tuple[InputSpec, ...]
     """Inputs of the package."""
     heads: tuple[HeadSpec, ...]
-    """Heads of the package."""
+    """Heads of the package that score pixels."""
+    boxes: tuple[BoxesSpec, ...]
+    """Heads of the package that give boxes."""
     window: WindowSpec
     """Sizes that run."""
     batch: int | None
     """Number of windows that each run must have; None where free."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What outputs are said or found to be."""
+
+    heads: tuple[HeadSpec, ...]
+    boxes: tuple[BoxesSpec, ...]
+
+    def check(self, raw: Arrays, n: int, size: tuple[int, int]) -> None:
+        """Compare with the output for ``n`` windows. Raises PackageError."""
+        for head in self.heads:
+            check_head(head, raw[head.output], size)
+        for each in self.boxes:
+            check_boxes(each, raw, n, size)
 
 
 @dataclass(frozen=True)
@@ -81,12 +100,24 @@ def try_network(
     batch = _batch(trial, {t.dims[0] for t in graph[0]}, size)
     windows = trial_windows(inputs, batch or 3, size)
     raw = trial.run(windows)
-    heads = spec.heads or tuple(infer_head(name, raw[name], spec, size) for name in trial.outputs)
-    for head in heads:
-        check_head(head, raw[head.output], size)
+    found = _Told(heads_of(spec, trial.outputs, raw, size), boxes_of(spec, raw))
+    found.check(raw, batch or 3, size)
     _check_repeats(trial, windows, raw, batch)
-    multiple = None if declared != (None, None) else _multiple(trial, heads, batch or 1, size)
-    return Findings(inputs, heads, _window_spec(size, multiple, spec), batch)
+    multiple = None if declared != (None, None) else _multiple(trial, found, batch or 1, size)
+    return Findings(inputs, found.heads, found.boxes, _window_spec(size, multiple, spec), batch)
+
+
+def heads_of(spec: ImportSpec, outputs: tuple[str, ...], raw: Arrays, size: tuple[int, int]) -> tuple[HeadSpec, ...]:
+    """Return the heads that score pixels."""
+    if spec.heads or spec.boxes or spec.boxes_tensor is not None:
+        return spec.heads
+    return tuple(infer_head(name, raw[name], spec, size) for name in outputs)
+
+
+def boxes_of(spec: ImportSpec, raw: Arrays) -> tuple[BoxesSpec, ...]:
+    """Return the heads of boxes, the activation of their scores found where it was not said."""
+    said = bool(spec.boxes) or spec.activation != "auto"
+    return tuple(scores_are(head, raw, said=said) for head in described_boxes(spec))
 
 
 def _window_spec(size: tuple[int, int], multiple: int | None, spec: ImportSpec) -> WindowSpec:
@@ -142,11 +173,13 @@ def _batch(trial: _Trial, declared: set[int | None], size: tuple[int, int]) -> i
         raise PackageError(f"the inputs want different numbers of windows: {sorted(fixed, key=str)}")
     for n in fixed or (3, 1):
         try:
-            trial.run(trial.zeros(n or 1, size))
+            raw = trial.run(trial.zeros(n or 1, size))
         except BackendError as error:
             reason = error.fact
         else:
-            return n if fixed or n == 1 else None
+            if n == 1 or fixed or all(len(x) == n for x in raw.values()):
+                return n if fixed or n == 1 else None
+            reason = f"it gives other than {n} answers to {n} windows"
     raise PackageError(
         f"the network does not run on zeros of {size[0]} x {size[1]} px: {reason}",
         hint="check --window, --bands and --layout",
@@ -173,22 +206,20 @@ def _gap(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max())
 
 
-def _multiple(trial: _Trial, heads: tuple[HeadSpec, ...], n: int, size: tuple[int, int]) -> int | None:
+def _multiple(trial: _Trial, told: _Told, n: int, size: tuple[int, int]) -> int | None:
     """Return of what sizes must be multiples where other sizes run; None where they do not."""
     for step in MULTIPLES:
         if any(side % step for side in size):
             return None
         larger = (size[0] + step, size[1] + step)
-        if all(step % head.reduction == 0 for head in heads) and _runs(trial, heads, n, larger):
+        if all(step % head.reduction == 0 for head in told.heads) and _runs(trial, told, n, larger):
             return step
     return None
 
 
-def _runs(trial: _Trial, heads: tuple[HeadSpec, ...], n: int, size: tuple[int, int]) -> bool:
+def _runs(trial: _Trial, told: _Told, n: int, size: tuple[int, int]) -> bool:
     try:
-        raw = trial.run(trial.zeros(n, size))
-        for head in heads:
-            check_head(head, raw[head.output], size)
+        told.check(trial.run(trial.zeros(n, size)), n, size)
     except (BackendError, PackageError):
         return False
     return True

@@ -60,6 +60,15 @@ class Turn:
         turned = x[:, :, :: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
         return turned.swapaxes(2, 3) if self.transpose else turned
 
+    def undo_boxes(self, corners: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+        """Return boxes (y0, x0, y1, x1), shape (n, 4), turned back, of a turned window of ``size`` (height, width)."""
+        y0, x0, y1, x1 = corners.T
+        if self.flip_y:
+            y0, y1 = size[0] - y1, size[0] - y0
+        if self.flip_x:
+            x0, x1 = size[1] - x1, size[1] - x0
+        return np.stack([x0, y0, x1, y1] if self.transpose else [y0, x0, y1, x1], axis=1)
+
 
 #: The eight symmetries of the square, the identity first.
 TURNS = tuple(Turn(transpose, y, x) for transpose, y, x in product((False, True), repeat=3))
@@ -95,6 +104,14 @@ class Transform:
     def undo(self, answer: NDArray[np.float32], window: tuple[int, int]) -> NDArray[np.float32]:
         """Return what the network said, (N, K, h, w), in the place and size of ``window`` (height, width)."""
         return resize(self.turn.undo(answer), window)
+
+    def undo_boxes(
+        self, corners: NDArray[np.float64], size: tuple[int, int], window: tuple[int, int]
+    ) -> NDArray[np.float64]:
+        """Return boxes (y0, x0, y1, x1), shape (n, 4), of a window shown at ``size`` as they lie in ``window``."""
+        back = self.turn.undo_boxes(corners, size)
+        height, width = size[::-1] if self.turn.transpose else size
+        return back * np.array([window[0] / height, window[1] / width] * 2)
 
 
 def _scaled(side: int, scale: float, multiple_of: int) -> int:

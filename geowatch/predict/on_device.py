@@ -37,7 +37,7 @@ class RunsOnDevice(Protocol):
 
 def device_of(network: Network) -> str | None:
     """Return the device on which a network's scores can stay; None where they come to the host."""
-    plain = network.looks == Looks() and not network.members and network.dropout is None
+    plain = network.looks == Looks() and not network.members and network.dropout is None and network.finder is None
     backend = network.backend
     return backend.torch_device if plain and isinstance(backend, RunsOnDevice) else None
 

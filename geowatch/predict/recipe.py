@@ -23,6 +23,7 @@ __all__ = [
     "RECIPE",
     "Average",
     "BackendPin",
+    "BoxesPin",
     "HeadPin",
     "Kind",
     "LayerKind",
@@ -41,7 +42,7 @@ RECIPE = "recipe.json"
 ALGORITHM = "1"
 
 
-LayerKind = Literal["scores", "uncertainty", "features"]
+LayerKind = Literal["scores", "uncertainty", "features", "seen"]
 """What an array of the heatmap holds."""
 Vote = Literal["soft", "hard"]
 """How answers to one window are joined: by their mean, or by how many of them name a class."""
@@ -97,9 +98,26 @@ class HeadPin(_Document):
     stored: str
     """Type on disk."""
     kind: LayerKind = "scores"
-    """What the values are: scores, an uncertainty from 0 to 1, or features."""
+    """What the values are: scores, an uncertainty from 0 to 1, features, or 1 where there was valid imagery."""
     reduction: int = 1
     """Pixels of the lattice along a side of one of its own."""
+
+
+class BoxesPin(_Document):
+    """A head of boxes, and which of its boxes are kept."""
+
+    name: str
+    """Name of the head."""
+    classes: tuple[str, ...]
+    """Classes of its objects."""
+    colors: tuple[str, ...] = ()
+    """Colour of each class on pictures, #rrggbb or #rrggbbaa."""
+    min_score: float
+    """Least score."""
+    max_overlap: float
+    """Of boxes of one class that overlap by this share of their union the best stays."""
+    margin_px: int
+    """By how many pixels a window's cell is widened."""
 
 
 class SeriesPin(_Document):
@@ -151,7 +169,7 @@ class Recipe(_Document):
 
     later = frozenset(
         {"augment", "vote", "average", "uncertainty", "members", "passes", "seed", "noise", "features", "fused"}
-        | {"series", "norm"}
+        | {"series", "norm", "boxes"}
     )
 
     schema_version: Literal["1"] = "1"
@@ -170,7 +188,7 @@ class Recipe(_Document):
     dates: int
     """Dates that the network looks at at once."""
     heads: tuple[HeadPin, ...]
-    """What is stored."""
+    """What is stored of each pixel."""
     backend: BackendPin
     """What computes it."""
     augment: tuple[str, ...] = ()
@@ -197,6 +215,8 @@ class Recipe(_Document):
     """How dates are picked out of a series; None: planes are runs of consecutive frames."""
     norm: NormPin | None = None
     """Normalisation that was given by hand."""
+    boxes: tuple[BoxesPin, ...] = ()
+    """What is stored as objects."""
 
     @property
     def time_block(self) -> int:

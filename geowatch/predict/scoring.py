@@ -7,7 +7,7 @@ it is given at once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from geowatch.package.backends.base import Backend
     from geowatch.package.dropout import DropoutNet
     from geowatch.package.manifest import HeadSpec, Manifest
+    from geowatch.package.window_boxes import WindowBoxes
+    from geowatch.predict.finding import Finder
     from geowatch.predict.recipe import Kind, Recipe
+    from geowatch.sites.detections import Detections
 
-__all__ = ["FEATURES", "Looks", "Network"]
+__all__ = ["FEATURES", "Looks", "Network", "Seen"]
 
 #: Key of a layer's activations in what a backend gives, and name of their array in the heatmap.
 FEATURES = "features"
@@ -64,6 +67,17 @@ class Looks:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a network says of a batch of windows; of a window, nothing depends on the others."""
+
+    layers: tuple[Any, ...]
+    """One array (N, K, h, w) a layer: the scores of each head, then how unsure each is, then features. Heads that
+    score each of T dates give T K planes, those of the first date first."""
+    objects: tuple[tuple[Detections, ...], ...] = ()
+    """For each window the boxes of each head of boxes, on the lattice; empty where there is no such head."""
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """A package's network as prediction uses it."""
 
@@ -81,25 +95,26 @@ class Network:
     """Networks that answer beside the first; they take and give the same."""
     dropout: DropoutNet | None = None
     """The network with dropout, where uncertainty is told from it."""
+    finder: Finder | None = None
+    """Turns boxes of windows into boxes on the lattice, where the network gives any."""
 
     def scores(
         self, feed: Mapping[str, NDArray[np.float32]], where: Sequence[tuple[int, int]]
     ) -> tuple[NDArray[np.float32], ...]:
-        """Return the layers of the heatmap for prepared windows, in the order of the recipe's heads.
+        """Return the layers of the heatmap for prepared windows, in the order of the recipe's heads; see `look`."""
+        return self.look(feed, where).layers
+
+    def look(self, feed: Mapping[str, NDArray[np.float32]], where: Sequence[tuple[int, int]]) -> Seen:
+        """Return what is seen in prepared windows.
 
         Args:
             feed: Prepared windows of each input by its name, shape (N, C, H, W).
             where: Place (ky, kx) of each of them on the window lattice.
 
-        Returns:
-            One array (N, K, h, w) a layer: the scores of each head, then how unsure each is, then features. A
-            window's values do not depend on the others of the batch. Heads that score each of T dates give T K
-            planes, those of the first date first.
-
         Raises:
             BackendError: where the network fails or gives NaN; it names the window.
         """
-        ballots, features = self._vote(feed)
+        ballots, features, found = self._vote(feed)
         heads = self.manifest.heads
         scores = [ballot.scores for ballot in ballots]
         for head, values in zip(heads, scores, strict=True):
@@ -108,10 +123,14 @@ class Network:
         for values in features:
             _check_finite(FEATURES, where, values)
         count = len(where)
-        return tuple(each.reshape(count, -1, *each.shape[2:]) for each in (*scores, *unsure, *features))
+        layers = tuple(each.reshape(count, -1, *each.shape[2:]) for each in (*scores, *unsure, *features))
+        return Seen(layers, self.finder.join(found, where) if self.finder else ())
 
-    def _vote(self, feed: Mapping[str, NDArray[np.float32]]) -> tuple[list[Ballot], list[NDArray[np.float32]]]:
-        """Return all answers, by head, and the features of the windows as they are."""
+    def _vote(
+        self, feed: Mapping[str, NDArray[np.float32]]
+    ) -> tuple[list[Ballot], list[NDArray[np.float32]], list[list[tuple[WindowBoxes, ...]]]]:
+        """Return all answers, by head, the features of the windows as they are, and the objects of each look."""
+        found: list[list[tuple[WindowBoxes, ...]]] = []
         ballots = [Ballot(head, self.looks.joining, self.windows.size) for head in self.manifest.heads]
         features: list[NDArray[np.float32]] = []
         for transform in self.looks.transforms:
@@ -120,11 +139,13 @@ class Network:
                 raw = backend.run(shown)
                 if self.looks.features and not features:
                     features.append(raw[FEATURES].astype(np.float32))
+                if self.finder is not None:
+                    found.append(self.finder.answer(raw, transform))
                 for head, ballot in zip(self.manifest.heads, ballots, strict=True):
                     ballot.add(transform, number, raw[head.name])
             for ballot in ballots:
                 ballot.close_transform()
-        return ballots, features
+        return ballots, features, found
 
     def _unsure(
         self, feed: Mapping[str, NDArray[np.float32]], where: Sequence[tuple[int, int]], ballots: list[Ballot]

@@ -198,6 +198,8 @@ def _larger(
     rule = package.manifest.window
     if rule.fixed or config.window or config.overlap or config.memory_bytes or config.looks != type(config.looks)():
         return []
+    if package.manifest.boxes:
+        return []  # how many objects a window has room for goes with its size
     sizes = [(own.size[0] * n, own.size[1] * n) for n in LARGER]
     fitting = [size for size in sizes if max(size) <= LONGEST_PX and rule.accepts(size)]
     return [_cut(_resized(windows, size), parts) for size in fitting]

@@ -25,6 +25,7 @@ from geowatch.predict.recipe import Recipe, pin_recipe, read_recipe
 from geowatch.predict.scoring import Looks, Network
 from geowatch.stages.aligned import cube_of
 from geowatch.stages.asked import read_asked
+from geowatch.stages.box_heads import finder_of
 from geowatch.stages.choosing import threads_of
 from geowatch.stages.imagery import Bound, asked_imagery, bind, read_bound
 from geowatch.stages.looks import find_members, noisy_net, shown_package
@@ -212,7 +213,7 @@ def _planned(config: PredictConfig, package: Package) -> Workload:
         windows=WindowLattice.of(size, overlap),
         bands=sum(len(spec.bands) for spec in manifest.inputs),
         dates=manifest.dates,
-        classes=sum(len(head.classes) for head in manifest.heads),
+        classes=sum(len(head.classes) for head in manifest.heads) or 1,
         batch=config.batch or usual_batch(size),
         network_bytes=sum(record.bytes for record in manifest.files.values()),
     )
@@ -290,6 +291,7 @@ def _network(recipe: Recipe, package: Package, members: Sequence[Package], setti
         looks=Looks.of(recipe),
         members=tuple(_backend(member, recipe, setting) for member in members),
         dropout=noisy_net(package, recipe),
+        finder=finder_of(package.manifest, recipe),
     )
 
 

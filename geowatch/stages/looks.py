@@ -93,6 +93,9 @@ def _check_alike(first: Manifest, other: Manifest) -> None:
             [(h.name, h.classes, h.activation == "sigmoid", h.layout == "NTCHW") for h in m.heads]
             for m in (first, other)
         ),
+        "boxes": (
+            [b.model_copy(update={"boxes": "", "scores": "", "labels": None}) for b in m.boxes] for m in (first, other)
+        ),
         "series": (m.series for m in (first, other)),
         "window": ((m.window.size, m.window.fixed, m.window.multiple_of) for m in (first, other)),
     }
@@ -121,6 +124,11 @@ def settle_looks(
     asked["members"] = tuple(member.digest for member in members)
     check_transforms(transforms_of(asked["augment"]), package.manifest, recipe.window_px)
     _check_uncertainty(asked)
+    if asked["uncertainty"] and not package.manifest.heads:
+        raise ConfigError(
+            f"{package.manifest.name} gives boxes alone, whose scores say how sure it is",
+            hint="leave out --uncertainty",
+        )
     _check_average(asked, package.manifest)
     pins = list(recipe.heads) + _uncertainty_pins(recipe.heads, asked["uncertainty"])
     if "mc-dropout" in asked["uncertainty"]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from geowatch.errors import BackendError, ConfigError
 from geowatch.package.backends import available, is_slow, open_backend, open_reference
+from geowatch.package.box_head import BoxesSpec
 from geowatch.package.bundle import Package, load_package
 from geowatch.package.gate import GateReport, gather_evidence, pass_gate
 from geowatch.package.importing import import_onnx
@@ -150,6 +151,7 @@ class _SpecDocument(BaseModel):
     model_config = ConfigDict(extra="forbid")
     inputs: tuple[InputSpec, ...] = ()
     heads: tuple[HeadSpec, ...] = ()
+    boxes: tuple[BoxesSpec, ...] = ()
 
 
 def _spec_of(config: ImportSpec, file: Path | None) -> ImportSpec:
@@ -157,7 +159,8 @@ def _spec_of(config: ImportSpec, file: Path | None) -> ImportSpec:
     said = {f.name: getattr(config, f.name) for f in fields(ImportSpec)}
     if file is not None:
         document = _read_spec(file)
-        said |= {name: value for name, value in (("inputs", document.inputs), ("heads", document.heads)) if value}
+        full = {"inputs": document.inputs, "heads": document.heads, "boxes": document.boxes}
+        said |= {name: value for name, value in full.items() if value}
     return ImportSpec(**said)
 
 
@@ -170,5 +173,5 @@ def _read_spec(file: Path) -> _SpecDocument:
         reason = complaint(error) if isinstance(error, ValidationError) else " ".join(str(error).split())
         raise ConfigError(
             f"{file} does not describe a network: {reason}",
-            hint="see the inputs and heads of `gw model show --json`",
+            hint="see the inputs, heads and boxes of `gw model show --json`",
         ) from error

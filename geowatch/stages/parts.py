@@ -283,7 +283,8 @@ def layout_of(plan: Plan, bound: Bound, recipe: Recipe, grid: Grid) -> HeatmapLa
         for h in recipe.heads
     )  # fmt: skip
     group = HEATMAP if len(plan.grids) == 1 else f"{HEATMAP}/{grid.id}"
-    return HeatmapLayout(grid, heads, _times(bound, recipe, grid), group, recipe.time_block)
+    boxes = tuple(each.name for each in recipe.boxes)
+    return HeatmapLayout(grid, heads, _times(bound, recipe, grid), group, recipe.time_block, boxes)
 
 
 def _times(bound: Bound, recipe: Recipe, grid: Grid) -> tuple[datetime | None, ...]:

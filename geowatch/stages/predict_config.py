@@ -43,6 +43,8 @@ class PredictConfig:
     """How planes stand in time, and what each sees of a series."""
     norm: NormConfig = field(default_factory=NormConfig)
     """Normalisation by hand."""
+    min_score: float | None = None
+    """Least score of a box that is kept, 0 to 1, at least the package's; None takes the package's."""
     batch: int | None = None
     """Most windows that run at once, 4 unless measured; it changes no value."""
     workers: int | None = None

@@ -12,6 +12,7 @@ from geowatch.grid.windows import WindowLattice
 from geowatch.package import load_package
 from geowatch.package.colors import default_colors
 from geowatch.predict.recipe import HeadPin, Recipe, read_recipe
+from geowatch.stages.box_heads import SEEN, settle_boxes
 from geowatch.stages.choosing import obeyed, settle_backend
 from geowatch.stages.events import Silent
 from geowatch.stages.looks import settle_looks
@@ -106,7 +107,7 @@ def settle_recipe(
             stored=_stored(config, pinned, h.activation),
         )
         for h in package.manifest.heads
-    )  # fmt: skip
+    ) or (SEEN,)  # fmt: skip
     blend = config.blend or (pinned.blend if pinned else package.manifest.window.blend)
     if blend not in BLENDS:
         raise ConfigError(f"no blend '{blend}'", hint=f"one of {', '.join(BLENDS)}")
@@ -114,6 +115,7 @@ def settle_recipe(
         package=package.digest, imagery=bound.digest, window_px=windows.size,
         stride_px=windows.stride, blend=blend, dates=package.manifest.dates, heads=heads, backend=chosen.pin,
         fused=chosen.fused, series=series, norm=settle_norm(config.norm, pinned),
+        boxes=settle_boxes(config, pinned, package.manifest, windows),
     )  # fmt: skip
     tile_px = parts[0].grid.tile_px
     recipe = settle_looks(config.looks, recipe, pinned, package, members, tile_px)

@@ -23,8 +23,10 @@ from geowatch.grid.lattice import PixelBox
 from geowatch.predict.batches import Cut, Row, cut_batches, gather, places
 from geowatch.predict.on_device import device_of, device_scores
 from geowatch.predict.pipeline import Behind, ahead
+from geowatch.predict.scoring import Seen
 from geowatch.predict.strips import Strips
 from geowatch.stages.filling import Filling
+from geowatch.stages.gathering import Gathering
 from geowatch.stages.process import give_back_memory
 from geowatch.stitch.band import Band, unit_weights
 from geowatch.stitch.cores import Core, CoreRow, coarser
@@ -33,7 +35,6 @@ from geowatch.stitch.in_memory import InMemory
 from geowatch.stitch.publish import publish_core
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     from numpy.typing import NDArray
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from geowatch.grid.blend import Blend
     from geowatch.grid.tiles import Tile
     from geowatch.predict.scoring import Network
-    from geowatch.predict.strips import Look, Strip
+    from geowatch.predict.strips import Look, Strip, View
+    from geowatch.stages.gathering import ByHead
     from geowatch.stitch.cover import Cover
     from geowatch.stitch.heatmap import HeadLayout, HeatmapLayout
     from geowatch.store import Store
@@ -53,8 +55,8 @@ __all__ = ["Figures", "Sweeper"]
 #: cores that are being worked on behind it. Never more: memory is planned.
 _STRIPS_AHEAD, _BATCHES_AHEAD, _BATCHES_BEHIND, _CORE_ROWS_BEHIND = 1, 2, 1, 1
 
-#: One array a head, (N, K, h, w): NumPy's on the host, torch's on a device.
-Layers = tuple["Any", ...]
+#: A batch, and what is seen in it: arrays are NumPy's on the host, torch's on a device.
+Scored = tuple["Sequence[Cut]", Seen]
 
 
 @dataclass(slots=True)
@@ -106,8 +108,13 @@ class Sweeper:
             for tile in sorted(set(tiles) - set(worked)):
                 writer.put(list(_core_row(self.layout, tile).cores()))
             filling = Filling(self.layout, worked)
+            found = self._gathering()
+
+            def hand_on(cores: list[Core]) -> None:
+                writer.put(found.into(cores) if self.layout.boxes else cores)
+
             for span in _runs(sorted(needed)):
-                self._pass(span, needed, filling, writer.put, figures)
+                self._pass(span, needed, _Into(filling, found, hand_on), figures)
         self._tell(figures)
         return figures
 
@@ -121,11 +128,14 @@ class Sweeper:
         for batch in cut_batches(map(whole.seen, rows), self.network.batch):
             whole.add(*self._score(batch))
             self._count(batch, figures)
-        publish = self._publisher(figures)
+        publish, found = self._publisher(figures), whole.gather(self._gathering())
         for tile in tiles:
-            publish(whole.cores(tile))
+            publish(found.into(whole.cores(tile)) if self.layout.boxes else whole.cores(tile))
         self._tell(figures)
         return figures
+
+    def _gathering(self) -> Gathering:
+        return Gathering(len(self.layout.boxes), self.layout.grid.tile_px)
 
     def _publisher(self, figures: Figures) -> Callable[[list[Core]], None]:
         def publish_one(core: Core) -> Marker:
@@ -158,16 +168,9 @@ class Sweeper:
                 found[ky].update(right)
         return {ky: sorted(kx) for ky, kx in found.items() if kx}
 
-    def _pass(
-        self,
-        span: range,
-        needed: dict[int, list[int]],
-        filling: Filling,
-        hand_on: Callable[[list[Core]], None],
-        figures: Figures,
-    ) -> None:
+    def _pass(self, span: range, needed: dict[int, list[int]], into: _Into, figures: Figures) -> None:
         """Slide over a run of window rows; hand on each row of cores when its last row of pixels is in."""
-        adding = _Adding(self, filling, hand_on, _columns(span, needed))
+        adding = _Adding(self, into, _columns(span, needed))
         with Behind(adding.add, depth=_BATCHES_BEHIND, name="gw-stitch") as adder:
             batches = cut_batches(self._rows(span, needed, figures), self.network.batch)
             # A network with dropout is not shared between threads.
@@ -175,8 +178,8 @@ class Sweeper:
             for scored in ahead(self._score, batches, name="gw-score", depth=_BATCHES_AHEAD, threads=threads):
                 self._count(scored[0], figures)
                 adder.put(scored)
-        for cores in filling.close():
-            hand_on(cores)
+        for cores in into.filling.close():
+            into.hand_on(cores)
 
     def _rows(self, span: range, needed: dict[int, list[int]], figures: Figures) -> Iterator[Row]:
         """Yield rows of windows, those of all views in turn; windows under which nothing is kept are left out."""
@@ -197,58 +200,77 @@ class Sweeper:
         figures.windows += count
         figures.seen_px += count * height * width
 
-    def _score(self, batch: Sequence[Cut]) -> tuple[Sequence[Cut], Layers]:
-        """Return the batch with its scores; without any where it has no window."""
+    def _score(self, batch: Sequence[Cut]) -> Scored:
+        """Return the batch with what is seen in it; nothing where it has no window."""
         where = places(batch)
         if not where:
-            return batch, ()
+            return batch, Seen(())
         feed = gather(batch, self.network.windows, self.look.inputs)
-        return batch, self._layers(feed, where)
-
-    def _layers(self, feed: Mapping[str, NDArray[np.float32]], where: Sequence[tuple[int, int]]) -> Layers:
         if device_of(self.network) is None:
-            return self.network.scores(feed, where)
-        return device_scores(self.network, feed, where)
+            return batch, self.network.look(feed, where)
+        return batch, Seen(device_scores(self.network, feed, where))
+
+
+@dataclass(frozen=True, slots=True)
+class _Into:
+    """Where what is finished goes."""
+
+    filling: Filling
+    """Rows of cores."""
+    found: Gathering
+    """Boxes of tiles."""
+    hand_on: Callable[[list[Core]], None]
+    """Takes a row of cores when it is full."""
 
 
 class _Adding:
     """Scores on their way into cores: they add up in bands, one a view and head, and leave as finished rows."""
 
-    def __init__(
-        self, sweeper: Sweeper, filling: Filling, hand_on: Callable[[list[Core]], None], columns: range
-    ) -> None:
+    def __init__(self, sweeper: Sweeper, into: _Into, columns: range) -> None:
         windows = sweeper.network.windows
         hull = windows.box(0, columns[0]) | windows.box(0, columns[-1])
         self._stride = windows.stride[0]
-        self._filling = filling
-        self._hand_on = hand_on
+        self._into = into
         self._views = sweeper.look.planes
         self._heads = sweeper.layout.heads
+        self._first = sweeper.block * sweeper.layout.block
+        self._objects: list[list[ByHead]] = [[] for _ in self._views]
         columns_px = hull.x0, hull.x1
-        self._bands = [[_band(sweeper, h, columns_px, len(v.planes)) for h in self._heads] for v in self._views]
+        told = [head for head in self._heads if head.kind != "seen"]
+        self._bands = [[_band(sweeper, h, columns_px, len(v.planes)) for h in told] for v in self._views]
 
-    def add(self, scored: tuple[Sequence[Cut], Layers]) -> None:
+    def add(self, scored: Scored) -> None:
         """Take a batch; hand on the rows of cores that it completes."""
-        batch, layers = scored
+        batch, seen = scored
         start = 0
         for cut in batch:
             stop = start + len(cut.kx)
-            for band, scores in zip(self._bands[cut.row.view], layers, strict=bool(layers)):
+            for band, scores in zip(self._bands[cut.row.view], seen.layers, strict=bool(seen.layers)):
                 band.add(cut.kx, scores[start:stop])
+            self._objects[cut.row.view] += seen.objects[start:stop]
             start = stop
             if cut.last:
                 self._finish(cut.row.strip, cut.row.view)
 
     def _finish(self, strip: Strip, view: int) -> None:
+        self._gather(strip, view)
         keeps = strip.keeps_above(strip.box.y0 + self._stride)
         bands, y = self._bands[view], 0
-        for pieces in zip(*(band.finished() for band in bands), strict=True):
+        # A network that gives boxes alone has no bands: all that is stored is where it looked.
+        seen = ((np.ones((1, self._stride, strip.box.width), np.float32),),)
+        for pieces in zip(*(band.finished() for band in bands), strict=True) if bands else seen:
             rows = pieces[0].shape[1] * self._heads[0].reduction
             box = PixelBox(strip.box.y0 + y, strip.box.x0, strip.box.y0 + y + rows, strip.box.x1)
             self._put(view, box, pieces, [keep[y : y + rows] for keep in keeps])
             y += rows
         for band in bands:
             band.move_on()
+
+    def _gather(self, strip: Strip, view: int) -> None:
+        """Hand the boxes of a row of windows on to the tiles that own them."""
+        found, self._objects[view] = self._objects[view], []
+        if found:
+            self._into.found.put(found, strip.keep, strip.box, self._first + _only_plane(self._views[view]))
 
     def _put(
         self, view: int, box: PixelBox, pieces: tuple[NDArray[Any], ...], keeps: Sequence[NDArray[np.bool_]]
@@ -260,14 +282,19 @@ class _Adding:
             last = view == len(self._views) - 1 and number == final
             scores = tuple(_plane_of(h, piece, number) for h, piece in zip(self._heads, pieces, strict=True))
             if plane is not None:
-                for cores in self._filling.put(box, scores, keep, plane, last=last):
-                    self._hand_on(cores)
+                for cores in self._into.filling.put(box, scores, keep, plane, last=last):
+                    self._into.hand_on(cores)
 
 
 def _plane_of(head: HeadLayout, scores: NDArray[Any], number: int) -> NDArray[Any]:
     """Return the scores (K, h, w) of one date of a view, from those of all its dates (T K, h, w)."""
     count = len(head.classes)
     return scores[number * count : (number + 1) * count]
+
+
+def _only_plane(view: View) -> int:
+    """Return the plane of a view of a network with boxes, which gives one."""
+    return next(plane for plane in view.planes if plane is not None)
 
 
 def _core_row(layout: HeatmapLayout, tile: Tile) -> CoreRow:
@@ -294,6 +321,8 @@ class _Whole:
         self._box = windows.hull(work)
         self._views = sweeper.look.planes
         self._keeps = [[np.zeros(self._box.shape, bool) for _ in view.planes] for view in self._views]
+        self._first = sweeper.block * sweeper.layout.block
+        self._objects: list[list[ByHead]] = [[] for _ in self._views]
         self._heads: list[list[InMemory]] = [[] for _ in self._views]
         for head in sweeper.layout.heads:
             coarse = windows.coarser(head.reduction)
@@ -309,12 +338,24 @@ class _Whole:
             mine[box.within(self._box)] = theirs[box.within(row.strip.box)]
         return row
 
-    def add(self, batch: Sequence[Cut], layers: Layers) -> None:
-        """Take the scores of a batch."""
+    def add(self, batch: Sequence[Cut], seen: Seen) -> None:
+        """Take what is seen in a batch."""
         views = [cut.row.view for cut in batch for _ in cut.kx]
-        for number, scores in enumerate(layers):
+        for view, boxes in zip(views, seen.objects, strict=bool(seen.objects)):
+            self._objects[view].append(boxes)
+        for heads in self._heads if not seen.layers else ():
+            for each in heads:
+                each.scores[:] = 1.0
+        for number, scores in enumerate(seen.layers):
             for view, (ky, kx), window in zip(views, places(batch), scores, strict=True):
                 self._heads[view][number].add(ky, kx, window)
+
+    def gather(self, found: Gathering) -> Gathering:
+        """Hand all boxes on to the tiles that own them."""
+        for view, keeps, boxes in zip(self._views, self._keeps, self._objects, strict=True):
+            if boxes:
+                found.put(boxes, keeps[0], self._box, self._first + _only_plane(view))
+        return found
 
     def cores(self, tile: Tile) -> list[Core]:
         """Return a tile's core, of scores that are complete."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from geowatch.grid.plan import Grid
     from geowatch.grid.tiles import Tile
+    from geowatch.sites.detections import Detections
     from geowatch.stitch.heatmap import HeadLayout
 
 __all__ = ["Core", "CoreRow", "coarser"]
@@ -37,6 +38,8 @@ class Core:
     """Stored values of each head, shape (planes of a block, K, side, side), the side the tile's over the reduction."""
     valid_px: int
     """Pixels that have scores."""
+    objects: tuple[Detections, ...] = ()
+    """Boxes of each head of boxes, in the order of files."""
 
 
 class CoreRow:

@@ -49,7 +49,7 @@ class HeadLayout:
     """What raw output went through; it decides how classes are told."""
     colors: tuple[str, ...] = ()
     """Colour of each class, #rrggbb or #rrggbbaa."""
-    kind: Literal["scores", "uncertainty", "features"] = "scores"
+    kind: Literal["scores", "uncertainty", "features", "seen"] = "scores"
     """What the values are; maps are made of scores."""
     reduction: int = 1
     """Pixels of the lattice along a side of one of its own."""
@@ -74,6 +74,8 @@ class HeatmapLayout:
     """Key of the Zarr group."""
     block: int = 1
     """Planes of the time axis that one shard holds."""
+    boxes: tuple[str, ...] = ()
+    """Heads of boxes: their objects lie beside the group."""
 
     @property
     def shape(self) -> tuple[int, int]:

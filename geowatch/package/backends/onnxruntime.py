@@ -146,7 +146,7 @@ class OnnxRuntimeBackend:
         fixed = self._identity.fixed_batch
         parts = cut_windows(inputs, fixed or -(-n // self.lanes), fill=fixed is not None)
         found = joined(self._lanes.map(self._run, parts))
-        return found if len(found[self._manifest.heads[0].name]) == n else {k: x[:n] for k, x in found.items()}
+        return found if all(len(x) == n for x in found.values()) else {k: x[:n] for k, x in found.items()}
 
     @property
     def lanes(self) -> int:
@@ -156,10 +156,10 @@ class OnnxRuntimeBackend:
     def _run(self, _lane: int, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
         if self._session is None:
             raise BackendError("the backend is closed")
-        heads = self._manifest.heads
-        names = list(dict.fromkeys(h.output for h in heads))
+        outputs = self._manifest.outputs
+        names = list(dict.fromkeys(outputs.values()))
         found = self._session.run(feeds(self._manifest.inputs, inputs), names)
-        return {h.name: found[h.output] for h in heads}
+        return {key: found[tensor] for key, tensor in outputs.items()}
 
     def close(self) -> None:
         """Free the session."""

@@ -106,13 +106,13 @@ class OpenVinoBackend:
         with self._lock:
             network = self._network(parts[0])
         found = network.run(parts)
-        return {h.name: found[h.output][:n] for h in manifest.heads}
+        return {key: found[tensor][:n] for key, tensor in manifest.outputs.items()}
 
     def _network(self, tensors: Mapping[str, NDArray[Any]]) -> _Compiled:
         """Return the network compiled for tensors of these shapes, but for the number of windows."""
         shapes = tuple((name, (self._batch, *x.shape[1:])) for name, x in tensors.items())
         if shapes not in self._networks:
-            outputs = tuple(dict.fromkeys(h.output for h in self._package.manifest.heads))
+            outputs = tuple(dict.fromkeys(self._package.manifest.outputs.values()))
             try:
                 self._networks[shapes] = self._compiled(shapes, outputs)
             except RuntimeError as error:

@@ -184,7 +184,7 @@ def _named(what: str) -> Iterator[None]:
 def structure_of(package: Package) -> str:
     """Return a digest of the network without its weights: the same for every training of one network."""
     manifest = package.manifest
-    heads = [h.output for h in manifest.heads]
+    heads = list(manifest.outputs.values())
     if manifest.net is not None:
         said = json.dumps([manifest.net.model_dump(mode="json"), heads], sort_keys=True).encode()
     else:

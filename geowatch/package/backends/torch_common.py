@@ -149,7 +149,7 @@ def prepared_net(package: Package, place: Place) -> nn.Module:
 
     from geowatch.nets.heads import HeadsNet
 
-    outputs = tuple(h.output for h in package.manifest.heads)
+    outputs = tuple(package.manifest.outputs.values())
     net = HeadsNet(_loaded(package), outputs, torch.device(place.device).type, place.reduced)
     return net.to(place.device)
 
@@ -251,7 +251,7 @@ class TorchBackend:
         if not self._open:
             raise BackendError("the backend is closed")
         found = self._answers(_tensors(self._manifest, inputs, self._place))
-        return {h.name: x for h, x in zip(self._manifest.heads, found, strict=True)}
+        return dict(zip(self._manifest.outputs, found, strict=True))
 
     def _answers(self, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Return the raw output of each head. Raises BackendError; short memory stays the library's own error."""
