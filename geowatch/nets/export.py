@@ -97,7 +97,7 @@ def export_onnx(
         reason = " ".join(str(error).split())[:300]
         raise PackageError(
             f"torch cannot export the network: {reason}",
-            hint="install the extra 'onnx', or export it by hand",
+            hint="write it with operators that ONNX has, or export it by hand and take it with `gw model import`",
         ) from error
     return _serialised(program)
 
