@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from itertools import islice, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from geowatch.stages.parts import TimeBlock
 from geowatch.stages.timing import dressed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,39 +40,51 @@ def sample_windows(
     ``norm`` is the normalisation that was given by hand.
 
     Raises:
-        ImageryError: where no window has any valid pixel.
+        ImageryError: where no window of any plane has a valid pixel.
     """
     manifest = dressed(manifest, norm)
-    # The first plane that sees most of the series: others may hold little but what fills missing dates.
-    fullest = max(parts, key=lambda part: len(part.frames))
-    strips = [strip for part in (fullest,) for strip in _strips(manifest, windows, part, max(_LOOKED_AT, count), norm)]
-    strips = [strip for strip in strips if strip.keep.any()]
-    if not strips:
-        raise ImageryError(
-            "the imagery has no valid pixel in the windows that were looked at",
-            hint="check --nodata, --date and the region",
-        )
-    strips.sort(key=_contrast, reverse=True)
+    strips = sorted(_valid(manifest, windows, parts, max(_LOOKED_AT, count), norm), key=_contrast, reverse=True)
     names = [spec.name for spec in manifest.inputs]
     return {name: np.stack([s.inputs[k] for s in strips[:count]]) for k, name in enumerate(names)}
 
 
-def _strips(manifest: Manifest, windows: WindowLattice, part: Part, most: int, norm: NormPin | None) -> list[Strip]:
+def _valid(
+    manifest: Manifest, windows: WindowLattice, parts: Sequence[Part], most: int, norm: NormPin | None
+) -> list[Strip]:
+    """Return windows of one plane, at most ``most``, that have valid pixels."""
+    # First the planes that see most of the series: others may hold little but what fills missing dates. A plane may
+    # lie under cloud from side to side, and then another is taken; few windows may miss what little is clear.
+    ordered = sorted(parts, key=lambda part: -len(part.frames))
+    for spread in (most, None):
+        for part in ordered:
+            valid = (strip for strip in _strips(manifest, windows, part, spread, norm) if strip.keep.any())
+            if strips := list(islice(valid, most)):
+                return strips
+    raise ImageryError("the imagery has no valid pixel", hint="check --nodata, --mask, --date and the region")
+
+
+def _strips(
+    manifest: Manifest, windows: WindowLattice, part: Part, most: int | None, norm: NormPin | None
+) -> Iterator[Strip]:
+    """Yield windows of a plane, at most ``most``, spread over it; None for every one."""
     down, right = windows.touching(part.extent & part.grid.bounds)
-    places = [(ky, kx) for ky in down for kx in right] if len(down) * len(right) <= most else _spread(down, right, most)
+    few = most is None or len(down) * len(right) <= most
+    places = product(down, right) if few else _spread(down, right, most or 1)
     with ExitStack() as stack:
         block = TimeBlock(part.grid, part.time, (part,), 1)
         opened = (FrameReader(plan, cache_bytes=32 << 20, remote=part.remote) for plan in block.frames)
         readers = tuple(map(stack.enter_context, opened))
         look = block.look(readers, manifest.bands, manifest.inputs, norm)
-        return [Strips(look, windows, range(kx, kx + 1), _everywhere).row(ky) for ky, kx in places]
+        for ky, kx in places:
+            yield Strips(look, windows, range(kx, kx + 1), _everywhere).row(ky)
 
 
-def _spread(down: range, right: range, count: int) -> list[tuple[int, int]]:
-    """Return ``count`` places spread over the lattice, row by row."""
+def _spread(down: range, right: range, count: int) -> Iterator[tuple[int, int]]:
+    """Yield ``count`` places spread over the lattice, row by row."""
     total = len(down) * len(right)
-    chosen = [(2 * k + 1) * total // (2 * count) for k in range(count)]
-    return [(down[place // len(right)], right[place % len(right)]) for place in chosen]
+    for k in range(count):
+        row, column = divmod((2 * k + 1) * total // (2 * count), len(right))
+        yield down[row], right[column]
 
 
 def _everywhere(box: PixelBox) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import pytest
 from affine import Affine
 from support.small_job import config_of, placed, plan_job, speckled, write_raster
 
-from geowatch.errors import BackendError, ConfigError, RecipeMismatchError
+from geowatch.errors import BackendError, ConfigError, ImageryError, RecipeMismatchError
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages import choosing
 from geowatch.stages.choosing import threads_of
@@ -273,3 +273,26 @@ def test_a_package_in_eight_bits_runs_when_asked(tmp_path, scene):
     plan_job(tmp_path / "run", None, scene, 64)
     predict(config_of(tmp_path / "run", scene, tmp_path / "int8", jit="onnxruntime", precision="int8"))
     assert recipe_of(tmp_path / "run").backend.precision == "int8"
+
+
+def test_a_plane_under_cloud_and_much_nodata_do_not_keep_a_run_from_starting(tmp_path, tiny_package):
+    """The gate looks for pixels to compare backends on: they may lie on another day, and between the first places."""
+    affine = Affine(10, 0, 500_000, 0, -10, 4_000_000)
+    clear, hidden = speckled(400, 400), np.zeros((3, 400, 400), np.uint16)
+    clear[:, :, 20:] = 0
+    clear[:, 20:] = 0
+    write_raster(tmp_path / "images/scene_20200101.tif", hidden, affine)
+    write_raster(tmp_path / "images/scene_20200111.tif", clear, affine)
+    plan_job(tmp_path / "run", None, tmp_path / "images", 128)
+    predict(config_of(tmp_path / "run", tmp_path / "images", tiny_package))
+    first, second = placed(tmp_path / "run")[1][:, 0] != 255
+    assert not first.any()
+    assert second[:20, :20].any()
+
+
+def test_imagery_without_any_valid_pixel_is_refused(tmp_path, tiny_package):
+    affine = Affine(10, 0, 500_000, 0, -10, 4_000_000)
+    scene = write_raster(tmp_path / "scene.tif", np.zeros((3, 70, 70), np.uint16), affine)
+    plan_job(tmp_path / "run", None, scene, 128)
+    with pytest.raises(ImageryError, match="no valid pixel"):
+        predict(config_of(tmp_path / "run", scene, tiny_package))
