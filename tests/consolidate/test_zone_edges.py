@@ -73,7 +73,7 @@ def test_sites_over_an_edge_are_those_that_the_scene_has(found, lat, lon, tile_p
     expected = [truth(group) for group in groups(found) if any(d.score == STRONG for d in group)]
     assume(all(abs(each.area - least) > 0.15 * least for each in expected))
     expected = sorted(each.area for each in expected if each.area > least)
-    rules = Rules(min_area_m2=least)
+    rules = Rules(min_area_m2=least, active_score=0.3)
     whole = scene.consolidated(found, 512, rules=rules)
     assert sorted(whole.rows["area_m2"].tolist()) == pytest.approx(expected, rel=0.1)
     for site in range(len(whole)):
