@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from geowatch.errors import InputError
 from geowatch.predict.recipe import read_recipe
+from geowatch.sites.detections import DETECTIONS
 from geowatch.sites.fragment import FRAGMENTS
 from geowatch.stitch.heatmap import HEATMAP, is_shard
 from geowatch.store import LocalStore, open_store
@@ -84,7 +85,7 @@ def _doomed(store: Store, config: CleanConfig) -> list[str]:
     if config.heatmap:
         if store.size("coverage.json") is None:
             raise InputError(f"the maps of {store.url} are not made yet", hint="run gw stitch first")
-        return [*store.list(f"{HEATMAP}/"), *store.list(f"{FOLDER}/")]
+        return [key for folder in (HEATMAP, FOLDER, DETECTIONS) for key in store.list(f"{folder}/")]
     recipe = read_recipe(store)
     if recipe is None:
         return _stale(store)
@@ -93,6 +94,7 @@ def _doomed(store: Store, config: CleanConfig) -> list[str]:
         marker = read_marker(store, place)
         listed |= {o.key for o in marker.objects} if marker else set()
     unlisted = [key for key in store.list(f"{HEATMAP}/") if is_shard(key) and key not in listed]
+    unlisted += [key for key in store.list(f"{DETECTIONS}/") if key not in listed]
     return [*unlisted, *_stale(store)]
 
 
@@ -101,7 +103,7 @@ def _stale(store: Store) -> list[str]:
     if store.size(TRACKING) is None:
         return []
     tracking = Tracking.from_json(store.get(TRACKING))
-    source, _, digest = tracking.scores.partition(":")
+    source, digest, *_ = tracking.scores.split(":")
     kept = (f"{FRAGMENTS}/{tracking.digest[:12]}/", objects_key(digest) if source == "objects" else "")
     found = [*store.list(f"{FRAGMENTS}/"), *store.list(f"{OBJECTS}/")]
     return [key for key in found if not key.startswith(kept[0]) and key != kept[1]]

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from geowatch.grid.plan import Grid
     from geowatch.store import Store
 
-__all__ = ["Objects", "read_objects", "stored_boxes"]
+    Rows = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int16], NDArray[np.uint16]]
+    """Boxes of one grid: corners (n, 4) as (y0, x0, y1, x1) in whole pixels, planes, classes and scores (n,)."""
+
+__all__ = ["Objects", "packed", "read_objects", "stored_boxes"]
 
 _TIME = ("time", "datetime", "date", "timestamp", "observation_date", "date_captured")
 _CLASS = ("class", "category", "label", "class_name", "category_name")
@@ -70,13 +73,21 @@ def read_objects(path: str, grids: Sequence[Grid]) -> Objects:
     for grid in grids:
         corners = snapped(grid.lattice, _bounds(path, table, grid))
         inside = _meets(corners, grid)
-        columns = [*corners[inside].T, plane[inside], kind[inside], score[inside]]
+        batches.append((corners[inside], plane[inside], kind[inside], score[inside]))
+    return Objects(times, classes, packed(batches))
+
+
+def packed(grids: Sequence[Rows]) -> bytes:
+    """Return boxes by grid as Arrow IPC bytes."""
+    batches = []
+    for corners, *rest in grids:
+        columns = [*corners.T, *rest]
         batches.append(pa.record_batch([pa.array(np.ascontiguousarray(c)) for c in columns], names=list(_COLUMNS)))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batches[0].schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         for batch in batches:
             writer.write_batch(batch)
-    return Objects(times, classes, bytes(sink.getvalue()))
+    return bytes(sink.getvalue())
 
 
 def stored_boxes(store: Store, digest: str, place: int) -> Boxes:

@@ -54,6 +54,10 @@ class HeatmapPlanes:
     def _grid(self) -> Grid:
         return self.mosaic.layout.grid
 
+    def looked_at(self, plane: int, box: PixelBox) -> NDArray[np.bool_]:
+        """Return which pixels of a box have a score, shape (height, width). Raises what `read` does."""
+        return ~self.head.quantiser.is_fill(self.read(plane, box, (0,))[0])
+
     def read(self, plane: int, box: PixelBox, classes: tuple[int, ...]) -> NDArray[np.generic]:
         """Return stored values of some classes, (classes, height, width); fill beyond the region.
 

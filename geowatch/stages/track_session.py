@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from geowatch.errors import ConfigError, CoverageError, InputError, PlanMismatchError
 from geowatch.grid.borders import borders_of
 from geowatch.predict.recipe import read_recipe
+from geowatch.stages.detected import chosen_boxes, own_objects
 from geowatch.stages.imagery import read_bound
 from geowatch.stages.objects import Objects, read_objects, stored_boxes
 from geowatch.stages.parts import layout_of, parts_of
@@ -29,7 +30,7 @@ from geowatch.track.document import TRACKING, GridPlanes, Tracking, default_sali
 from geowatch.track.timewise import Aggregate, MovingMean
 
 if TYPE_CHECKING:
-    from geowatch.grid.plan import Plan
+    from geowatch.grid.plan import Grid, Plan
     from geowatch.grid.tiles import TileTable
     from geowatch.predict.recipe import HeadPin, Recipe
     from geowatch.stages.events import Events
@@ -47,7 +48,7 @@ class _Scores:
     """What is to be tracked, before it is said how."""
 
     source: str
-    """``recipe:`` and its digest, or ``objects:`` and theirs."""
+    """``recipe:`` and its digest, or ``objects:`` and theirs, with the recipe's behind it for a run's own."""
     head: str | None
     """Head of the heatmap."""
     classes: tuple[str, ...]
@@ -60,6 +61,8 @@ class _Scores:
     """Planes that one marker is for."""
     objects: Objects | None = field(default=None, repr=False)
     """Boxes, where they are what is tracked."""
+    least: float | None = None
+    """Least score of the run's own boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,6 @@ def _heatmap(config: TrackConfig, store: Store, plan: Plan) -> _Scores:
     recipe, bound = read_recipe(store), read_bound(store)
     if recipe is None or bound is None:
         raise InputError(f"the run in {store.url} has no heatmap yet", hint="gw predict makes it")
-    head = _head(config, recipe)
     parts = parts_of(plan, bound, recipe.dates, recipe.series)
     planes: dict[str, list[int]] = defaultdict(list)
     for part in parts:
@@ -123,6 +125,12 @@ def _heatmap(config: TrackConfig, store: Store, plan: Plan) -> _Scores:
         GridPlanes(grid=name, times=layout_of(plan, bound, recipe, plan.grid(name)).times, planes=tuple(sorted(found)))
         for name, found in planes.items()
     )
+    pin = chosen_boxes(recipe, config.head)
+    if pin is not None:
+        own = own_objects(store, plan, recipe, pin)
+        source = f"objects:{own.digest}:{recipe.digest}"
+        return _Scores(source, pin.name, pin.classes, True, grids, recipe.time_block, own, pin.min_score)
+    head = _head(config, recipe)
     independent = head.activation == "sigmoid"
     return _Scores(f"recipe:{recipe.digest}", head.name, head.classes, independent, grids, recipe.time_block)
 
@@ -133,7 +141,8 @@ def _head(config: TrackConfig, recipe: Recipe) -> HeadPin:
     name = config.head or (next(iter(heads)) if len(heads) == 1 else None)
     if name not in heads:
         asked = "no head is named" if name is None else f"the heatmap has no head '{name}'"
-        raise ConfigError(f"{asked}; it has {', '.join(heads)}", hint=f"give --head {next(iter(heads))}")
+        named = [*heads, *(pin.name for pin in recipe.boxes)]
+        raise ConfigError(f"{asked}; it has {', '.join(named)}", hint=f"give --head {named[0]}")
     return heads[name]
 
 
@@ -172,7 +181,7 @@ def _missing(
     store: Store, scores: _Scores, grids: tuple[GridPlanes, ...], tables: dict[str, TileTable]
 ) -> dict[str, tuple[int, ...]]:
     """Return the tiles without a marker, by name, with the planes that they lack."""
-    digest = scores.source.partition(":")[2]
+    digest = scores.source.rpartition(":")[2]
     marked = set(markers_in(store, digest))
     found: dict[str, tuple[int, ...]] = {}
     for grid in grids:
@@ -195,10 +204,11 @@ def _refuse_gaps(config: TrackConfig, gaps: dict[str, tuple[int, ...]], events: 
 def _tracking(
     config: TrackConfig, plan: str, scores: _Scores, grids: tuple[GridPlanes, ...], gaps: dict[str, tuple[int, ...]]
 ) -> Tracking:
-    mode = config.mode or _usual_mode(config, grids)
+    mode = config.mode or _usual_mode(scores, grids)
     salient = _salient(config, scores.classes)
     low = config.low if config.low is not None else _usual_low(mode, scores)
-    high = config.high if config.high is not None else (low if mode == "polygons" else max(low, _HIGH))
+    same = mode == "polygons" or scores.least is not None
+    high = config.high if config.high is not None else (low if same else max(low, _HIGH))
     _check(config, low, high)
     return Tracking(
         plan=plan, scores=scores.source, head=scores.head, classes=scores.classes, salient=salient, mode=mode,
@@ -208,13 +218,16 @@ def _tracking(
     )  # fmt: skip
 
 
-def _usual_mode(config: TrackConfig, grids: tuple[GridPlanes, ...]) -> Mode:
-    if config.objects:
+def _usual_mode(scores: _Scores, grids: tuple[GridPlanes, ...]) -> Mode:
+    several = max(len(grid.planes) for grid in grids) > 1
+    if scores.objects is not None and (several or scores.least is None):
         return "linked"
-    return "footprint" if max(len(grid.planes) for grid in grids) > 1 else "polygons"
+    return "footprint" if several else "polygons"
 
 
 def _usual_low(mode: Mode, scores: _Scores) -> float:
+    if scores.least is not None:
+        return scores.least
     if mode != "polygons":
         return _LOW
     return _PRESENT if scores.independent else 0.0
@@ -280,16 +293,23 @@ def opened(run: str, digest: str) -> Opened:
 
 def _planes(store: Store, plan: Plan, tracking: Tracking, name: str) -> Planes:
     grid = plan.grid(name)
-    source, _, digest = tracking.scores.partition(":")
+    source, digest, *own = tracking.scores.split(":")
     if source == "objects":
         boxes = stored_boxes(store, digest, plan.grids.index(grid))
-        return BoxPlanes(boxes, len(tracking.classes), grid.bounds, Cover(grid).mask)
+        seen = _heatmap_planes(store, (plan, grid), tracking, own[0]).looked_at if own else None
+        return BoxPlanes(boxes, len(tracking.classes), grid.bounds, Cover(grid).mask, seen)
+    return _heatmap_planes(store, (plan, grid), tracking, digest)
+
+
+def _heatmap_planes(store: Store, where: tuple[Plan, Grid], tracking: Tracking, digest: str) -> HeatmapPlanes:
+    """Return the planes of the head that is tracked; of a run's first, which tells where it looked, for boxes."""
+    plan, grid = where
     recipe, bound = read_recipe(store), read_bound(store)
     if recipe is None or bound is None or recipe.digest != digest:
         raise PlanMismatchError(
             f"the heatmap in {store.url} is not the one that was tracked", hint="run gw track from the start"
         )
     layout = layout_of(plan, bound, recipe, grid)
-    head = next(head for head in layout.heads if head.name == tracking.head)
-    planned = frozenset((tile.iy, tile.ix) for tile in read_tiles(store, plan, name))
+    head = next((head for head in layout.heads if head.name == tracking.head), layout.heads[0])
+    planned = frozenset((tile.iy, tile.ix) for tile in read_tiles(store, plan, grid.id))
     return HeatmapPlanes(Mosaic(store, layout, recipe.digest), head, planned, tracking.gaps)

@@ -20,7 +20,7 @@ from geowatch.track.scores import NONE, Scale
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["OBJECTS", "BoxPlanes", "Boxes", "objects_key", "snapped"]
+__all__ = ["OBJECTS", "BoxPlanes", "Boxes", "objects_key", "pixels_of", "snapped"]
 
 #: Folder of boxes in a run.
 OBJECTS = "objects"
@@ -66,7 +66,12 @@ def snapped(lattice: Lattice, bounds: NDArray[np.float64]) -> NDArray[np.int32]:
     """
     columns = np.sort((bounds[:, [0, 2]] - lattice.phase_x) / lattice.step_x, axis=1)
     rows = np.sort((bounds[:, [1, 3]] - lattice.phase_y) / lattice.step_y, axis=1)
-    (y0, y1), (x0, x1) = _span(rows), _span(columns)
+    return pixels_of(np.stack([rows[:, 0], columns[:, 0], rows[:, 1], columns[:, 1]], axis=1))
+
+
+def pixels_of(corners: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Return (y0, x0, y1, x1) of the pixels that boxes cover, from corners in pixels, shape (n, 4)."""
+    (y0, y1), (x0, x1) = _span(corners[:, [0, 2]]), _span(corners[:, [1, 3]])
     return np.stack([y0, x0, y1, x1], axis=1).astype(np.int32)
 
 
@@ -90,6 +95,8 @@ class BoxPlanes:
     """The region's bounds."""
     cover: Callable[[PixelBox], NDArray[np.bool_]]
     """Which pixels of a box belong to the region, shape (height, width)."""
+    seen: Callable[[int, PixelBox], NDArray[np.bool_]] | None = None
+    """Which of them were looked at on a plane; None for all."""
 
     @property
     def scale(self) -> Scale:
@@ -103,7 +110,8 @@ class BoxPlanes:
         if not inside:
             return out
         part = out[(slice(None), *inside.within(box))]
-        part[:] = np.where(self.cover(inside), 0, NONE)
+        known = self.cover(inside) if self.seen is None else self.cover(inside) & self.seen(plane, inside)
+        part[:] = np.where(known, 0, NONE)
         for n in self._met(plane, inside):
             here = PixelBox(*(int(getattr(self.boxes, name)[n]) for name in ("y0", "x0", "y1", "x1"))) & inside
             for k in (k for k, kind in enumerate(classes) if kind == self.boxes.kind[n]):
