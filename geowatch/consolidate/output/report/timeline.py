@@ -61,7 +61,7 @@ class Axis:
 
 def axis_of(sites: tuple[Shown, ...], start: date | None, end: date | None) -> Axis | None:
     """Return an axis that holds all that was seen (else the region's days), or None where there are no days."""
-    days = [each.day for site in sites for each in site.sightings]
+    days = [each.day for site in sites for each in site.sightings if each.day]
     days += [day for site in sites for day in (site.start, site.end) if day]
     days = days or [day for day in (start, end) if day]
     if not days:
