@@ -2,7 +2,8 @@
 
 Scores are means over the site's pixels that were seen, from sums of whole numbers: the same however they were added.
 A site begins with its first active observation, and ends with the first observation after its last active one: the
-day on which it was seen to be over. A site whose last observation is active has not ended.
+day on which it was seen to be over. A site whose last observation is active has not ended. A polygon of a class begins
+and ends on its date.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Course:
     scores: NDArray[np.float64]
     """Mean scores by class, (observations, K)."""
     score: NDArray[np.float64]
-    """Mean score of what was searched for, (observations,)."""
+    """Mean score of what was searched for, of a polygon that of its class, (observations,)."""
     phase: Ints
     """Phase of each observation by place in the model, or -1."""
     start: Ints
@@ -57,7 +58,7 @@ def course_of(candidates: Candidates, terms: Terms, rules: Rules, model: PhaseMo
     """Return what happened to candidates. ``model`` is needed for phases; its names are classes of the scores."""
     seen = candidates.seen
     scores = seen.sums / np.maximum(seen.px, 1)[:, None] / FULL_SCORE
-    score = np.minimum(seen.sums[:, list(terms.salient)].sum(axis=1) / np.maximum(seen.px, 1) / FULL_SCORE, 1.0)
+    score = np.minimum(_salient(candidates, terms) / np.maximum(seen.px, 1) / FULL_SCORE, 1.0)
     phase = np.full(len(seen), NO_PHASE)
     if model is not None and rules.timing != "threshold":
         of_phases = scores[:, model.columns(terms.classes)]
@@ -72,7 +73,17 @@ def course_of(candidates: Candidates, terms: Terms, rules: Rules, model: PhaseMo
         end = np.where(end == NO_DAY, candidates.gone, end)
     if terms.mode != "footprint" and (model is None or rules.timing == "threshold"):
         start, ever = terms.days_of(candidates.grid, candidates.first_plane), np.ones(len(candidates), dtype=bool)
+    if terms.mode == "polygons":
+        end = start  # a polygon is of its date, and says nothing of later ones
     return Course(scores, score, phase, start, end, last, ever)
+
+
+def _salient(candidates: Candidates, terms: Terms) -> Ints:
+    """Return of each observation the sum of what was searched for: a polygon's own class, else all of them together."""
+    seen = candidates.seen
+    if terms.mode == "polygons":
+        return np.take_along_axis(seen.sums, candidates.kind[seen.owner].astype(np.intp)[:, None], axis=1)[:, 0]
+    return np.asarray(seen.sums[:, list(terms.salient)].sum(axis=1))
 
 
 def _span(seen: Seen, active: NDArray[np.bool_], owners: int) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:

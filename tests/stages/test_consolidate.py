@@ -99,14 +99,16 @@ def test_polygons_of_a_date_have_their_class(tmp_path):
     stored = np.zeros((1, 3, 6, 8), np.uint8)
     stored[0, 0] = 254
     stored[0, :, 1:4, 2:6] = np.array([0, 254, 0])[:, None, None]
-    stored[0, :, 4:, :3] = np.array([0, 0, 254])[:, None, None]
+    stored[0, :, 4:, :3] = np.array([0, 101, 153])[:, None, None]
     planes = ArrayPlanes(stored, PixelBox(Y, X, Y + 6, X + 8))
     store = tracked_run(
         tmp_path, planes, DAYS[:1], 3, ("land", "water", "snow"), mode="polygons", salient=("water", "snow"), low=0.0
     )
     sites = sites_of(store)
+    assert [seen["score"] for seen in rows(store, OBSERVATIONS)] == [site["score"] for site in sites]
     assert [(site["class"], site["area_px"]) for site in sites] == [("water", 12), ("snow", 6)]
-    assert {(site["start"], site["n_observations"]) for site in sites} == {(date(2016, 7, 18), 1)}
+    day = date(2016, 7, 18)
+    assert {(site["start"], site["end"], site["n_observations"]) for site in sites} == {(day, day, 1)}
     with pytest.raises(ConfigError, match="polygons of a date"):
         sites_of(store, previous=str(tmp_path))
 

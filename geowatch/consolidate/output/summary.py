@@ -107,7 +107,7 @@ def _of_batch(batch: pa.RecordBatch) -> list[Count]:
     table = pa.Table.from_batches([batch]).select(["class", "status", "start", "end", "area_m2", "score"])
     grouped = table.group_by(["class", "status"], use_threads=False).aggregate(
         [([], "count_all"), ("end", "count"), ("area_m2", "sum"), ("score", "sum"), ("start", "min"), ("start", "max"),
-         ("end", "max")]
+         ("start", "count"), ("end", "max")]
     )  # fmt: skip
     return [_count(row) for row in grouped.to_pylist()]
 
@@ -117,7 +117,7 @@ def _count(row: dict[str, Any]) -> Count:
         kind=row["class"] or "",
         status=row["status"],
         sites=row["count_all"],
-        ongoing=row["count_all"] - row["end_count"],
+        ongoing=row["start_count"] - row["end_count"],  # what has no date at all is not said to go on
         area_m2=row["area_m2_sum"],
         score_sum=row["score_sum"],
         first_start=row["start_min"],

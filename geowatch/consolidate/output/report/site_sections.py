@@ -52,8 +52,9 @@ def _phases(sites: tuple[Shown, ...], facts: ReportFacts) -> str:
 
 
 def _words(site: Shown) -> str:
-    ongoing = f"since {site.start}, going on" if site.start else "going on"
-    days = f"{site.start} to {site.end}" if site.start and site.end else ongoing
+    ongoing = f"since {site.start}, going on" if site.start else "without a date"
+    span = f"{site.start}" if site.start == site.end else f"{site.start} to {site.end}"
+    days = span if site.start and site.end else ongoing
     kind = f"{escape(site.kind)}, " if site.kind else ""
     figures = f"{kind}{area(site.area_m2)}, score {site.score:.2f}"
     return (
@@ -103,8 +104,8 @@ def _row(site: Shown, facts: ReportFacts, used: list[int]) -> str:
         f'<i class="swatch" style="background:{color}"></i>{linked}', escape(site.kind),
         _STATUS.get(site.status, escape(site.status)),
         escape(site.phase or ""),
-        f"{site.start or ''}", f"{site.end or 'going on'}", area(site.area_m2), f"{site.score:.2f}",
-        f"{len(site.sightings)}", place,
+        f"{site.start or ''}", f"{site.end or ('going on' if site.start else '')}", area(site.area_m2),
+        f"{site.score:.2f}", f"{len(site.sightings)}", place,
     ]  # fmt: skip
     made = [f'<td class="num">{cells[k]}</td>' if k >= 6 else f"<td>{cells[k]}</td>" for k in used]
     return f"<tr>{''.join(made)}</tr>"
