@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from geowatch.stages.parts import Part
     from geowatch.stitch.heatmap import HeadLayout
     from geowatch.stitch.maps import Legend
+    from geowatch.stitch.marks import Marks
     from geowatch.stitch.mosaic import Mosaic
     from geowatch.store import Store
 
 __all__ = [
+    "OBJECTS_TABLE",
     "Coverage",
     "Delivered",
     "Names",
@@ -55,6 +57,8 @@ __all__ = [
     "writable",
 ]
 
+#: Key of the table of objects in a run folder.
+OBJECTS_TABLE = "objects.parquet"
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 
 
@@ -100,6 +104,8 @@ class Plane:
     time: int
     frame: FramePlan
     remote: Remote
+    marks: Marks | None = None
+    """Objects on its picture."""
 
     @property
     def name(self) -> str:
@@ -165,8 +171,9 @@ def deliver(store: Store, plane: Plane, wanted: Wanted, events: Events) -> Deliv
     seen = _Seen(Thinner(plane.grid.bounds, step, NO_CLASS), Cover(plane.grid))
     digests: dict[str, str] = {}
     with ExitStack() as stack:
-        specs = {plane.names.map: _map_spec(plane, head, legend)}
-        if wanted.probability:
+        # A network that gives objects alone has no map.
+        specs = {plane.names.map: _map_spec(plane, head, legend)} if legend.names else {}
+        if wanted.probability and specs:
             specs[plane.names.probability] = score_spec(plane, head)
         files = {key: stack.enter_context(store.stage(key)) for key in specs}
         with ExitStack() as writing:
@@ -248,6 +255,8 @@ def _quicklook(plane: Plane, legend: Legend, seen: _Seen, step: int) -> bytes:
         shares=tuple(_shares(legend, seen).values()),
         scale=picture_scale(plane, step),
         imagery=backdrop(plane, seen.thin.picture.shape, step),
+        marks=plane.marks,
+        step=step,
     )
     return draw_sheet(sheet)
 
@@ -299,8 +308,10 @@ def _shown(bands: tuple[str, ...]) -> tuple[str, str, str]:
 
 
 def _item(plane: Plane, legend: Legend, seen: _Seen, wanted: Wanted) -> bytes:
-    assets = {"map": (plane.names.map, _COG)}
-    if wanted.probability:
+    assets = {"map": (plane.names.map, _COG)} if legend.names else {}
+    if plane.marks is not None:
+        assets["objects"] = (OBJECTS_TABLE, "application/vnd.apache.parquet")
+    if wanted.probability and legend.names:
         assets["probability"] = (plane.names.probability, _COG)
     if wanted.quicklook:
         assets["thumbnail"] = (plane.names.quicklook, "image/png")

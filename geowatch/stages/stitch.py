@@ -7,17 +7,19 @@ that nobody allowed, and writes what people open: COGs, a quicklook, ``coverage.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from geowatch.errors import CoverageError, InputError
 from geowatch.lineage import Source
 from geowatch.predict.recipe import read_recipe
+from geowatch.sites.detections import DETECTIONS
 from geowatch.stages.deliverables import Names, Plane, Wanted, deliver
 from geowatch.stages.doubts import deliver_doubts
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.imagery import read_bound
 from geowatch.stages.joining import join_parts
+from geowatch.stages.object_files import WrittenObjects, write_objects
 from geowatch.stages.parts import layout_of, parts_of
 from geowatch.stages.provenance import made, record
 from geowatch.stages.recipes import package_name
@@ -89,11 +91,13 @@ def stitch(config: StitchConfig, events: Events | None = None) -> Stitched:
     if recipe is None:
         raise InputError(f"the run in {store.url} has no heatmap yet", hint="gw predict makes it")
     everything = planes_of(store, recipe)
-    planes = [plane for plane in everything if plane.head.kind == "scores"]
+    planes = [plane for plane in everything if plane.head.kind in {"scores", "seen"}]
     doubts = [plane for plane in everything if plane.head.kind == "uncertainty"]
     missing = {p.name: [t.name for t in p.tiles if not p.mosaic.is_there(t, p.time)] for p in planes}
     _refuse_gaps(config, missing)
     wanted = Wanted(config.probability, config.quicklook)
+    objects = _objects(store, recipe)
+    planes = [replace(plane, marks=objects.marks.get((plane.grid.id, plane.time))) for plane in planes]
     delivered = [deliver(store, plane, wanted, events) for plane in planes]
     share = _account(store, list(zip(planes, delivered, strict=True)), missing)
     digests = [files.digests for files in delivered]
@@ -102,10 +106,19 @@ def stitch(config: StitchConfig, events: Events | None = None) -> Stitched:
         for key, digest in files.items():
             heatmap = Source(plane.mosaic.layout.group, version=f"recipe:{plane.mosaic.recipe}", role="heatmap")
             record(store, made("stitch", key, config, sources=[heatmap], recipe=plane.mosaic.recipe, sha256=digest))
+    for key, digest in objects.digests.items():
+        found = Source(DETECTIONS, version=f"recipe:{recipe.digest}", role="objects")
+        record(store, made("stitch", key, config, sources=[found], recipe=recipe.digest, sha256=digest))
     _require(config, share)
-    keys = tuple(key for files in digests for key in files)
+    keys = (*(key for files in digests for key in files), *objects.digests)
     gaps = sum(map(len, missing.values()))
     return Stitched(store.url, (*keys, COVERAGE), share, gaps, delivered[0].shares)
+
+
+def _objects(store: Store, recipe: Recipe) -> WrittenObjects:
+    """Write the table of objects, where the network gives any."""
+    bound = read_bound(store)
+    return WrittenObjects() if bound is None else write_objects(store, read_plan(store), bound, recipe)
 
 
 def planes_of(store: Store, recipe: Recipe) -> list[Plane]:

@@ -30,7 +30,12 @@ class Legend:
 
 
 def legend_of(head: HeadLayout) -> Legend:
-    """Return the legend of a head's map; multi-label heads get a first entry for no class at all."""
+    """Return the legend of a head's map; multi-label heads get a first entry for no class at all.
+
+    What was merely seen has none.
+    """
+    if head.kind == "seen":
+        return Legend((), ())
     if head.activation == "sigmoid":
         return Legend(("none", *head.classes), ("#00000000", *head.colors))
     return Legend(head.classes, head.colors)

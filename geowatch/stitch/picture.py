@@ -12,6 +12,7 @@ import numpy as np
 from PIL import ImageDraw
 
 from geowatch.stitch.maps import NO_CLASS, Legend, rgba
+from geowatch.stitch.marks import framed
 from geowatch.stitch.paper import (
     EMPTY,
     GAP,
@@ -29,6 +30,8 @@ from geowatch.stitch.paper import (
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from geowatch.stitch.marks import Marks
 
 __all__ = ["PANEL_PX", "Sheet", "draw_sheet", "stretch"]
 
@@ -56,6 +59,10 @@ class Sheet:
     """For the scale bar."""
     imagery: NDArray[np.uint8] | None = None
     """What the network saw, shape (height, width, 3); None draws the map alone."""
+    marks: Marks | None = None
+    """Objects, framed on the map."""
+    step: int = 1
+    """Pixels of the map along a side of one of the picture's."""
 
 
 def stretch(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -75,7 +82,8 @@ def stretch(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np
 
 def draw_sheet(sheet: Sheet) -> bytes:
     """Return the quicklook as PNG."""
-    panels = [_classes_over(sheet)] if sheet.imagery is None else [sheet.imagery, _classes_over(sheet)]
+    over = _classes_over(sheet) if sheet.marks is None else framed(_classes_over(sheet), sheet.marks, sheet.step)
+    panels = [over] if sheet.imagery is None else [sheet.imagery, over]
     height, width = sheet.classes.shape
     across = len(panels) * (width + GAP) - GAP
     rows = legend_rows(_entries(sheet), across)
@@ -90,7 +98,8 @@ def draw_sheet(sheet: Sheet) -> bytes:
 
 def _entries(sheet: Sheet) -> list[tuple[str, str]]:
     texts = [f"{name}  {share:.1%}" for name, share in zip(sheet.legend.names, sheet.shares, strict=True)]
-    return list(zip(texts, sheet.legend.colors, strict=True))
+    objects = [] if sheet.marks is None else sheet.marks.legend
+    return [*zip(texts, sheet.legend.colors, strict=True), *objects]
 
 
 def _classes_over(sheet: Sheet) -> NDArray[np.uint8]:
