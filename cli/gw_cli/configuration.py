@@ -63,15 +63,26 @@ def from_settings(settings: Sequence[str]) -> Layer:
     return Layer("--set", values)
 
 
-def build(kind: type[C], layers: Sequence[Layer]) -> C:
-    """Merge the layers, later ones winning, and build the configuration with its types checked."""
+def build(kind: type[C], layers: Sequence[Layer], arguments: Mapping[str, str] | None = None) -> C:
+    """Merge the layers, later ones winning, and build the configuration with its types checked.
+
+    ``arguments`` are the fields that a command takes without an option's name, with what its help calls them.
+    """
     known = fields_of(kind)
     chosen: dict[FieldPath, object] = {}
     for layer in layers:
         for paths, value in sorted(_flat(layer, known, layer.values), key=_breadth):
             for path in paths:
                 chosen[path] = _checked(value, known[path], f"{layer.origin}: {_dotted(path)}")
+    lacking = next((name for name in arguments or {} if _is_lacking(kind, name, chosen)), None)
+    if arguments and lacking is not None:
+        raise ConfigError(f"no {arguments[lacking]} is given", hint=f"name it, or set {lacking} in --config")
     return _construct(kind, chosen)
+
+
+def _is_lacking(kind: type[Any], name: str, chosen: Mapping[FieldPath, object]) -> bool:
+    known = {field.name: field for field in dataclasses.fields(kind)}
+    return name in known and _default(known[name]) is _MISSING and (name,) not in chosen
 
 
 def fields_of(kind: type[Any], above: FieldPath = ()) -> dict[FieldPath, Any]:

@@ -54,7 +54,8 @@ class Session:
             configuration.from_settings(settings),
             configuration.Layer("options", explicit),
         ]
-        return configuration.build(command.config_class(), layers)
+        arguments = {p.name or "": p.human_readable_name for p in command.params if isinstance(p, click.Argument)}
+        return configuration.build(command.config_class(), layers, arguments)
 
     def made(self, what: str | Path | Iterable[str | Path]) -> None:
         """Name what was made, one line each, on standard output."""

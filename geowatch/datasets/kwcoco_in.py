@@ -84,7 +84,7 @@ def images_of(bundle: Bundle, video: str | None) -> list[Json]:
         names = [str(v.get("name", v["id"])) for v in bundle.videos]
         raise ConfigError(
             f"'{bundle.place}' has no video '{video}'",
-            hint=f"its {len(names)} videos: {', '.join(names[:10])}" if names else "it has none; leave out --video",
+            hint=f"it has {', '.join(names[:10])}" if names else "it has none; leave out --video",
         )
     return [image for image in bundle.images if image.get("video_id") == found]
 

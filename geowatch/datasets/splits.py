@@ -125,8 +125,8 @@ def split_groups(groups: Mapping[str, Sequence[Unit]], parts: Sequence[Share], s
     """
     if len(groups) < len(parts):
         raise ConfigError(
-            f"all images hang together in {len(groups)} groups, which make no {len(parts)} parts",
-            hint="split otherwise: --by time, or smaller blocks with --block-m",
+            f"images that stay together make {len(groups)} of the {len(parts)} parts that are asked for",
+            hint="ask for fewer parts, or split otherwise: --by time, or smaller blocks with --block-m",
         )
     total = sum(map(len, groups.values()))
     made: dict[str, list[Unit]] = {part.name: [] for part in parts}

@@ -75,8 +75,10 @@ def find_scenes(
             found += _with_priority(_of_source(path, options, refused), priority)
     if not found:
         raise ImageryError(
-            f"no images are in {', '.join(repr(public(str(s))) for s in sources) or 'no sources'}",
-            hint="give files, folders or STAC items; gw reads GeoTIFF, COG, JPEG 2000, VRT, PNG and JPEG",
+            f"no images are in {', '.join(repr(public(str(s))) for s in sources)}"
+            if sources
+            else "no images are given",
+            hint="give files, folders, STAC items or kwcoco bundles; gw reads GeoTIFF, COG, JPEG 2000, VRT, PNG, JPEG",
         )
     return Catalog(_named_apart(_once(found)), _notes(found), _queries(found))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from geowatch.datasets.labels_out import class_rasters, coco_document, geojson_f
 from geowatch.datasets.places import image_grid
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.gdal import gdal_env
-from geowatch.stages.dataset_output import is_bundle_name, save_bundle, save_json
+from geowatch.stages.dataset_output import BUNDLES, check_file, check_folder, save_bundle, save_json
 from geowatch.stages.dataset_sources import open_dataset
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.regions import read_labels
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ConvertConfig", "Converted", "convert_dataset"]
 
-_FORMS = ("kwcoco", "coco", "masks", "geojson")
+#: How names of their files end; masks are a folder.
+_FORMS = {"kwcoco": BUNDLES, "coco": (".json",), "masks": (), "geojson": (".geojson", ".json")}
 _SHAPES = {".geojson", ".json"}
 
 
@@ -85,10 +87,12 @@ def convert_dataset(config: ConvertConfig, events: Events | None = None) -> Conv
     events = events or Silent()
     if config.to not in _FORMS:
         raise ConfigError(f"'{config.to}' is no form", hint=f"choose from {', '.join(_FORMS)}")
-    if config.to == "kwcoco" and not is_bundle_name(config.output):
-        raise ConfigError(f"'{config.output}' is no name of a bundle", hint="end it with .kwcoco.json")
+    if config.to == "masks":
+        check_folder(config.output)
+    else:
+        check_file(config.output, _FORMS[config.to], config.source.images)
     bundle = _bundle(config, events)
-    writers = {"kwcoco": _to_kwcoco, "coco": _to_coco, "masks": _to_masks, "geojson": _to_geojson}
+    writers = {"kwcoco": _to_kwcoco, "coco": _to_coco, "masks": _to_masks, "geojson": partial(_to_geojson, events)}
     return Converted(writers[config.to](bundle, config), len(bundle.images), len(bundle.annotations))
 
 
@@ -140,8 +144,17 @@ def _to_coco(bundle: Bundle, config: ConvertConfig) -> str:
     )
 
 
-def _to_geojson(bundle: Bundle, config: ConvertConfig) -> str:
-    document = {"type": "FeatureCollection", "features": geojson_features(bundle, config.source.options)}
+def _to_geojson(events: Events, bundle: Bundle, config: ConvertConfig) -> str:
+    features = geojson_features(bundle, config.source.options)
+    lost = len(bundle.annotations) - len(features)
+    if lost and not features:
+        raise ImageryError(
+            f"none of the {lost} labels is on an image with a georeference, and GeoJSON has places on the Earth alone",
+            hint="write --to coco or masks",
+        )
+    if lost:
+        events.note(f"{lost} labels are left out: their images have no georeference")
+    document = {"type": "FeatureCollection", "features": features}
     return save_json(document, Path(config.output), "dataset convert", config)
 
 

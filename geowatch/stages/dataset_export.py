@@ -16,11 +16,11 @@ import shapely
 
 from geowatch.datasets.kwcoco_out import save_document
 from geowatch.datasets.kwcoco_predictions import MapImage, Outline, ScoreFile, predictions_document
-from geowatch.errors import ConfigError, InputError
+from geowatch.errors import InputError
 from geowatch.read.crs import crs_text
 from geowatch.read.gdal import gdal_env, open_image
 from geowatch.read.scene import RasterGrid
-from geowatch.stages.dataset_output import is_bundle_name
+from geowatch.stages.dataset_output import BUNDLES, check_file
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.provenance import made, record
 from geowatch.stages.stitch import COVERAGE
@@ -71,8 +71,7 @@ def export_dataset(config: ExportConfig, events: Events | None = None) -> Export
     """
     events = events or Silent()
     path = Path(config.output or Path(config.run, _NAME))
-    if not is_bundle_name(path.name):
-        raise ConfigError(f"'{path}' is no name of a bundle", hint="end it with .kwcoco.json or .kwcoco.zip")
+    check_file(str(path), BUNDLES)
     store = open_store(config.run)
     images, classes = _images(store, Path(config.run))
     outlines = list(_outlines(store, images)) if store.size(_OBSERVATIONS) is not None else []

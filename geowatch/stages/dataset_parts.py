@@ -12,7 +12,7 @@ from geowatch.datasets.choice import chosen, solar_day_of
 from geowatch.datasets.places import image_footprint
 from geowatch.datasets.splits import Unit, block_of, grouped, parse_shares, split_groups, split_time
 from geowatch.errors import ConfigError
-from geowatch.stages.dataset_output import save_bundle
+from geowatch.stages.dataset_output import BUNDLES, check_file, check_folder, save_bundle
 from geowatch.stages.dataset_sources import ChoiceConfig, asked_choice, open_dataset
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.regions import read_places_file
@@ -93,7 +93,9 @@ def subset_dataset(config: SubsetConfig, events: Events | None = None) -> Made:
 
     Raises:
         ImageryError: nothing is left.
+        ConfigError: the output cannot be written.
     """
+    check_file(config.output, BUNDLES, config.source.images)
     bundle = open_dataset(config.source, events or Silent())
     part = chosen(bundle, asked_choice(config.choice), config.source.options)
     return _save(part, Path(config.output), "dataset subset", config)
@@ -104,7 +106,9 @@ def union_datasets(config: UnionConfig, events: Events | None = None) -> Made:
 
     Raises:
         ImageryError: a source cannot be read.
+        ConfigError: the output cannot be written.
     """
+    check_file(config.output, BUNDLES, config.source.images)
     return _save(open_dataset(config.source, events or Silent()), Path(config.output), "dataset union", config)
 
 
@@ -112,15 +116,18 @@ def split_dataset(config: SplitConfig, events: Events | None = None) -> list[Mad
     """Write the parts of a dataset, each a bundle named for its part.
 
     Raises:
-        ConfigError: the parts, or the way to cut, cannot be used.
+        ConfigError: the parts, the way to cut or the folder cannot be used.
     """
     events = events or Silent()
+    check_folder(config.output)
     if config.by not in _WAYS:
         raise ConfigError(f"'{config.by}' is no way to split", hint=f"choose from {', '.join(_WAYS)}")
     if config.by == "space" and not 0 < config.block_m < math.inf:
         raise ConfigError(f"blocks of {config.block_m:g} m hold nothing", hint="give --block-m above 0, in metres")
     shares = parse_shares(config.parts)
     bundle = open_dataset(config.source, events)
+    for name in (share.name for share in shares):
+        check_file(str(Path(config.output, f"{name}.kwcoco.json")), BUNDLES, config.source.images)
     images = {_name(image): image for image in bundle.images}
     units = _units(config, bundle, events)
     if config.by == "time":

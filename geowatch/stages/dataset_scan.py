@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from geowatch.datasets.anchors import assets_of, part_of
 from geowatch.datasets.scanning import Problem, problems_of, rows_of, summaries_of
 from geowatch.datasets.sources import find_series
-from geowatch.errors import ConfigError, ImageryError
+from geowatch.errors import ImageryError
 from geowatch.read.remote import is_remote, public
 from geowatch.read.select import footprint_lonlat, select_scenes
-from geowatch.stages.dataset_output import is_bundle_name, save_bundle, save_text
+from geowatch.stages.dataset_output import BUNDLES, check_file, save_bundle, save_text
 from geowatch.stages.dataset_sources import ChoiceConfig, asked_choice, open_dataset
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.source import SourceConfig
@@ -62,10 +62,11 @@ def scan_dataset(config: ScanConfig, events: Events | None = None) -> Scanned:
 
     Raises:
         ImageryError: there is nothing at all.
-        ConfigError: the output's ending says no form.
+        ConfigError: the output cannot be written, or its ending says no form.
     """
     events = events or Silent()
-    _check_output(config.output)
+    if config.output is not None:
+        check_file(config.output, (*BUNDLES, ".csv", ".geojson", ".json"), config.source.images)
     refused: list[InputError] = []
     choice = asked_choice(config.choice)
     scenes = _scenes(config, refused)
@@ -78,11 +79,6 @@ def scan_dataset(config: ScanConfig, events: Events | None = None) -> Scanned:
     if config.output is not None:
         _write(config, config.output, found, scenes, events)
     return found
-
-
-def _check_output(output: str | None) -> None:
-    if output is not None and not output.endswith((".json", ".csv", ".geojson", ".zip")):
-        raise ConfigError(f"'{output}' has no ending that says a form", hint="end it with .kwcoco.json, .csv or .json")
 
 
 def _scenes(config: ScanConfig, refused: list[InputError]) -> tuple[Scene, ...]:
@@ -117,7 +113,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 def _write(config: ScanConfig, output: str, found: Scanned, scenes: tuple[Scene, ...], events: Events) -> None:
     path = Path(output)
-    if is_bundle_name(output):
+    if output.endswith(BUNDLES):
         bundle = open_dataset(config.source, events, tolerate=True)
         save_bundle(part_of(bundle, _images_of(bundle, scenes)).document, path, "dataset scan", config)
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from geowatch.datasets.stac_search import Query, find_signer, needs_payment, search_items
 from geowatch.errors import ConfigError, ImageryError
-from geowatch.stages.dataset_output import save_json
+from geowatch.stages.dataset_output import check_file, save_json
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.regions import read_region_file
 
@@ -75,6 +75,7 @@ def search_imagery(config: SearchConfig, events: Events | None = None) -> Search
         ConfigError: an option cannot be used.
     """
     events = events or Silent()
+    check_file(config.output, (".json", ".geojson"))
     sign = find_signer(config.sign) if config.sign else None
     free: list[Json] = []
     paid = 0

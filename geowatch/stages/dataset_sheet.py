@@ -5,6 +5,7 @@ Drawn from arrays that have the thumbnails' size; nothing here reads a file.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -32,13 +33,17 @@ _RAMP = ((84, 48, 24), (160, 110, 62), (222, 196, 148), (236, 232, 200), (150, 1
 _FINE = 3
 
 
+Color = tuple[int, int, int]
+"""Red, green and blue, 0 to 255."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One outline on a thumbnail."""
 
     points: tuple[tuple[float, float], ...]
     """(x, y) in pixels of the thumbnail."""
-    color: tuple[int, int, int]
+    color: Color
     """Its colour."""
 
 
@@ -78,7 +83,7 @@ class ContactSheet:
     """All of one size."""
     columns: int
     """Thumbnails in a row."""
-    legend: tuple[tuple[str, tuple[int, int, int]], ...] = ()
+    legend: tuple[tuple[str, Color], ...] = ()
     """What outlines mean."""
 
 
@@ -95,18 +100,20 @@ def draw_contact_sheet(sheet: ContactSheet) -> bytes:
     cell = width + _GAP, height + _CAPTION
     rows = list(_places(sheet, cell))
     bottom = max(y for _, y, _ in rows) + cell[1]
-    across = max(max(x for x, _, _ in rows) - _MARGIN + width, 520)
-    page = Image.new("RGB", (across + 2 * _MARGIN, bottom + _MARGIN + 30), _PAPER)
+    across = max(max(x for x, _, _ in rows) - _MARGIN + width, 520, *map(math.ceil, _widths(sheet)))
+    dots = {name: _DOTS[i % len(_DOTS)] for i, name in enumerate(sorted({t.sensor for t in sheet.thumbnails}))}
+    legend = _wrapped(_legend(dots, sheet), across)
+    page = Image.new("RGB", (across + 2 * _MARGIN, bottom + _MARGIN + 8 + 22 * len(legend)), _PAPER)
     draw = ImageDraw.Draw(page)
     draw.text((_MARGIN, _MARGIN - 10), sheet.title, _INK, font(25))
     draw.text((_MARGIN, _MARGIN + 24), sheet.subtitle, _SOFT, font(14))
-    dots = {name: _DOTS[i % len(_DOTS)] for i, name in enumerate(sorted({t.sensor for t in sheet.thumbnails}))}
     for x, y, thing in rows:
         if isinstance(thing, str):
             _draw_year(draw, (x, y), thing, across)
         else:
             _draw_thumbnail(page, draw, (x, y), thing, dots[thing.sensor])
-    _draw_legend(draw, bottom + 14, dots, sheet)
+    for number, row in enumerate(legend):
+        _draw_legend(draw, bottom + 14 + 22 * number, row)
     return as_png(page)
 
 
@@ -131,7 +138,7 @@ def _draw_year(draw: ImageDraw.ImageDraw, at: tuple[int, int], year: str, across
 
 
 def _draw_thumbnail(
-    page: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], shown: Thumbnail, dot: tuple[int, int, int]
+    page: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], shown: Thumbnail, dot: Color
 ) -> None:
     x, y = at
     height, width = shown.seen.shape
@@ -172,25 +179,55 @@ def _borders(mask: NDArray[np.bool_]) -> Iterator[tuple[tuple[int, int], tuple[i
         yield (int(x) + 1, int(y)), (int(x) + 1, int(y) + 1)
 
 
-def _draw_legend(draw: ImageDraw.ImageDraw, y: int, dots: dict[str, tuple[int, int, int]], sheet: ContactSheet) -> None:
+def _widths(sheet: ContactSheet) -> tuple[float, float]:
+    return font(25).getlength(sheet.title), font(14).getlength(sheet.subtitle)
+
+
+_Entry = tuple[str, Color, bool]
+"""A name, its colour, and whether that is a dot."""
+
+
+def _legend(dots: dict[str, Color], sheet: ContactSheet) -> list[_Entry]:
+    masked = [("masked", _MASK, False)] if any(t.hidden.any() for t in sheet.thumbnails) else []
+    outlines = [(name, color, False) for name, color in sheet.legend]
+    return [*((name, color, True) for name, color in dots.items()), *masked, *outlines]
+
+
+def _wrapped(entries: Sequence[_Entry], across: int) -> list[list[_Entry]]:
+    """Return the entries in rows that fit into a width."""
+    rows: list[list[_Entry]] = [[]]
+    x = 0.0
+    for entry in entries:
+        x += _entry_px(entry)
+        if rows[-1] and x > across:
+            rows.append([])
+            x = _entry_px(entry)
+        rows[-1].append(entry)
+    return rows
+
+
+def _entry_px(entry: _Entry) -> float:
+    return 18 + font(13).getlength(entry[0]) + 26
+
+
+def _draw_legend(draw: ImageDraw.ImageDraw, y: int, row: Sequence[_Entry]) -> None:
     x = float(_MARGIN)
-    entries = [*((name, color, True) for name, color in dots.items())]
-    if any(t.hidden.any() for t in sheet.thumbnails):
-        entries.append(("masked", _MASK, False))
-    entries += [(name, color, False) for name, color in sheet.legend]
-    for name, color, is_dot in entries:
+    for entry in row:
+        name, color, is_dot = entry
         if is_dot:
             draw.ellipse((x, y + 4, x + 9, y + 13), fill=color)
         else:
             draw.rectangle((x, y + 3, x + 12, y + 14), outline=color if color == _MASK else (60, 60, 60), width=2)
             draw.rectangle((x + 2, y + 5, x + 10, y + 12), fill=_PAPER if color == _MASK else color)
         draw.text((x + 18, y), name, _SOFT, font(13))
-        x += 18 + font(13).getlength(name) + 26
+        x += _entry_px(entry)
 
 
 def spread(days: Sequence[date | None], most: int) -> list[int]:
-    """Return the places of at most ``most`` days, evenly over the list, ends among them."""
+    """Return the places of at most ``most`` days, evenly over the list, ends among them; the middle where it is one."""
     count = len(days)
     if count <= most:
         return list(range(count))
+    if most == 1:
+        return [count // 2]
     return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})

@@ -18,6 +18,7 @@ from geowatch.read.frames import make_frames
 from geowatch.read.plan import plan_frame
 from geowatch.read.reader import FrameReader
 from geowatch.read.select import footprint_lonlat
+from geowatch.stages.dataset_output import check_file
 from geowatch.stages.dataset_sheet import ContactSheet, Line, Thumbnail, draw_contact_sheet, ramp, spread
 from geowatch.stages.dataset_sources import ChoiceConfig, asked_choice, find_chosen
 from geowatch.stages.events import Events, Silent
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["ShowConfig", "Shown", "show_dataset"]
 
 _CACHE_BYTES = 64 << 20
+#: Pixels of the images, along one side, that a pixel of a thumbnail may take in.
+_COARSEST = 256
 _REGION, _SITE = (255, 255, 255), (255, 214, 10)
 #: Indices, whose values are shown from 0 to 1 whatever the series holds.
 _INDICES = {"ndvi", "evi", "savi", "ndwi"}
@@ -84,13 +87,13 @@ def show_dataset(config: ShowConfig, events: Events | None = None) -> Shown:
         ConfigError: two or more than three bands are to be shown, or there is no room.
     """
     events = events or Silent()
-    if min(config.thumb_px, config.columns, config.most) < 1 or not config.output.endswith(".png"):
-        raise ConfigError(
-            f"no sheet can be drawn as '{config.output}'", hint="give sizes from 1 on, and a .png to write"
-        )
+    if min(config.thumb_px, config.columns, config.most) < 1:
+        asked = f"{config.most} images of {config.thumb_px} pixels in {config.columns} columns"
+        raise ConfigError(f"{asked} make no sheet", hint="give numbers from 1 on")
+    check_file(config.output, (".png",), config.source.images)
     choice = asked_choice(config.choice)
     scenes, catalog = find_chosen(config.source, choice, events)
-    frames = make_frames(scenes)
+    frames = _frames(scenes)
     if len(frames) > config.most:
         events.note(f"{config.most} of {len(frames)} images are shown, evenly over the series; --most shows more")
     frames = tuple(frames[i] for i in spread([f.day for f in frames], config.most))
@@ -106,6 +109,13 @@ def show_dataset(config: ShowConfig, events: Events | None = None) -> Shown:
     open_store(path.parent).put(path.name, picture)
     record(open_store(path.parent), made("dataset show", path.name, config, figures={"images": len(frames)}))
     return Shown(config.output, len(frames))
+
+
+def _frames(scenes: Sequence[Scene]) -> tuple[Frame, ...]:
+    """Return the images to show: days of sensors, and by itself each image that has neither a date nor a place."""
+    loose = [s for s in scenes if s.time is None and s.bands[0].grid.crs is None]
+    frames = make_frames([s for s in scenes if s not in loose])
+    return (*frames, *(frame for scene in loose for frame in make_frames([scene])))
 
 
 def _bands(scenes: Sequence[Scene], asked: tuple[str, ...]) -> tuple[str, ...]:
@@ -126,6 +136,11 @@ def _lattice(scenes: Sequence[Scene], region: BaseGeometry | None, side_px: int)
     crs = scenes[0].bands[0].grid.crs
     bounds = _bounds(scenes, crs) if region is None or crs is None else _bounds_of(region, crs)
     step = max(bounds[2] - bounds[0], bounds[3] - bounds[1]) / side_px
+    if step > _COARSEST * max(max(band.grid.steps) for scene in scenes for band in scene.bands) and len(scenes) > 1:
+        raise ConfigError(
+            f"the {len(scenes)} images lie too far apart to be seen on thumbnails of {side_px} pixels",
+            hint="a sheet shows one place: choose it with --region, --bbox or --video",
+        )
     down = step if crs is None else -step
     lattice = Lattice.of_affine(crs, Affine(step, 0, bounds[0], 0, down, bounds[1] if crs is None else bounds[3]))
     return lattice, lattice.box_covering(bounds)

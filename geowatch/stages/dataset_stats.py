@@ -18,7 +18,7 @@ from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.frames import make_frames
 from geowatch.read.plan import lattice_of, plan_frame
 from geowatch.read.reader import FrameReader
-from geowatch.stages.dataset_output import save_json
+from geowatch.stages.dataset_output import check_file, save_json
 from geowatch.stages.dataset_sources import ChoiceConfig, asked_choice, find_chosen
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.source import SourceConfig
@@ -60,11 +60,13 @@ def dataset_stats(config: StatsConfig, events: Events | None = None) -> dict[str
 
     Raises:
         ImageryError: nothing is found, or no scene of a domain has a common band.
-        ConfigError: the share or the domain cannot be used.
+        ConfigError: the share, the domain or the output cannot be used.
     """
     events = events or Silent()
     if not 0 < config.share <= 1:
         raise ConfigError(f"a share of {config.share:g} reads nothing", hint="give more than 0, up to 1")
+    if config.output is not None:
+        check_file(config.output, (".json",), config.source.images)
     choice = asked_choice(config.choice)
     scenes, catalog = find_chosen(config.source, choice, events, domain_field=config.domain)
     domains = _domains(scenes)

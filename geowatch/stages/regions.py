@@ -33,11 +33,9 @@ def _document(path: str) -> Any:  # noqa: ANN401 - a JSON value
     try:
         return json.loads(Path(path).read_text("utf-8"))
     except OSError as error:
-        raise RegionError(
-            f"the region file {path} cannot be read: {error.strerror}", hint="give a GeoJSON file"
-        ) from error
+        raise RegionError(f"'{path}' cannot be read: {error.strerror}", hint="give a GeoJSON file") from error
     except (ValueError, RecursionError) as error:
-        raise RegionError(f"the region file {path} is not JSON: {error!s:.200}", hint="give a GeoJSON file") from error
+        raise RegionError(f"'{path}' is not JSON: {error!s:.200}", hint="give a GeoJSON file") from error
 
 
 def read_features_file(path: str) -> list[tuple[BaseGeometry, dict[str, Any]]]:
@@ -51,9 +49,12 @@ def read_features_file(path: str) -> list[tuple[BaseGeometry, dict[str, Any]]]:
 
 def _features(path: str) -> list[Any]:
     document = _document(path)
-    features = document.get("features") if isinstance(document, dict) else None
+    known = document if isinstance(document, dict) else {}
+    if known.get("type") == "Feature":
+        return [known]
+    features = [{"type": "Feature", "geometry": known}] if "coordinates" in known else known.get("features")
     if not isinstance(features, list) or not features:
-        raise RegionError(f"{path} is no collection of features", hint="give a FeatureCollection")
+        raise RegionError(f"'{path}' has no features", hint="give GeoJSON: a FeatureCollection, Feature or geometry")
     return features
 
 

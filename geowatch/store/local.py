@@ -129,7 +129,8 @@ class LocalStore:
                 temporary.write_bytes(content)
             except OSError as error:
                 raise StoreError(
-                    f"'{key}' cannot be written to {self.url}: {error.strerror}", hint="is the disk full?"
+                    f"'{key}' cannot be written to {self.url}: {error.strerror}",
+                    hint="is the disk full, or the folder closed to you?",
                 ) from error
             self._sync(temporary)
             yield temporary
@@ -142,7 +143,10 @@ class LocalStore:
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{final.parent} cannot be made: {error.strerror}", hint="choose another --run") from error
+            raise StoreError(
+                f"{final.parent} cannot be made: {error.strerror}",
+                hint="a file stands in its way, or it may not be written to: choose another place",
+            ) from error
         return final
 
     def _sync(self, path: Path) -> None:

@@ -18,6 +18,8 @@ from geowatch.datasets.bundle import read_bundle
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.stages.dataset_convert import ConvertConfig, convert_dataset
 from geowatch.stages.dataset_validate import ValidateConfig, validate_dataset
+from geowatch.stages.events import Silent
+from geowatch.stages.regions import read_features_file
 from geowatch.stages.source import SourceConfig
 
 
@@ -160,13 +162,15 @@ def test_georeferenced_labels_come_back_as_georeferenced_rasters(tmp_path):
 def test_what_cannot_be_converted_says_why(tmp_path):
     write_tiff(tmp_path / "a_B02.tif", ramp(4, 4))
     write_tiff(tmp_path / "a_B03.tif", ramp(4, 4))
-    with pytest.raises(ConfigError, match="no name of a bundle"):
+    with pytest.raises(ConfigError, match="no ending that says a form"):
         converted(tmp_path / "x.json", tmp_path)
     with pytest.raises(ImageryError, match="has 2 files, and COCO knows one"):
         converted(tmp_path / "x.json", tmp_path, to="coco")
     with pytest.raises(ImageryError, match="neither a folder nor GeoJSON"):
         converted(tmp_path / "x.kwcoco.json", tmp_path, labels=str(tmp_path / "none"))
     write_tiff(tmp_path / "l/a.tif", ramp(4, 4, 1, "uint8"))
+    with pytest.raises(ConfigError, match="is a file, and no folder"):
+        converted(tmp_path / "a_B02.tif", tmp_path, to="masks")
     with pytest.raises(ConfigError, match="cannot be read"):
         converted(tmp_path / "x.kwcoco.json", tmp_path / "a_B02.tif", labels=str(tmp_path / "l"), classes=("x=y",))
 
@@ -192,3 +196,42 @@ def test_site_models_label_the_images_with_the_phase_of_their_day(shared_data, t
     }
     assert {days[a["image_id"]]: names[a["category_id"]] for a in bundle.annotations} == expected
     assert {t["name"] for t in bundle.tables["tracks"]} == {"BR_R002_0000"}
+
+
+def test_labels_without_a_place_on_the_earth_are_not_dropped_from_geojson_in_silence(tmp_path):
+    for name, crs in (("a", None), ("b", UTM)):
+        write_tiff(tmp_path / f"i/{name}.tif", ramp(5, 5), crs=crs)
+        write_tiff(tmp_path / f"l/{name}.tif", np.eye(5, dtype="uint8")[None], crs=crs)
+    both, plain = tmp_path / "both.kwcoco.json", tmp_path / "plain.kwcoco.json"
+    converted(both, tmp_path / "i", labels=str(tmp_path / "l"))
+    converted(plain, tmp_path / "i/a.tif", labels=str(tmp_path / "l"))
+    notes = Notes()
+    convert_dataset(ConvertConfig(str(tmp_path / "x.geojson"), SourceConfig((str(both),)), to="geojson"), notes)
+    assert notes.said == ["5 labels are left out: their images have no georeference"]
+    assert len(json.loads((tmp_path / "x.geojson").read_text())["features"]) == 5
+    with pytest.raises(ImageryError, match="none of the 5 labels is on an image with a georeference"):
+        converted(tmp_path / "y.geojson", plain, to="geojson")
+    assert not (tmp_path / "y.geojson").exists()
+
+
+def test_a_single_feature_is_a_label_too(tmp_path):
+    write_tiff(tmp_path / "a.tif", ramp(5, 5))
+    west, south, east, north = -78, 37, -76, 39
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    shape = {"type": "Polygon", "coordinates": [ring]}
+    feature = {"type": "Feature", "properties": {"class": "field"}, "geometry": shape}
+    (tmp_path / "l.geojson").write_text(json.dumps(feature))
+    done = converted(tmp_path / "x.kwcoco.json", tmp_path / "a.tif", labels=str(tmp_path / "l.geojson"))
+    assert done.labels == 1
+    (tmp_path / "l.geojson").write_text(json.dumps(shape))
+    assert [known for _, known in read_features_file(str(tmp_path / "l.geojson"))] == [{}]
+
+
+class Notes(Silent):
+    """Keeps what a user is told."""
+
+    def __init__(self):
+        self.said = []
+
+    def note(self, text):
+        self.said.append(text)

@@ -129,5 +129,5 @@ def test_sites_are_tracks_with_outlines_in_pixels(finished, tmp_path):
 def test_a_run_without_maps_is_refused(tmp_path):
     with pytest.raises(InputError, match="no maps"):
         export_dataset(ExportConfig(str(tmp_path)))
-    with pytest.raises(ConfigError, match="no name of a bundle"):
+    with pytest.raises(ConfigError, match="no ending that says a form"):
         export_dataset(ExportConfig(str(tmp_path), "x.json"))

@@ -195,3 +195,27 @@ def test_an_image_lies_where_any_of_its_files_says(tmp_path):
     assert (grid.crs, grid.shape) == (UTM, (8, 8))
     # Pixels of the image are half as wide as those of its file, from the same corner on.
     assert grid.transform.almost_equals(CORNER @ Affine.translation(0, 9) @ Affine.scale(0.5))
+
+
+def test_what_cannot_be_written_is_said_before_any_work(mixed, tmp_path):
+    (tmp_path / "file").write_text("")
+    refusals = {
+        "out.csv": "no ending that says a form",
+        "file/out.kwcoco.json": "is a file, and no folder",
+        "x.kwcoco.json": "is a source, and would be lost",
+    }
+    before = mixed.read_bytes()
+    for name, fact in refusals.items():
+        for config in (SubsetConfig, UnionConfig):
+            run = subset_dataset if config is SubsetConfig else union_datasets
+            with pytest.raises(ConfigError, match=fact) as caught:
+                run(config(str(tmp_path / name), SourceConfig((str(mixed),))))
+            assert caught.value.hint
+    assert mixed.read_bytes() == before
+    (tmp_path / "d.kwcoco.json").mkdir()
+    with pytest.raises(ConfigError, match="is a folder"):
+        part(tmp_path, mixed) and subset_dataset(
+            SubsetConfig(str(tmp_path / "d.kwcoco.json"), SourceConfig((str(mixed),)))
+        )
+    with pytest.raises(ConfigError, match="no folder to write to"):
+        split_dataset(SplitConfig(str(tmp_path / "file"), SourceConfig((str(mixed),))))

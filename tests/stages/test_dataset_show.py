@@ -8,7 +8,8 @@ from datetime import date
 
 import numpy as np
 import pytest
-from datasets.bundles import ramp, write_tiff
+from affine import Affine
+from datasets.bundles import CORNER, ramp, write_bundle, write_tiff
 from PIL import Image
 
 from geowatch.errors import ConfigError
@@ -98,5 +99,45 @@ def test_two_bands_make_no_picture(tmp_path):
     write_tiff(tmp_path / "a_2020-06-01.tif", ramp(30, 40, 3, "uint8"))
     with pytest.raises(ConfigError, match="2 bands make no picture"):
         show_dataset(ShowConfig(SourceConfig((str(tmp_path),)), ChoiceConfig(channels=("red", "green"))))
-    with pytest.raises(ConfigError, match="no sheet"):
+    with pytest.raises(ConfigError, match="no ending that says a form"):
         show_dataset(ShowConfig(SourceConfig((str(tmp_path),)), output="x.jpg"))
+
+
+def test_one_image_of_many_is_the_one_in_the_middle(eolearn_series, tmp_path):
+    from support.eolearn_series import MASKED
+
+    assert spread([None] * 5, 1) == [2]
+    source = SourceConfig((str(eolearn_series.kwcoco),), **MASKED)
+    assert show_dataset(ShowConfig(source, output=str(tmp_path / "x.png"), most=1)).images == 1
+
+
+def test_pictures_without_place_and_date_are_shown_side_by_side(tmp_path):
+    for name in "abc":
+        write_tiff(tmp_path / f"{name}.tif", ramp(6, 8), crs=None)
+    assert show_dataset(ShowConfig(SourceConfig((str(tmp_path),)), output=str(tmp_path / "x.png"))).images == 3
+
+
+def test_places_far_apart_make_no_sheet(tmp_path):
+    write_tiff(tmp_path / "here_2020-06-01.tif", ramp(6, 8))
+    write_tiff(tmp_path / "there_2020-06-02.tif", ramp(6, 8), CORNER @ Affine.translation(90_000, 0))
+    with pytest.raises(ConfigError, match="too far apart") as caught:
+        show_dataset(ShowConfig(SourceConfig((str(tmp_path),)), output=str(tmp_path / "x.png")))
+    assert "--bbox" in caught.value.hint
+
+
+def test_a_long_title_and_a_long_legend_stay_on_the_page(tmp_path):
+    for number in range(14):
+        write_tiff(tmp_path / f"s{number}_2020-06-{number + 1:02}.tif", ramp(6, 8))
+    images = [
+        {"id": n, "name": f"i{n}", "file_name": f"s{n}_2020-06-{n + 1:02}.tif", "date_captured": f"2020-06-{n + 1:02}",
+         "sensor_coarse": f"a sensor with the long name {n}", "channels": "red"}
+        for n in range(14)
+    ]  # fmt: skip
+    source = SourceConfig((str(write_bundle(tmp_path / "x.kwcoco.json", images)),))
+    sizes = []
+    for title in ("short", "long " * 40):
+        show_dataset(ShowConfig(source, output=str(tmp_path / "x.png"), thumb_px=40, columns=3, title=title))
+        with Image.open(tmp_path / "x.png") as picture:
+            sizes.append(picture.size)
+    assert sizes[1][0] > 1500 > sizes[0][0]
+    assert sizes[1][1] < sizes[0][1]

@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreError) as caught:
         LocalStore(tmp_path / "file").put("a/b", b"x")
-    assert "--run" in caught.value.hint
+    assert "choose another place" in caught.value.hint
 
 
 def test_an_unknown_kind_of_address_is_refused():
