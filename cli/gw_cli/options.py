@@ -25,7 +25,6 @@ from gw_cli.values import (
     PAIR,
     SHARD,
     SHARE,
-    SIZE_PX,
     is_share,
 )
 
@@ -305,44 +304,6 @@ prices = combine(
 """What the estimate is made with."""
 geojson = flag("--geojson", help="Write plan/tiles.geojson as well.")
 
-SAMPLINGS = ("contiguous", "uniform", "hard-dilated", "soft-dilated", "multi-season")
-"""What ``--time-sampling`` and ``--series-sampling`` take."""
-
-time = combine(
-    option(
-        "--time-sampling",
-        type=click.Choice(SAMPLINGS),
-        help="Which observations of a series the network sees. Left out: as its package says.",
-    ),
-    option("--time-span", type=COUNT, metavar="DAYS", help="Days of the series that a plane looks at."),
-    option(
-        "--time-anchor",
-        type=float,
-        metavar="SHARE",
-        help="Where in that span the plane stands: 0 its first day, 1 its last.",
-    ),
-    option(
-        "--time-step",
-        type=int,
-        metavar="DAYS",
-        help="Days from one plane to the next, counted from 1970; 0 for a plane at each frame.",
-    ),
-    option(
-        "--time-keep",
-        type=click.Choice(["any", "all"]),
-        help="Score pixels that any of the dates saw, or that all did.",
-    ),
-    option("--time-sensors", type=NAMES, help="Sensors whose frames are looked at."),
-    option("--time-quota", type=NAMES, metavar="SENSOR=COUNT,...", help="Most dates of a sensor."),
-    option(
-        "--time-block",
-        type=COUNT,
-        metavar="PLANES",
-        help="Planes computed and stored as one; no value changes. Left out: 4 for a series, fewer in little memory.",
-    ),
-)
-"""How planes stand in time, and what each sees of a series."""
-
 norm = combine(
     option(
         "--domain",
@@ -354,72 +315,3 @@ norm = combine(
     option("--std", type=FLOATS, help="Standard deviation of each channel, instead of the package's."),
 )
 """How imagery is normalised, by hand."""
-
-series = combine(
-    option(
-        "--series-sampling",
-        type=click.Choice(SAMPLINGS),
-        help="Pick the network's dates out of a longer series in this way.",
-    ),
-    option("--series-span", type=COUNT, metavar="DAYS", help="Days of the series that one prediction looks at."),
-    option(
-        "--series-anchor",
-        type=float,
-        metavar="SHARE",
-        help="Where in the span the prediction stands: 0 its first day, 1 its last.  [default: 1.0]",
-    ),
-    option(
-        "--series-step",
-        type=COUNT,
-        metavar="DAYS",
-        help="Days from one prediction to the next, counted from 1970. Left out: one at each frame.",
-    ),
-    option(
-        "--series-keep",
-        type=click.Choice(["any", "all"]),
-        help="Score pixels that any of the dates saw, or that all did.  [default: any]",
-    ),
-    option("--series-sensors", type=NAMES, help="Sensors whose frames are picked. Left out: all."),
-    option("--series-quota", type=NAMES, metavar="SENSOR=COUNT,...", help="Most dates of a sensor."),
-)
-"""How a network's dates are picked out of a series."""
-
-output = option("-o", "--output", metavar="DIR", help="Folder of the package to make.")
-described = combine(
-    bands,
-    option("--classes", type=NAMES, help="Classes in the order of the network's output."),
-    option("--window", type=SIZE_PX, help="Window in pixels: 256, or 256x320 (height x width)."),
-    option("--dates", type=COUNT, help="Dates that the network sees at once.  [default: 1]"),
-    option("--mean", type=FLOATS, help="Mean of each channel, subtracted after the steps."),
-    option("--std", type=FLOATS, help="Standard deviation of each channel, divided by."),
-    option("--stats", metavar="FILE", help="JSON file of means and deviations by domain, from gw dataset stats."),
-    option(
-        "--unknown-domain",
-        type=click.Choice(["refuse", "default"]),
-        help="Imagery of a domain without statistics: refuse it, or use --mean and --std.  [default: refuse]",
-    ),
-    series,
-    option("--scale", type=float, help="First step: multiply physical values by this.  [default: 1.0]"),
-    option("--offset", type=float, help="Second step: add this.  [default: 0.0]"),
-    option("--clip", type=PAIR, metavar="LOW,HIGH", help="Third step: limit to this range."),
-    flag("--log1p", help="Fourth step: natural logarithm of 1 + x."),
-    option("--indices", type=NAMES, help="Last step: append these indices, such as ndvi,nbr."),
-    option("--layout", type=click.Choice(["auto", "NCHW", "NHWC"]), help="Order of the axes.  [default: auto]"),
-    option("--output-tensor", metavar="NAME", help="Output to use, where the graph has several."),
-    option(
-        "--activation",
-        type=click.Choice(["auto", "softmax", "sigmoid", "binary", "none", "labels"]),
-        help="How output becomes probabilities; auto runs the network to find it.  [default: auto]",
-    ),
-    option("--colors", type=NAMES, metavar="#RRGGBB,...", help="Colour of each class on maps."),
-    overlap,
-    blend,
-    option("--resolution", type=float, metavar="M", help="Metres a pixel that the network was trained for."),
-    option("--name", help="Name of the model. Left out: the file's."),
-    option("--version", metavar="TEXT", help="The model's own version.  [default: 1]"),
-    option("--license", metavar="SPDX", help="Licence of the weights."),
-    option("--description", metavar="TEXT", help="One paragraph for people."),
-    option("--spec", metavar="FILE", help="YAML file with `inputs` and `heads` in full, for several of them."),
-    option("--max-bytes", type=BYTES, help="Largest file that is taken."),
-)
-"""What a network takes and gives, as far as its file does not say so."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gw_cli import options
+from gw_cli import options, package_options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
 
@@ -19,8 +19,8 @@ from gw_cli.session import Session
     """,
 )
 @click.argument("source", type=click.Path(), metavar="FILE")
-@options.output
-@options.described
+@package_options.output
+@package_options.described
 @options.common
 @click.pass_context
 def command(ctx: click.Context, /, **given: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gw_cli import options
+from gw_cli import options, package_options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
 
@@ -21,8 +21,8 @@ from gw_cli.session import Session
 @options.option("--weights", metavar="FILE", help="Weights: safetensors, or a .pth that holds tensors alone.")
 @options.option("--seed", type=int, help="Seed of the weights where no file gives them.  [default: 0]")
 @options.option("--options", metavar="YAML", help="Options of the network, such as '{width: 16}'.")
-@options.output
-@options.described
+@package_options.output
+@package_options.described
 @options.common
 @click.pass_context
 def command(ctx: click.Context, /, **given: object) -> None:

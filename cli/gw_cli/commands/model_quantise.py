@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gw_cli import options
+from gw_cli import options, package_options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
 
@@ -15,7 +15,7 @@ from gw_cli.session import Session
     examples="gw model quantise pkg/ --images scenes/ -o pkg-int8/",
 )
 @click.argument("package", type=click.Path())
-@options.output
+@package_options.output
 @options.imagery
 @options.reading
 @options.option("--windows", type=options.COUNT, help="Windows of the imagery to look at.  [default: 24]")

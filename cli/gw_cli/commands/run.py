@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from gw_cli import options
+from gw_cli import options, series_options
 from gw_cli.cache import with_cache
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
@@ -26,7 +26,7 @@ from gw_cli.session import Session
 @options.grid
 @options.network
 @options.looks
-@options.time
+@series_options.time
 @options.norm
 @options.imagery
 @options.reading

@@ -1,0 +1,51 @@
+"""What ``gw model package`` and ``gw model import`` are told of a network that its file does not say."""
+
+from __future__ import annotations
+
+import click
+
+from gw_cli.options import bands, blend, combine, flag, option, overlap
+from gw_cli.series_options import series
+from gw_cli.values import BYTES, COUNT, FLOATS, NAMES, PAIR, SIZE_PX
+
+__all__ = ["described", "output"]
+
+output = option("-o", "--output", metavar="DIR", help="Folder of the package to make.")
+described = combine(
+    bands,
+    option("--classes", type=NAMES, help="Classes in the order of the network's output."),
+    option("--window", type=SIZE_PX, help="Window in pixels: 256, or 256x320 (height x width)."),
+    option("--dates", type=COUNT, help="Dates that the network sees at once.  [default: 1]"),
+    option("--mean", type=FLOATS, help="Mean of each channel, subtracted after the steps."),
+    option("--std", type=FLOATS, help="Standard deviation of each channel, divided by."),
+    option("--stats", metavar="FILE", help="JSON file of means and deviations by domain, from gw dataset stats."),
+    option(
+        "--unknown-domain",
+        type=click.Choice(["refuse", "default"]),
+        help="Imagery of a domain without statistics: refuse it, or use --mean and --std.  [default: refuse]",
+    ),
+    series,
+    option("--scale", type=float, help="First step: multiply physical values by this.  [default: 1.0]"),
+    option("--offset", type=float, help="Second step: add this.  [default: 0.0]"),
+    option("--clip", type=PAIR, metavar="LOW,HIGH", help="Third step: limit to this range."),
+    flag("--log1p", help="Fourth step: natural logarithm of 1 + x."),
+    option("--indices", type=NAMES, help="Last step: append these indices, such as ndvi,nbr."),
+    option("--layout", type=click.Choice(["auto", "NCHW", "NHWC"]), help="Order of the axes.  [default: auto]"),
+    option("--output-tensor", metavar="NAME", help="Output to use, where the graph has several."),
+    option(
+        "--activation",
+        type=click.Choice(["auto", "softmax", "sigmoid", "binary", "none", "labels"]),
+        help="How output becomes probabilities; auto runs the network to find it.  [default: auto]",
+    ),
+    option("--colors", type=NAMES, metavar="#RRGGBB,...", help="Colour of each class on maps."),
+    overlap,
+    blend,
+    option("--resolution", type=float, metavar="M", help="Metres a pixel that the network was trained for."),
+    option("--name", help="Name of the model. Left out: the file's."),
+    option("--version", metavar="TEXT", help="The model's own version.  [default: 1]"),
+    option("--license", metavar="SPDX", help="Licence of the weights."),
+    option("--description", metavar="TEXT", help="One paragraph for people."),
+    option("--spec", metavar="FILE", help="YAML file with `inputs` and `heads` in full, for several of them."),
+    option("--max-bytes", type=BYTES, help="Largest file that is taken."),
+)
+"""What a network takes and gives, as far as its file does not say so."""
