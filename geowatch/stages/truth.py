@@ -193,8 +193,14 @@ def read_shapes(path: str, crs: object) -> list[tuple[Region, dict[str, object]]
     features = document.get("features", [document])
     if not isinstance(features, list):
         raise RegionError(f"the features of {path} are no list", hint="give a GeoJSON file of polygons")
-    regions = [parse_region(feature, name=str(number)) for number, feature in enumerate(features)]
+    regions = [parse_region(feature, name=_called(feature, number)) for number, feature in enumerate(features)]
     return [(region, transform_geom("OGC:CRS84", crs, region.to_feature()["geometry"])) for region in regions]
+
+
+def _called(feature: object, number: int) -> str:
+    """Return the name of a feature without an id: its property ``name``, else its number, counted from 0."""
+    known = feature.get("properties") if isinstance(feature, dict) else None
+    return str((known.get("name") if isinstance(known, dict) else None) or number)
 
 
 def _json(path: str) -> dict[str, object]:

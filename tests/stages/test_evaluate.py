@@ -126,6 +126,7 @@ def test_each_polygon_has_figures_of_its_own(run, tmp_path):
         return {"type": "Feature", "id": name, "properties": {}, "geometry": shape}
 
     features = [square("west", -0.1, 2.1), square("east", 1.9, 4.1)]
+    features[1]["properties"]["name"] = features[1].pop("id")
     (tmp_path / "r.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     found = evaluated(run, tmp_path, TRUTH, regions=str(tmp_path / "r.geojson"))
     assert found.regions["west"]["confusion"] == [[3, 0, 0], [1, 0, 0], [0, 0, 2]]
