@@ -1,4 +1,4 @@
-"""A model of phases as a file: which classes are phases, how they follow each other, and what speaks for each.
+"""A model of phases as a file: which classes are phases, how they follow each other, and how each looks.
 
 YAML, or JSON, which is YAML too.
 """
@@ -34,40 +34,34 @@ class PhaseDocument(BaseModel):
     """How likely each phase comes first. Left out: all alike."""
     looks: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """How many independent looks an observation counts as; the more, the less phases cling to each other."""
-    shows: dict[str, tuple[str, ...]] = {}
-    """Phases for which the scores of other phases speak as well, with these."""
+    mix: tuple[tuple[_Share, ...], ...] | None = None
+    """For each phase the share of a site that looks like each of the phases while it lasts; a row need not add up to 1.
+    Left out: each phase is known by the score of its own class alone."""
 
     def model(self) -> PhaseModel:
         """Return the model. Raises ConfigError for phases that are none, and for rows of another length."""
         self._check_names()
         size = len(self.phases)
-        if any(len(row) != size for row in self.transitions):
-            raise ConfigError(
-                f"transitions of {size} phases have rows of {[len(row) for row in self.transitions]}",
-                hint=f"give {size} rows of {size} numbers",
-            )
-        shows = np.eye(size)
-        for phase, others in self.shows.items():
-            shows[self.phases.index(phase), [self.phases.index(name) for name in others]] = 1.0
+        for what, rows in (("transitions", self.transitions), ("mix", self.mix or ())):
+            if any(len(row) != size for row in rows):
+                raise ConfigError(
+                    f"{what} of {size} phases have rows of {[len(row) for row in rows]}",
+                    hint=f"give {size} rows of {size} numbers",
+                )
         return PhaseModel(
             self.phases,
             tuple(name in self.active for name in self.phases),
             np.array(self.initial or [1.0] * size),
             np.array(self.transitions, dtype=np.float64).reshape(len(self.transitions), -1),
-            shows if self.shows else None,
+            None if self.mix is None else np.array(self.mix, dtype=np.float64).reshape(len(self.mix), -1),
             self.looks,
         )
 
     def _check_names(self) -> None:
         if len(set(self.phases)) < len(self.phases):
             raise ConfigError(f"a phase is named twice among {', '.join(self.phases)}", hint="name each once")
-        named = {
-            "active": self.active,
-            "shown": (*self.shows, *(name for each in self.shows.values() for name in each)),
-        }
-        for what, names in named.items():
-            if unknown := sorted(set(names) - set(self.phases)):
-                raise ConfigError(f"'{unknown[0]}' is {what} and no phase", hint=f"phases are {', '.join(self.phases)}")
+        if unknown := sorted(set(self.active) - set(self.phases)):
+            raise ConfigError(f"'{unknown[0]}' is active and no phase", hint=f"phases are {', '.join(self.phases)}")
 
 
 def read_phases(text: str) -> PhaseModel:

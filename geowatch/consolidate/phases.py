@@ -3,6 +3,11 @@
 The likeliest sequence (Viterbi, "Error bounds for convolutional codes", 1967) weighs what each observation says
 against how phases may follow each other. Without another model the four phases of construction are meant, in their
 order: a site stays in its phase or goes on to a later one, and never back.
+
+A site's scores are means over its pixels: the shares of it that look like each class. While it is built on, part of it
+is bare, part is built already and part was never touched. So a phase is not known by its own class alone but by a mix
+of all of them, and what an observation says of a phase is how likely its shares are as draws from that mix (a
+multinomial): looks * sum over classes of share * ln(mix).
 """
 
 from __future__ import annotations
@@ -43,8 +48,9 @@ class PhaseModel:
     """Probability of each phase at the first observation, (P,)."""
     transition: NDArray[np.float64]
     """Probability of going from one phase (row) to another (column), (P, P)."""
-    shows: NDArray[np.float64] | None = None
-    """How much the score of each class (column) speaks for a phase (row), (P, P); None: each for its own alone."""
+    mix: NDArray[np.float64] | None = None
+    """Share of a site that looks like each class (column) in a phase (row), (P, P); None: a phase is known by the score
+    of its own class alone."""
     looks: float = 1.0
     """How many independent looks an observation counts as: it is a mean of many pixels, and says more than one does."""
 
@@ -55,7 +61,12 @@ class PhaseModel:
                 f"a model of {size} phases has {self.initial.shape} first and {self.transition.shape} transitions",
                 hint=f"give {size} numbers, and {size} rows of {size}",
             )
-        rows = np.vstack([self.initial, self.transition])
+        if self.mix is not None and self.mix.shape != (size, size):
+            raise ConfigError(
+                f"a model of {size} phases has mixes of shape {self.mix.shape}",
+                hint=f"give {size} rows of {size} shares",
+            )
+        rows = np.vstack([self.initial, self.transition, *([] if self.mix is None else [self.mix])])
         if not np.isfinite(rows).all() or (rows < 0).any() or not (rows.sum(axis=1) > 0).all():
             raise ConfigError("probabilities of phases are below 0 or all 0", hint="give each row some chance")
         if not self.looks > 0:
@@ -65,12 +76,12 @@ class PhaseModel:
     def of_construction(cls) -> PhaseModel:
         """Return the model of construction: phases in their order, none skipped cheaply, none taken back.
 
-        A finished site may look as if nothing ever went on there, so no activity speaks for its last phase as well.
+        The mixes are round numbers of how such a site looks: it is cleared bit by bit; while it is built on, hardly
+        half of it moves at a time; when it is done, most of it looks built or as if nothing ever went on there.
         """
         onward = np.array([[90, 7, 2.5, 0.5], [0, 90, 9, 1], [0, 0, 92, 8], [0, 0, 0, 100]]) / 100
-        shows = np.eye(4)
-        shows[3, 0] = 1.0
-        return cls(CONSTRUCTION, (False, True, True, False), np.array([0.7, 0.1, 0.1, 0.1]), onward, shows, 3.0)
+        mix = np.array([[94, 2, 2, 2], [30, 55, 10, 5], [25, 15, 45, 15], [60, 2, 8, 30]]) / 100
+        return cls(CONSTRUCTION, (False, True, True, False), np.array([0.7, 0.1, 0.1, 0.1]), onward, mix, 6.0)
 
     @classmethod
     def alike(cls, names: Sequence[str], active: Sequence[bool]) -> PhaseModel:
@@ -116,7 +127,7 @@ def likeliest(owner: Ints, scores: NDArray[np.float64], model: PhaseModel) -> In
     """
     counts = np.bincount(owner) if len(owner) else np.zeros(0, dtype=np.int64)
     out = np.empty(len(owner), dtype=np.int64)
-    evidence = model.looks * np.log(np.maximum(_spoken(scores, model.shows), LEAST_SCORE))
+    evidence = model.looks * _evidence(scores, model.mix)
     start = np.concatenate([[0], np.cumsum(counts)])
     # Owners with as many observations go together, so that none waits for a longer one.
     for length in np.unique(counts[counts > 0]).tolist():
@@ -128,16 +139,16 @@ def likeliest(owner: Ints, scores: NDArray[np.float64], model: PhaseModel) -> In
     return out
 
 
-def _spoken(scores: NDArray[np.float64], shows: NDArray[np.float64] | None) -> NDArray[np.float64]:
-    """Return how much observations (n, P) speak for each phase, (n, P): sums in the order of the classes.
+def _evidence(scores: NDArray[np.float64], mix: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return what observations (n, P) say of each phase, (n, P), as logarithms: sums in the order of the classes.
 
     Not a matrix product, which adds in an order that the machine's library chooses.
     """
-    if shows is None:
-        return scores
-    out = np.zeros((len(scores), len(shows)))
-    for place, weights in enumerate(shows.T):
-        out += scores[:, place, None] * weights
+    if mix is None:
+        return np.asarray(np.log(np.maximum(scores, LEAST_SCORE)), np.float64)
+    out = np.zeros((len(scores), len(mix)))
+    for place, says in enumerate(np.log(np.maximum(mix / mix.sum(axis=1, keepdims=True), LEAST_SCORE)).T):
+        out += scores[:, place, None] * says
     return out
 
 

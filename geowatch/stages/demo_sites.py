@@ -30,8 +30,7 @@ __all__ = ["DemoSites", "DemoSitesConfig", "demo_sites"]
 
 #: How the detector's scores become sites: at least half a year of activity, and two thirds of a hectare.
 _TRACKING = TrackConfig(aggregate="max", smooth_time="180d", smooth_px=0.7, low=0.35, high=0.5)
-#: Phases are taken one by one: the detector remembers one and a half years, and what was built before that rests again.
-_RULES = ConsolidateConfig(min_area=6000.0, fill_holes=5000.0, min_days=60, phases="argmax")
+_RULES = ConsolidateConfig(min_area=6000.0, fill_holes=5000.0, min_days=60)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from support.tracked import track_tiles
 
 from geowatch.consolidate.inherit import Shared, heirs
 from geowatch.consolidate.phase_document import read_phases
-from geowatch.consolidate.phases import LEAST_SCORE, PhaseModel, _spoken, likeliest
+from geowatch.consolidate.phases import LEAST_SCORE, PhaseModel, _evidence, likeliest
 from geowatch.consolidate.tables import _binary
 from geowatch.consolidate.terms import Rules
 from geowatch.errors import ConfigError, InputError
@@ -50,15 +50,29 @@ def test_a_finished_site_that_looks_like_nothing_keeps_what_it_was():
     assert phases == [0, 1, 2, 2, *[3] * 12]
 
 
+def test_a_site_is_built_on_until_hardly_any_of_it_moves():
+    moving = [0.02, 0.1, 0.6, 0.5, 0.4, 0.35, 0.15, 0.05, 0.02]
+    seen = np.array([[0.95 - share, 0.01, share, 0.04] for share in moving])
+    phases = likeliest(np.zeros(len(seen), int), seen, PhaseModel.of_construction()).tolist()
+    assert phases == [0, 0, 2, 2, 2, 2, 3, 3, 3]
+
+
+def test_a_site_that_is_unsure_between_quiet_and_done_was_not_done_from_the_beginning():
+    seen = np.array([[0.98, 0, 0, 0.02]] * 14 + [[0.2, 0.1, 0.5, 0.2]] * 3 + [[0.8, 0, 0.05, 0.15]] * 9)
+    phases = likeliest(np.zeros(len(seen), int), seen, PhaseModel.of_construction()).tolist()
+    assert phases == [0] * 14 + [2] * 3 + [3] * 9
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.integers(1, 400))
 def test_phases_do_not_depend_on_how_many_sites_are_looked_at_together(seed, copies):
     rng = np.random.default_rng(seed)
-    model = replace(PhaseModel.of_construction(), shows=rng.random((4, 4)))
+    model = replace(PhaseModel.of_construction(), mix=rng.random((4, 4)) + 0.01)
     seen = rng.random((7, 4))
-    spoken = _spoken(np.tile(seen, (copies, 1)), model.shows)
-    assert spoken[-7:].tobytes() == _spoken(seen, model.shows).tobytes()
-    assert spoken[0, 2] == sum(seen[0, k] * model.shows[2, k] for k in range(4))
+    evidence = _evidence(np.tile(seen, (copies, 1)), model.mix)
+    assert evidence[-7:].tobytes() == _evidence(seen, model.mix).tobytes()
+    shares = model.mix[2] / model.mix[2].sum()
+    assert evidence[0, 2] == pytest.approx(sum(seen[0, k] * np.log(shares[k]) for k in range(4)))
     several = likeliest(np.repeat(np.arange(copies), 7), np.tile(seen, (copies, 1)), model)
     assert several.reshape(copies, 7).tolist() == [likeliest(np.zeros(7, int), seen, model).tolist()] * copies
 
@@ -80,7 +94,8 @@ def test_what_cannot_follow_never_does():
         (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "look": 2}), "look: Extra inputs"),
         (json.dumps({"phases": ["a"], "active": [], "transitions": [["much"]]}), "transitions.0.0"),
         (json.dumps({"phases": ["a", "a"], "active": [], "transitions": [[1, 1], [1, 1]]}), "named twice"),
-        (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "shows": {"b": ["a"]}}), "'b' is shown"),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "mix": [[1, 0]]}), "mix of 1 phases"),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "mix": [[1], [1]]}), "mixes of shape"),
         (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "initial": [1, 1]}), "has \\(2,\\) first"),
         (json.dumps({"phases": ["a"], "active": ["b"], "transitions": [[1]]}), "'b' is active"),
         (json.dumps({"phases": ["a", "b"], "active": [], "transitions": [[1]]}), "rows of \\[1\\]"),
@@ -149,7 +164,7 @@ def test_the_model_that_the_docs_show_is_one():
     text = (Path(__file__).parents[2] / "docs/concepts/tracking.md").read_text()
     model = read_phases(text.split("```yaml")[1].split("```")[0])
     assert model.names == ("bare", "growing", "harvested")
-    assert model.shows.tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 1]]
+    assert model.mix.tolist() == [[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.5, 0.05, 0.45]]
 
 
 def test_outlines_that_a_table_cannot_hold_are_refused_and_not_cut_off():
