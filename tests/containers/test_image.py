@@ -75,6 +75,14 @@ def test_the_image_runs_the_demo_without_network_on_a_read_only_root(engine, tmp
     assert (tmp_path / "gw-demo" / "run" / "quicklook.png").stat().st_size > 0
 
 
+def test_the_image_finds_simulated_sites_and_draws_their_report(engine, tmp_path):
+    tmp_path.chmod(0o777)
+    small = ["--size-px", "128", "--tiles", "1", "--start", "2018-01-01", "--end", "2019-06-30"]
+    done = run(engine, "demo", "sites", *small, volume=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob("gw-demo-sites/**/report.html"))
+
+
 def test_the_image_stops_when_it_is_told_to_and_says_that_it_can_go_on(engine, tmp_path):
     tmp_path.chmod(0o777)
     (tmp_path / "scenes").mkdir()
