@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["answers", "export_onnx", "output_names"]
+
+#: Operators of ONNX 1.13 and later.
+_OPSET = 18
 
 
 class _Flat(nn.Module):
@@ -54,7 +58,7 @@ def _named(found: object) -> dict[str, Tensor]:
 def answers(net: nn.Module, tensors: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
     """Return what ``net`` says to ``tensors`` (one an argument), by output. Raises PackageError."""
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), _one_thread():
             found = _named(net(*(torch.from_numpy(x) for x in tensors)))
     except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
         shapes = [x.shape for x in tensors]
@@ -74,39 +78,77 @@ def export_onnx(
     outputs: Sequence[str],
     *,
     free_axes: Mapping[str, Sequence[int]],
+    traced: bool = False,
 ) -> bytes:
     """Return ``net`` as an ONNX file with inputs named as ``tensors`` are, in the order of its arguments.
 
-    ``free_axes`` says for each input which of its axes may have any size. Raises PackageError where torch
-    cannot express the module so.
+    ``free_axes`` says for each input which of its axes may have any size. ``traced`` writes down what one pass through
+    the network does, in a small part of the time that torch's analysis of every step takes; a network that branches
+    on values or sizes is not to be exported so. Raises PackageError where torch cannot express the module so.
     """
-    arguments = tuple(torch.from_numpy(x) for x in tensors.values())
-    shapes = tuple(dict.fromkeys(free_axes[name], torch.export.Dim.DYNAMIC) for name in tensors)
+    write = _traced if traced else _analysed
     try:
-        with _quiet():
-            program = torch.onnx.export(
-                _Flat(net).eval(),
-                arguments,
-                dynamo=True,
-                dynamic_shapes=(shapes,),
-                input_names=list(tensors),
-                output_names=list(outputs),
-                verbose=False,
-            )
+        with _quiet(), _one_thread():
+            return write(_Flat(net).eval(), tensors, outputs, free_axes)
     except (RuntimeError, ValueError, TypeError, ImportError) as error:
         reason = " ".join(str(error).split())[:300]
         raise PackageError(
             f"torch cannot export the network: {reason}",
             hint="write it with operators that ONNX has, or export it by hand and take it with `gw model import`",
         ) from error
-    return _serialised(program)
 
 
-def _serialised(program: torch.onnx.ONNXProgram | None) -> bytes:
+def _traced(
+    net: nn.Module,
+    tensors: Mapping[str, NDArray[np.float32]],
+    outputs: Sequence[str],
+    free_axes: Mapping[str, Sequence[int]],
+) -> bytes:
+    file = io.BytesIO()
+    torch.onnx.export(
+        net,
+        tuple(torch.from_numpy(x) for x in tensors.values()),
+        file,
+        dynamo=False,
+        dynamic_axes={name: list(free_axes[name]) for name in tensors},
+        input_names=list(tensors),
+        output_names=list(outputs),
+        opset_version=_OPSET,
+    )
+    return file.getvalue()
+
+
+def _analysed(
+    net: nn.Module,
+    tensors: Mapping[str, NDArray[np.float32]],
+    outputs: Sequence[str],
+    free_axes: Mapping[str, Sequence[int]],
+) -> bytes:
+    shapes = tuple(dict.fromkeys(free_axes[name], torch.export.Dim.DYNAMIC) for name in tensors)
+    program = torch.onnx.export(
+        net,
+        tuple(torch.from_numpy(x) for x in tensors.values()),
+        dynamo=True,
+        dynamic_shapes=(shapes,),
+        input_names=list(tensors),
+        output_names=list(outputs),
+        verbose=False,
+    )
     if program is None:
         raise PackageError("torch exported nothing")
     content: bytes = program.model_proto.SerializeToString()
     return content
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Work in this thread alone: many small steps leave others waiting for most of the time, which costs them all."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

@@ -35,6 +35,8 @@ class NetEntry:
     """One line for people."""
     describe: Callable[[Any], Mapping[str, object]] | None = None
     """What a package says of it where the user does not, by field of ``ImportSpec``; None says nothing."""
+    traced: bool = False
+    """Whether one pass writes down all that it does: it never branches, and has so many steps that analysis is slow."""
 
 
 #: All networks by name.
@@ -42,7 +44,11 @@ NETS: Mapping[str, NetEntry] = MappingProxyType(
     {
         "blobs": NetEntry(BlobConfig, BlobDetector, "bright or dark spots as boxes, untrained", describe_blobs),
         "change-detector": NetEntry(
-            ChangeConfig, ChangeDetector, "building sites in a series of images, untrained", describe_change
+            ChangeConfig,
+            ChangeDetector,
+            "building sites in a series of images, untrained",
+            describe_change,
+            traced=True,
         ),
         "season": NetEntry(
             SeasonConfig, SeasonNet, "how far an index stands between its low and high of the year", describe_season

@@ -75,7 +75,7 @@ def package_net(source: NetSource, spec: ImportSpec, output: str | Path) -> Pack
     net, kept = _build(source, spec)
     size = spec.window or (DEFAULT_WINDOW_PX, DEFAULT_WINDOW_PX)
     inputs = describe_inputs(_arguments(net, spec, size), spec)
-    model = _exported(net, inputs, size, spec.boxes)
+    model = _exported(net, inputs, size, spec.boxes, traced=_is_traced(source))
     origin = Origin(
         kind="module" if source.foreign else "registry",
         source=source.net,
@@ -150,8 +150,14 @@ def _arguments(net: nn.Module, spec: ImportSpec, size: tuple[int, int]) -> tuple
     return tuple(TensorInfo(identifier(name, "input"), "float32", (None, None, *size)) for name in names)
 
 
+def _is_traced(source: NetSource) -> bool:
+    from geowatch.nets.registry import NETS
+
+    return not source.foreign and NETS[source.net].traced
+
+
 def _exported(
-    net: nn.Module, inputs: tuple[InputSpec, ...], size: tuple[int, int], boxes: tuple[BoxesSpec, ...]
+    net: nn.Module, inputs: tuple[InputSpec, ...], size: tuple[int, int], boxes: tuple[BoxesSpec, ...], *, traced: bool
 ) -> ModelProto:
     """Return the network as a checked graph that answers as it does, with as many free sizes as it allows."""
     from geowatch.nets.export import answers, export_onnx
@@ -164,7 +170,8 @@ def _exported(
     for axes in ("NHW", "N", ""):
         free = {name: [layouts[name].index(axis) for axis in axes] for name in tensors}
         try:
-            model = parse_graph(export_onnx(net, tensors, names, free_axes=free), "the exported graph")
+            content = export_onnx(net, tensors, names, free_axes=free, traced=traced)
+            model = parse_graph(content, "the exported graph")
             strip_notes(model)
             model = flatten(model, "the exported graph")
             for shape in _shapes_to_check(net, inputs, size, axes):
