@@ -217,7 +217,10 @@ batch = option(
     metavar="WINDOWS",
     help="Windows in one call of the network; it changes no value. Left out: 4, or as measured.",
 )
-network = combine(model, jit, precision, device, cache, window, overlap, blend, stored, batch)
+min_score = option(
+    "--min-score", type=float, metavar="SCORE", help="Drop boxes with a lower score, 0 to 1. Left out: as the package."
+)
+network = combine(model, jit, precision, device, cache, window, overlap, blend, stored, min_score, batch)
 """What the network sees, and who runs it."""
 
 tta = option(

@@ -11,6 +11,36 @@ from gw_cli.values import BYTES, COUNT, FLOATS, NAMES, PAIR, SIZE_PX
 __all__ = ["described", "output"]
 
 output = option("-o", "--output", metavar="DIR", help="Folder of the package to make.")
+boxes = combine(
+    option("--boxes-tensor", metavar="NAME", help="Output that holds boxes, for a network that finds objects."),
+    option("--scores-tensor", metavar="NAME", help="Output of their scores. Left out: columns beside the boxes."),
+    option(
+        "--labels-tensor",
+        metavar="NAME",
+        help="Output of their classes as numbers; that of the boxes for a column. Left out: a score a class.",
+    ),
+    option(
+        "--box-format",
+        type=click.Choice(["xyxy", "yxyx", "xywh", "cxcywh"]),
+        help="Numbers of a box: two corners, a corner and a size, or a centre and a size.  [default: xyxy]",
+    ),
+    option(
+        "--box-units",
+        type=click.Choice(["px", "share"]),
+        help="What they count: pixels of the window, or shares of its sides.  [default: px]",
+    ),
+    option("--background", metavar="CLASS", help="Class that is no object, where there is one."),
+    option("--min-score", type=float, metavar="SCORE", help="Boxes with a lower score are dropped.  [default: 0.3]"),
+    option(
+        "--max-overlap",
+        type=float,
+        metavar="SHARE",
+        help="Of boxes of a class that overlap by this share of their union the best stays.  [default: 0.5]",
+    ),
+    option("--most-boxes", type=COUNT, help="Most objects of a window, where their number is free. Left out: 300."),
+)
+"""How a network says where objects are."""
+
 described = combine(
     bands,
     option("--classes", type=NAMES, help="Classes in the order of the network's output."),
@@ -37,6 +67,7 @@ described = combine(
         type=click.Choice(["auto", "softmax", "sigmoid", "binary", "none", "labels"]),
         help="How output becomes probabilities; auto runs the network to find it.  [default: auto]",
     ),
+    boxes,
     option("--colors", type=NAMES, metavar="#RRGGBB,...", help="Colour of each class on maps."),
     overlap,
     blend,
@@ -45,7 +76,7 @@ described = combine(
     option("--version", metavar="TEXT", help="The model's own version.  [default: 1]"),
     option("--license", metavar="SPDX", help="Licence of the weights."),
     option("--description", metavar="TEXT", help="One paragraph for people."),
-    option("--spec", metavar="FILE", help="YAML file with `inputs` and `heads` in full, for several of them."),
+    option("--spec", metavar="FILE", help="YAML file with `inputs`, `heads` and `boxes` in full, for several."),
     option("--max-bytes", type=BYTES, help="Largest file that is taken."),
 )
 """What a network takes and gives, as far as its file does not say so."""

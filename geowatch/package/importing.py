@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,19 +12,24 @@ from pydantic import ValidationError
 
 from geowatch.errors import BackendError, PackageError
 from geowatch.package.backends.onnxruntime import GraphSession
+from geowatch.package.box_graph import arranged
 from geowatch.package.bundle import PICKLES, Package, record_of, save_package
 from geowatch.package.flops import count_gflop
 from geowatch.package.graph import flatten, parse_graph, signature
 from geowatch.package.manifest import GRAPH_FILE, Manifest, NetSpec, Origin
 from geowatch.package.spec import ImportSpec, complaint, identifier
 from geowatch.package.tensors import feeds
-from geowatch.package.trial import Findings, trial_windows, try_network
+from geowatch.package.trial import Findings, probe, trial_windows, try_network
 from geowatch.package.widen import is_half, widened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
+    from numpy.typing import NDArray
     from onnx import ModelProto
+
+    Arrays = dict[str, NDArray[Any]]
 
 __all__ = ["import_onnx", "publish_network"]
 
@@ -76,6 +82,7 @@ def publish_network(
     net: tuple[NetSpec, Mapping[str, bytes]] | None = None,
 ) -> Package:
     """Try a checked graph and publish it as a package, beside a registry network's files if any."""
+    model, spec = arranged(model, spec, partial(_probed, model))
     content = model.SerializeToString()
     try:
         findings = try_network(GraphSession(content, threads=1), signature(model), spec)
@@ -104,6 +111,14 @@ def publish_network(
     except ValidationError as error:
         raise PackageError(f"the package contradicts itself: {complaint(error)}") from error
     return save_package(output, manifest, files)
+
+
+def _probed(model: ModelProto, spec: ImportSpec) -> tuple[Arrays, Arrays, int]:
+    try:
+        session = GraphSession(model.SerializeToString(), threads=1)
+    except BackendError as error:
+        raise PackageError(error.fact, hint=error.hint) from error
+    return probe(session, signature(model), spec)
 
 
 def _gflop(model: ModelProto, findings: Findings) -> float | None:

@@ -283,15 +283,8 @@ def _sizes(layout: str, dims: tuple[int | None, ...], channels: int, joined: int
 def chosen_outputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[str, ...]:
     """Return the names of the output tensors in use. Raises PackageError where that is not clear."""
     names = [t.name for t in graph]
-    if spec.boxes or spec.boxes_tensor is not None:
-        described = spec.boxes or (spec,)
-        parts = [
-            (b.boxes, b.scores, b.labels)
-            if isinstance(b, BoxesSpec)
-            else (b.boxes_tensor, b.scores_tensor, b.labels_tensor)
-            for b in described
-        ]
-        wanted = [h.output for h in spec.heads] + [name for each in parts for name in each if name is not None]
+    if spec.boxes:
+        wanted = [h.output for h in spec.heads] + [name for each in spec.boxes for name in each.tensors.values()]
     elif spec.heads:
         wanted = [h.output for h in spec.heads]
     elif spec.output_tensor is not None:

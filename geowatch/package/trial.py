@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from geowatch.errors import BackendError, PackageError
-from geowatch.package.boxes_said import check_boxes, described_boxes, scores_are
+from geowatch.package.boxes_said import check_boxes, scores_are
 from geowatch.package.heads import check_head, infer_head
 from geowatch.package.manifest import HeadSpec, InputSpec, WindowSpec
 from geowatch.package.spec import chosen_outputs, complaint, describe_inputs
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, NDArray[Any]]
 
-__all__ = ["Findings", "trial_windows", "try_network"]
+__all__ = ["Findings", "probe", "trial_windows", "try_network"]
 
 #: Window where neither the user nor the graph says one.
 DEFAULT_WINDOW_PX = 256
@@ -107,17 +107,38 @@ def try_network(
     return Findings(inputs, found.heads, found.boxes, _window_spec(size, multiple, spec), batch)
 
 
+def probe(
+    session: GraphSession, graph: tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]], spec: ImportSpec
+) -> tuple[Arrays, Arrays, int]:
+    """Return all outputs for windows of zeros and of noise, by name, and how many windows these were.
+
+    One window, where the graph does not demand more. Raises PackageError where it does not run.
+    """
+    inputs = describe_inputs(graph[0], spec)
+    trial = _Trial(session, inputs, tuple(each.name for each in graph[1]))
+    size = _window(_declared_size(graph[0], inputs), spec)
+    count = next((n for n in {t.dims[0] for t in graph[0]} if n), 1)
+    noise = {name: np.repeat(x[-1:], count, axis=0) for name, x in trial_windows(inputs, 2, size).items()}
+    try:
+        return trial.run(trial.zeros(count, size)), trial.run(noise), count
+    except BackendError as error:
+        raise PackageError(
+            f"the network does not run on {count} windows of {size[0]} x {size[1]} px: {error.fact}",
+            hint="check --window, --bands and --layout",
+        ) from error
+
+
 def heads_of(spec: ImportSpec, outputs: tuple[str, ...], raw: Arrays, size: tuple[int, int]) -> tuple[HeadSpec, ...]:
     """Return the heads that score pixels."""
-    if spec.heads or spec.boxes or spec.boxes_tensor is not None:
+    if spec.heads or spec.boxes:
         return spec.heads
     return tuple(infer_head(name, raw[name], spec, size) for name in outputs)
 
 
 def boxes_of(spec: ImportSpec, raw: Arrays) -> tuple[BoxesSpec, ...]:
     """Return the heads of boxes, the activation of their scores found where it was not said."""
-    said = bool(spec.boxes) or spec.activation != "auto"
-    return tuple(scores_are(head, raw, said=said) for head in described_boxes(spec))
+    said = spec.boxes_tensor is None or spec.activation != "auto"
+    return tuple(scores_are(head, raw, said=said) for head in spec.boxes)
 
 
 def _window_spec(size: tuple[int, int], multiple: int | None, spec: ImportSpec) -> WindowSpec:

@@ -73,6 +73,7 @@ def _window(
     head: BoxesSpec, box: NDArray[np.float64], kind: NDArray[np.int16], score: NDArray[np.float32], least: float
 ) -> WindowBoxes:
     found = (score >= np.float32(least)) & (kind >= 0)
+    found &= ~((box[:, 2] <= box[:, 0]) | (box[:, 3] <= box[:, 1]))
     if not np.isfinite(box[found]).all():
         raise BackendError(f"head {head.name!r} gave a box whose corners are no numbers")
     if head.most is not None and int(found.sum()) > head.most:
@@ -80,7 +81,6 @@ def _window(
             f"head {head.name!r} found more than {head.most} objects in a window",
             hint="raise --min-score, or import the network again with more --most-boxes",
         )
-    found &= (box[:, 2] > box[:, 0]) & (box[:, 3] > box[:, 1])
     return WindowBoxes(box[found], kind[found], score[found])
 
 

@@ -49,7 +49,7 @@ class ImportConfig(ImportSpec):
     output: Path
     """Folder of the package to make; it must not exist, or hold the very same package."""
     spec: Path | None = None
-    """YAML file with ``inputs`` and ``heads`` in full, as in a manifest, for networks with several."""
+    """YAML file with ``inputs``, ``heads`` and ``boxes`` in full, as in a manifest, for networks with several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class PackageConfig(ImportSpec):
     seed: int = 0
     """Seed of weights where no file gives them."""
     spec: Path | None = None
-    """YAML file with ``inputs`` and ``heads`` in full, as in a manifest, for networks with several."""
+    """YAML file with ``inputs``, ``heads`` and ``boxes`` in full, as in a manifest, for networks with several."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from gw_cli.session import Session
     gw model import cloud.onnx --bands blue,green,red,nir --classes background,cloud -o pkg/
     gw model import rgb.onnx --bands red,green,blue --mean 0.4,0.4,0.4 --std 0.2,0.2,0.2 --window 512 -o pkg/
     gw model import change.onnx --dates 2 --spec inputs.yaml --window 256 -o pkg/
+    gw model import ships.onnx --bands red,green,blue --boxes-tensor boxes --scores-tensor scores --classes ship -o pkg/
     """,
 )
 @click.argument("source", type=click.Path(), metavar="FILE")

@@ -85,6 +85,7 @@ def _rows(found: ModelSummary) -> list[tuple[str, str]]:
         ("digest", found.digest),
         *[("input", f"{each.name}: {', '.join(each.bands)} of date {each.date}") for each in manifest.inputs],
         *[("head", f"{each.name}: {', '.join(each.classes)} ({each.activation})") for each in manifest.heads],
+        *[("objects", f"{each.name}: {', '.join(each.objects)} (from {each.min_score:g})") for each in manifest.boxes],
         *_series(manifest),
         ("window", f"{size} px {sizes}, overlap {window.overlap:g}, {window.blend}"),
         ("backends", ", ".join(found.backends) or "none on this machine"),
