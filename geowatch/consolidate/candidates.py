@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geowatch.consolidate.found import largest, sums
+from geowatch.consolidate.kin import Kin, kin_of
 from geowatch.consolidate.links import Chain, chains
+from geowatch.consolidate.parts import Parts
 from geowatch.consolidate.terms import NO_DAY
 from geowatch.grid.areas import Areas, dense, unite
 from geowatch.grid.contour import Edges
@@ -117,6 +119,12 @@ class Candidates:
     """Days on which they merged, (merges, 2)."""
     shapes: Places | None = None
     """Pixels at each observation, by its number in ``seen``; None where they do not change."""
+    kin: Kin
+    """What they have to do with sites of an earlier run."""
+    parts: Parts | None = None
+    """What they are made of."""
+    weak: Parts | None = None
+    """What candidates would be made of that have no strong pixel so far."""
 
     def __len__(self) -> int:
         return len(self.grid)
@@ -136,7 +144,13 @@ class Candidates:
             split=_events(self.split, kept, number),
             merged=_events(self.merged, kept, number),
             shapes=None if self.shapes is None else self.shapes.take(seen),
+            kin=self.kin.take(kept),
+            parts=None if self.parts is None else self.parts.take(kept),
         )
+
+    def bare(self) -> Candidates:
+        """Return the candidates without what they are made of."""
+        return replace(self, parts=None, weak=None)
 
 
 def _events(events: Ints, kept: NDArray[np.bool_], number: Ints) -> Ints:
@@ -151,13 +165,17 @@ def candidates_of(whole: Whole, terms: Terms, rules: Rules, bound: Ints | None =
     several grids, planes must count on one axis of time for all of them (`zones`). Components ``bound`` to each other,
     (2, pairs), are one candidate however little they share.
     """
-    found, owner, chain = _strong(whole, terms, rules, bound)
+    parts, chain, weak = _strong(whole, terms, rules, bound)
+    n = int(parts.owner.max()) + 1 if len(parts.owner) else 0
+    kin, apart = kin_of(parts.found, parts.owner, n)
+    if apart.any():
+        parts = Parts(parts.found.take(~apart), parts.owner[~apart], parts.component[~apart])
+    found, owner = parts.found, parts.owner
     first = np.lexsort((found.x, found.y, found.grid, found.plane, owner))
     first = first[np.append(True, np.diff(owner[first]) > 0)[: len(first)]]
-    n = len(first)
-    seen, at_seen = _seen(found, owner, terms)
-    linked = terms.mode == "linked"
     places = _placed(found, owner, found.grid[first])
+    seen, at_seen = _seen(found, owner, sums(places.owner, places.areas.px(len(places.owner)), n), terms)
+    linked = terms.mode == "linked"
     return Candidates(
         grid=found.grid[first],
         kind=found.kind[first],
@@ -170,9 +188,12 @@ def candidates_of(whole: Whole, terms: Terms, rules: Rules, bound: Ints | None =
         peak=largest(owner, found.peak, n),
         places=places,
         seen=seen,
-        split=_dated(chain.split, found.grid[first], terms),
-        merged=_dated(chain.merged, found.grid[first], terms),
+        split=_dated(chain.split, found.grid[first], terms, np.flatnonzero(kin.split)),
+        merged=_dated(chain.merged, found.grid[first], terms, kin.absorbed[:, 0]),
         shapes=_placed(found, at_seen, found.grid[first][seen.owner]) if linked else None,
+        kin=kin,
+        parts=parts,
+        weak=weak,
     )
 
 
@@ -187,23 +208,33 @@ def _gone(places: Places, last: Ints, terms: Terms) -> Ints:
     return np.where(out == NEVER, NO_DAY, out)
 
 
-def _dated(events: Ints, grid: NDArray[np.int16], terms: Terms) -> Ints:
-    """Return events with days in place of planes."""
-    return np.stack([events[:, 0], terms.days_of(grid[events[:, 0]], events[:, 1])], axis=1)
+def _dated(events: Ints, grid: NDArray[np.int16], terms: Terms, told: NDArray[np.integer]) -> Ints:
+    """Return events with days in place of planes, and those that candidates are ``told`` by an earlier run.
+
+    Links tell of splits and merges by themselves.
+    """
+    out = np.stack([events[:, 0], terms.days_of(grid[events[:, 0]], events[:, 1])], axis=1)
+    if terms.mode == "linked" or not len(told):
+        return out
+    return np.concatenate([out, np.stack([np.unique(told), np.full(len(np.unique(told)), terms.since)], axis=1)])
 
 
-def _strong(whole: Whole, terms: Terms, rules: Rules, bound: Ints | None) -> tuple[Found, Ints, Chain]:
-    """Return the pieces of candidates with a strong pixel, the candidate of each piece, and their events."""
+def _strong(whole: Whole, terms: Terms, rules: Rules, bound: Ints | None) -> tuple[Parts, Chain, Parts | None]:
+    """Return what candidates with a strong pixel are made of, their events, and what others would be made of."""
     component = whole.component
     chain = _chain(whole.found, component, int(component.max()) + 1 if len(component) else 0, terms, rules)
     if bound is not None and terms.mode == "linked":
         chain = chain.bound(bound)
     owner = chain.owner[component]
     strong = sums(owner, whole.found.strong_px, len(chain.owner)) > 0
-    kept = strong[owner]
     number = np.cumsum(strong) - 1
     split, merged = (_events(events, strong, number) for events in (chain.split, chain.merged))
-    return whole.found.take(kept), number[owner[kept]], Chain(chain.owner, split, merged)
+    every = Parts(whole.found, owner, component)
+    return (
+        every.take(strong),
+        Chain(chain.owner, split, merged),
+        every.take(~strong) if terms.mode == "linked" else None,
+    )
 
 
 def _chain(found: Found, component: Ints, count: int, terms: Terms, rules: Rules) -> Chain:
@@ -234,13 +265,13 @@ def _placed(found: Found, owner: Ints, grid: NDArray[np.integer]) -> Places:
     return Places(owners, grid, areas, Edges(place[found.edge_piece], *columns))
 
 
-def _seen(found: Found, owner: Ints, terms: Terms) -> tuple[Seen, Ints]:
+def _seen(found: Found, owner: Ints, extent: Ints, terms: Terms) -> tuple[Seen, Ints]:
     """Return what was seen of owners, and for each piece its observation on its own plane.
 
-    It is -1 where nothing was seen then: smoothing over time finds pieces on cloudy days as well.
+    It is -1 where nothing was seen then: smoothing over time finds pieces on cloudy days as well. ``extent`` is the
+    pixels of each owner.
     """
     of_row = owner[found.series_piece]
-    extent = sums(owner, found.area_px, int(owner.max()) + 1 if len(owner) else 0)
     width = int(max(found.series_plane.max(initial=0), found.plane.max(initial=0))) + 2
     code = of_row * width + found.series_plane
     rows, at = np.unique(code, return_inverse=True)

@@ -33,6 +33,7 @@ __all__ = [
     "SITE",
     "SPLIT",
     "Decided",
+    "Verdict",
     "decide",
     "gathered",
     "runs_of",
@@ -42,9 +43,10 @@ __all__ = [
 
 SITE = np.dtype([
     ("birth", "<i4"), ("grid", "<i2"), ("kind", "<i2"), ("y", "<i4"), ("x", "<i4"), ("plane", "<i4"), ("start", "<i4"),
-    ("end", "<i4"), ("area_px", "<i8"), ("area_m2", "<f8"), ("score", "<f4"), ("peak", "<f4"),
+    ("end", "<i4"), ("area_px", "<i8"), ("area_m2", "<f8"), ("score", "<f4"), ("peak", "<f4"), ("before", "<i4"),
 ])  # fmt: skip
-"""What is known of a site; days since 1970-01-01, `NO_DAY` where there is none."""
+"""What is known of a site; days since 1970-01-01, `NO_DAY` where there is none. ``before`` is the site of an earlier
+run that it goes on with, by age, or -1."""
 RUN = np.dtype([("grid", "<i2"), ("y", "<i4"), ("x0", "<i4"), ("x1", "<i4")])
 """Pixels of a site."""
 EVENT = np.dtype([("what", "<i2"), ("day", "<i4")])
@@ -90,23 +92,40 @@ def starts_of(owner: Ints, owners: int) -> Ints:
     return np.searchsorted(owner, np.arange(owners + 1)).astype(np.int64)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Verdict:
+    """What was decided on candidates."""
+
+    sites: Decided
+    """Those that are sites."""
+    kept: NDArray[np.bool_]
+    """Which candidates they are."""
+    left_out: Counter[str]
+    """How many are none, by reason."""
+    active: NDArray[np.bool_]
+    """Which candidates were ever active."""
+    end: Ints
+    """Day on which each was over, or `NO_DAY`."""
+
+
 def decide(
     candidates: Candidates, terms: Terms, rules: Rules, model: PhaseModel | None = None, simplify: float = 0.0
-) -> tuple[Decided, Counter[str]]:
-    """Return the candidates that are sites, and how many were not, by reason."""
-    candidates = fill_holes(candidates, terms, rules)
-    left_out: Counter[str] = Counter()
+) -> Verdict:
+    """Return which candidates are sites, and why the others are none."""
+    candidates = fill_holes(candidates.bare(), terms, rules)
     area_m2 = area_m2_of(candidates, terms)
-    for reason, kept in (("area", chosen_by_area(area_m2, rules)), ("score", is_sure(candidates, rules))):
-        left_out[reason] += int((~kept).sum())
-    kept = chosen_by_area(area_m2, rules) & is_sure(candidates, rules)
-    candidates, area_m2 = candidates.take(kept), area_m2[kept]
+    fits = {"area": chosen_by_area(area_m2, rules), "score": is_sure(candidates, rules)}
     course = course_of(candidates, terms, rules, model)
-    kept = course.active & lasts(course, rules)
-    left_out["activity"] += int((~course.active).sum())
-    left_out["duration"] += int((course.active & ~kept).sum())
-    course = course.take(kept, kept[candidates.seen.owner])
-    return _decided(candidates.take(kept), course, area_m2[kept], (terms, simplify)), left_out
+    # Where a site has ended, only what is new makes another one.
+    new = ~candidates.kin.again | course.active & ((course.end == NO_DAY) | (course.end >= terms.since))
+    left_out = Counter({reason: int((new & ~fit).sum()) for reason, fit in fits.items()})
+    so_far = fits["area"] & fits["score"] & new
+    kept = so_far & course.active & lasts(course, rules)
+    left_out["activity"] = int((so_far & ~course.active).sum())
+    left_out["duration"] = int((so_far & course.active & ~kept).sum())
+    of_sites = course.take(kept, kept[candidates.seen.owner])
+    sites = _decided(candidates.take(kept), of_sites, area_m2[kept], (terms, simplify))
+    return Verdict(sites, kept, left_out, course.active & new, course.end)
 
 
 def _decided(
@@ -149,6 +168,7 @@ def _rows(candidates: Candidates, course: Course, area_m2: NDArray[np.float64], 
     rows["area_m2"] = area_m2
     rows["score"] = candidates.score_sum / np.maximum(candidates.score_px, 1) / FULL_SCORE
     rows["peak"] = candidates.peak / FULL_SCORE
+    rows["before"] = candidates.kin.before
     return rows
 
 

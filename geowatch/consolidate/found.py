@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geowatch.grid.areas import dense, unite
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geowatch.grid.areas import Ints
     from geowatch.sites.fragment import Fragment
 
-__all__ = ["Found", "largest", "sums"]
+__all__ = ["ENDED", "Found", "collapsed", "group_of", "largest", "names_of", "no_kin", "references", "sums"]
+
+#: Stands for the sites of an earlier run that ended.
+ENDED = -2
 
 _GROUPS = {
     "run_": ("run_piece",),
@@ -24,6 +29,7 @@ _GROUPS = {
     "first_": ("first_piece",),
     "last_": ("last_piece",),
     "edge_": ("edge_piece",),
+    "kin_": ("kin_piece",),
 }
 
 
@@ -100,6 +106,14 @@ class Found:
     """Side of that pixel."""
     edge_share: NDArray[np.uint16]
     """Where the threshold lies between its centre and its neighbour's."""
+    kin_piece: NDArray[np.int32]
+    """Of each kinship with a site of an earlier run: the piece."""
+    kin_site: NDArray[np.int32]
+    """The site, by age; `ENDED` for any of those that ended."""
+    kin_px: Ints
+    """Pixels that speak for it."""
+    kin_own: NDArray[np.bool_]
+    """Whether the piece is that site's own past."""
 
     def __len__(self) -> int:
         return len(self.plane)
@@ -107,8 +121,8 @@ class Found:
     @classmethod
     def of(cls, fragment: Fragment, grid: int) -> Found:
         """Return the pieces of a fragment."""
-        columns = {name: getattr(fragment, name) for name in _names() if name != "grid"}
-        return cls(grid=np.full(fragment.piece_count, grid, dtype=np.int16), **columns)
+        columns = {name: getattr(fragment, name) for name in names_of() if name != "grid" and name[:4] != "kin_"}
+        return cls(grid=np.full(fragment.piece_count, grid, dtype=np.int16), **columns, **no_kin())
 
     @classmethod
     def join(cls, tables: Sequence[Found]) -> Found:
@@ -117,9 +131,9 @@ class Found:
             return tables[0]
         shift = np.concatenate([[0], np.cumsum([len(table) for table in tables])])
         columns: dict[str, Any] = {}
-        for name in _names():
+        for name in names_of():
             parts = [getattr(table, name) for table in tables]
-            if name in _references():
+            if name in references():
                 parts = [part + np.int32(by) for part, by in zip(parts, shift, strict=False)]
             columns[name] = np.concatenate(parts)
         return cls(**columns)
@@ -130,12 +144,16 @@ class Found:
             return self
         number = np.cumsum(kept, dtype=np.int32) - np.int32(1)
         columns: dict[str, Any] = {}
-        for name in _names():
+        for name in names_of():
             values = getattr(self, name)
             columns[name] = values[self._rows(name, kept)]
-        for name in _references():
+        for name in references():
             columns[name] = number[columns[name]]
         return replace(self, **columns)
+
+    def on_grids(self, number: NDArray[np.int16]) -> Found:
+        """Return the pieces with their grids numbered anew: ``number`` is the new one of each."""
+        return replace(self, grid=number[self.grid])
 
     def _rows(self, name: str, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
         group = next((group for group in _GROUPS if name.startswith(group)), None)
@@ -145,13 +163,62 @@ class Found:
         return rows[0] if len(rows) == 1 else rows[0] & rows[1]
 
 
+def collapsed(found: Found, component: NDArray[np.integer]) -> Found:
+    """Return one piece for each component, which are numbered from 0 on: all of its figures and pixels together."""
+    n = int(component.max()) + 1 if len(component) else 0
+    lead = np.lexsort((found.x, found.y, component))
+    lead = lead[np.append(True, np.diff(component[lead]) > 0)[: len(lead)]]
+    columns: dict[str, Any] = {name: getattr(found, name)[lead] for name in ("grid", "plane", "kind", "y", "x")}
+    columns |= {name: sums(component, getattr(found, name), n) for name in ("area_px", "strong_px", "score_sum")}
+    columns["peak"] = largest(component, found.peak, n).astype(np.int32)
+    for group in ("run", "first", "last"):
+        runs = [getattr(found, f"{group}_{name}") for name in ("piece", "y", "x0", "x1")]
+        whole = unite(component[runs[0]], *runs[1:])
+        named = zip(("piece", "y", "x0", "x1"), (whole.owner, whole.y, whole.x0, whole.x1), strict=True)
+        columns |= {f"{group}_{name}": values.astype(np.int32) for name, values in named}
+    columns |= _added(found, "series", (component[found.series_piece], found.series_plane), ("px", "sums"))
+    columns |= _added(found, "link", (component[found.link_a], component[found.link_b]), ("px",))
+    edges = np.lexsort((found.edge_side, found.edge_x, found.edge_y, component[found.edge_piece]))
+    columns |= {name: getattr(found, name)[edges] for name in ("edge_y", "edge_x", "edge_side", "edge_share")}
+    columns["edge_piece"] = component[found.edge_piece][edges].astype(np.int32)
+    kin = {name: getattr(found, name) for name in no_kin()}
+    return Found(**columns, **(kin | {"kin_piece": component[found.kin_piece].astype(np.int32)}))
+
+
+def _added(
+    found: Found, group: str, keys: tuple[NDArray[np.integer], NDArray[np.integer]], values: tuple[str, ...]
+) -> dict[str, NDArray[Any]]:
+    """Return the columns of a group with rows of equal keys added up, in the order of the keys."""
+    names = ("a", "b") if group == "link" else ("piece", "plane")
+    at = dense(*keys)
+    rows, first = np.unique(at, return_index=True)
+    columns = {f"{group}_{name}": key[first].astype(np.int32) for name, key in zip(names, keys, strict=True)}
+    return columns | {
+        f"{group}_{name}": sums(at, getattr(found, f"{group}_{name}"), len(rows)) for name in values
+    }  # fmt: skip
+
+
+def no_kin() -> dict[str, NDArray[Any]]:
+    """Return the columns of kinship with no row."""
+    kinds = {"kin_piece": np.int32, "kin_site": np.int32, "kin_px": np.int64, "kin_own": np.bool_}
+    return {name: np.zeros(0, kind) for name, kind in kinds.items()}
+
+
+def group_of(name: str) -> str:
+    """Return the column whose rows a column has: of pieces, runs, series, links, and so on."""
+    group = next((group for group in _GROUPS if name.startswith(group)), None)
+    return "plane" if group is None else _GROUPS[group][0]
+
+
 @cache
-def _names() -> tuple[str, ...]:
+def names_of() -> tuple[str, ...]:
+    """Return the columns."""
     return tuple(each.name for each in fields(Found))
 
 
 @cache
-def _references() -> frozenset[str]:
+def references() -> frozenset[str]:
+    """Return the columns that name pieces."""
     return frozenset(name for names in _GROUPS.values() for name in names)
 
 

@@ -17,19 +17,21 @@ from geowatch.consolidate.decided import EVENT, RUN, SITE, Decided, gathered, se
 from geowatch.grid.areas import Ints
 from geowatch.grid.wkb import Wkb
 
-__all__ = ["Shelf"]
+__all__ = ["Long", "Shelf"]
 
 
-class _Long:
+class Long:
     """A column of many rows for each site, in a file."""
 
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
+        """Begin a file."""
         self._path, self._dtype = path, dtype
         self._counts: list[Ints] = []
         self._start: Ints | None = None
         self._file = path.open("wb", buffering=1 << 20)
 
     def add(self, values: NDArray[Any], start: Ints) -> None:
+        """Put the rows of sites behind those that are there; those of a site begin at its entry of ``start``."""
         self._file.write(np.ascontiguousarray(values).view(np.uint8).data)
         self._counts.append(np.diff(start))
         self._start = None
@@ -42,12 +44,14 @@ class _Long:
         return self._start
 
     def take(self, at: NDArray[np.integer]) -> tuple[NDArray[Any], Ints]:
+        """Return the rows of some sites, and where those of each begin."""
         self._file.flush()
         if not self.start[-1]:
             return np.zeros(0, self._dtype), np.zeros(len(at) + 1, np.int64)
         return gathered(np.memmap(self._path, self._dtype, "r"), self.start, at)
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
@@ -64,7 +68,7 @@ class Shelf:
             "shapes": np.uint8,
             "events": EVENT,
         }
-        self._long = {name: _Long(folder / name, np.dtype(kind)) for name, kind in kinds.items()}
+        self._long = {name: Long(folder / name, np.dtype(kind)) for name, kind in kinds.items()}
 
     def add(self, sites: Decided) -> None:
         """Put sites behind those that are there."""

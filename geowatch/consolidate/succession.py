@@ -1,128 +1,217 @@
-"""Two runs of one region, one after the other: whose sites go on, which stay, and which are new.
+"""Two runs of one region, one after the other: what an earlier run left open is decided on together with what is new.
 
-Earlier sites keep their numbers. A new site that overlaps some goes on with the oldest of them; it stays the only
-one to do so. An earlier site that ended before the cut stays as it is, and what begins there later is a new site.
+Sites that ended before the cut stay as they are. What goes on (`ongoing`) is put to this run's components before
+anything is decided: linked outlines by the links that one run would have found, outlines of all dates where they
+overlap. Then area, hysteresis, holes, scores, days and phases are decided on the whole by the code for one run.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geowatch.consolidate.decided import MERGE, SPLIT, Decided
-from geowatch.consolidate.extend import Carry, taken, with_event
-from geowatch.consolidate.inherit import Heirs, Shared, heirs, shared_px
+from geowatch.consolidate.axis import Axis
+from geowatch.consolidate.found import ENDED, Found, collapsed
+from geowatch.consolidate.joins import Whole
+from geowatch.consolidate.meeting import Pixels, Shared, shared
+from geowatch.consolidate.rejoin_linked import rejoined_links
+from geowatch.consolidate.rejoin_outlines import Looks, rejoined_outlines
 from geowatch.consolidate.terms import NO_DAY
-from geowatch.consolidate.whole_region import order_of
+from geowatch.consolidate.zones import near_border
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
-    from geowatch.consolidate.shelf import Shelf
+    from geowatch.consolidate.decided import Decided
+    from geowatch.consolidate.terms import Rules, Terms
     from geowatch.grid.areas import Ints
+    from geowatch.sites.fragment import Fragment
 
-__all__ = ["Earlier", "carry_on"]
-
-_AT_ONCE, _ROWS = 65_536, 1 << 24
+__all__ = ["Earlier", "Succession"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Earlier:
-    """The sites of an earlier run."""
+    """What an earlier run left."""
 
     sites: Decided
-    """By number."""
+    """Its sites, by number."""
     number: Ints
     """Their numbers."""
+    found: Found
+    """What goes on."""
+    site: Ints
+    """Of each piece of it: the number of its site, -1 for what is none so far."""
+    days: tuple[Ints, ...]
+    """Of each grid: the days of its axis of time."""
+    planes: tuple[Ints, ...]
+    """Of each grid: places on it that were looked at."""
+    frozen: int
+    """First day that a later run can change."""
+    next_number: int
+    """Number of the next site."""
 
 
-def carry_on(shelf: Shelf, earlier: Earlier, carry: Carry, out: Shelf, least_share: float = 0.0) -> Ints:
-    """Put the sites of both runs on another shelf; return their numbers.
+@dataclass(eq=False)
+class Succession:
+    """How this run goes on with an earlier one."""
 
-    Args:
-        shelf: New sites.
-        earlier: Earlier ones, which keep their numbers.
-        carry: How they go on.
-        out: Takes all sites.
-        least_share: Sites overlap where they share more than this part of the smaller one.
-    """
-    order, old = order_of(shelf.rows), earlier.sites
-    rows = shelf.rows[order]
-    settled = carry.is_closed(old.rows)
-    age = np.empty(len(old), dtype=np.int64)
-    # Those that have not ended come first: what one of them does now must not be lost in one that changes no more.
-    age[np.lexsort((earlier.number, old.rows["birth"], settled))] = np.arange(len(old))
-    found = _shared(shelf, order, old, least_share)
-    found = found[~_apart(rows, old.rows, found, carry)]
-    same = heirs(found, len(rows), age)
-    goes_on = same.earlier >= 0
-    stays = goes_on & settled[np.maximum(same.earlier, 0)]
-    fresh = np.flatnonzero(~goes_on)
-    numbers = [_keep_earlier(earlier, same, carry, stays, out)]
-    grows = np.flatnonzero(goes_on & ~stays)
-    _grow(shelf, order[grows], (earlier.sites, same.earlier[grows]), np.isin(grows, same.absorbed_by), (carry, out))
-    _add_fresh(shelf, order[fresh], same.split_from[fresh] >= 0, out)
-    first = int(earlier.number.max()) + 1 if len(old) else 0
-    return np.concatenate([*numbers, earlier.number[same.earlier[grows]], first + np.arange(len(fresh))])
+    earlier: Earlier
+    """What it left."""
+    tracked: Terms
+    """What this run tracked."""
+    rules: Rules
+    """What is a site."""
+    looks: Looks
+    """Looks at places in this run's scores."""
+    _dark: dict[int, list[Pixels]] = field(default_factory=lambda: defaultdict(list))
+    _held: dict[int, list[Whole]] = field(default_factory=lambda: defaultdict(list))
 
+    @cached_property
+    def axis(self) -> Axis:
+        """The dates of both runs."""
+        return Axis.of(self.tracked, self.earlier.days, self.earlier.planes, self.earlier.frozen)
 
-def _shared(shelf: Shelf, order: Ints, old: Decided, least_share: float) -> Shared:
-    """Return the pixels that new sites, by their places in ``order``, and earlier ones share."""
-    parts = []
-    owner = np.repeat(np.arange(len(old)), np.diff(old.runs_start))
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    for share in shelf.shares(order, _AT_ONCE, _ROWS):
-        sites = shelf.take(share)
-        mine = np.repeat(np.arange(len(sites)), np.diff(sites.runs_start))
-        found = shared_px((sites.runs, mine, sites.rows["kind"]), (old.runs, owner, old.rows["kind"]))
-        enough = found.px > least_share * np.minimum(
-            sites.rows["area_px"][found.new], old.rows["area_px"][found.earlier]
-        )
-        found = found[enough]
-        parts.append(Shared(place[share[found.new]], found.earlier, found.px))
-    none = np.zeros(0, dtype=np.int64)
-    return Shared(*(np.concatenate([none, *(getattr(p, n) for p in parts)]) for n in ("new", "earlier", "px")))
+    @cached_property
+    def anew(self) -> bool:
+        """Whether this run saw all that the earlier one saw, so that outlines of all dates stand alone."""
+        return self.axis.sees_all()
 
+    @cached_property
+    def terms(self) -> Terms:
+        """What was tracked by both runs."""
+        planes = self.axis.planes
+        if self.tracked.mode == "linked":
+            planes = tuple(each[self.axis.counts(grid, each)] for grid, each in enumerate(planes))
+        return replace(self.tracked, days=self.axis.days, planes=planes, since=self.axis.since)
 
-def _apart(new: NDArray[Any], old: NDArray[Any], found: Shared, carry: Carry) -> NDArray[np.bool_]:
-    """Return which pairs are of different times: the new site begins after the earlier one had ended."""
-    ended = carry.is_closed(old)[found.earlier]
-    start = new["start"][found.new]
-    return np.asarray(ended & (start != NO_DAY) & (start > old["end"][found.earlier]))
+    @cached_property
+    def going(self) -> NDArray[np.intp]:
+        """Earlier sites that go on, the oldest first, as places among all."""
+        at = np.flatnonzero(np.isin(self.earlier.number, self.earlier.site))
+        rows = self.earlier.sites.rows[at]
+        return np.asarray(at[np.lexsort((self.earlier.number[at], rows["birth"]))])
 
+    @cached_property
+    def ended(self) -> NDArray[np.intp]:
+        """Earlier sites that do not go on, as places among all."""
+        return np.setdiff1d(np.arange(len(self.earlier.number)), self.going)
 
-def _keep_earlier(earlier: Earlier, same: Heirs, carry: Carry, stays: NDArray[np.bool_], out: Shelf) -> Ints:
-    """Put earlier sites that do not go on where they are; those that were taken in by an older one end."""
-    grows = np.zeros(len(earlier.sites), dtype=bool)
-    grows[same.earlier[(same.earlier >= 0) & ~stays]] = True
-    at = np.flatnonzero(~grows)
-    sites = taken(earlier.sites, at)
-    merged = (same.absorbed_by[at] >= 0) & (sites.rows["end"] == NO_DAY)
-    sites.rows["end"] = np.where(merged, np.maximum(carry.merge_day, sites.rows["start"]), sites.rows["end"])
-    out.add(with_event(sites, np.where(merged, MERGE, -1), np.full(len(at), carry.merge_day)))
-    return earlier.number[at]
+    def ongoing(self, grid: int) -> Found:
+        """Return what goes on on a grid; pieces know their sites by age."""
+        found, site = self.earlier.found, self.earlier.site
+        age = np.full(int(max(self.earlier.number.max(initial=0), site.max(initial=0))) + 2, -1, dtype=np.int64)
+        age[self.earlier.number[self.going]] = np.arange(len(self.going))
+        own = np.flatnonzero((site >= 0) & (age[site] >= 0))
+        kin = {
+            "kin_piece": own.astype(np.int32), "kin_site": age[site[own]].astype(np.int32),
+            "kin_px": found.area_px[own], "kin_own": np.ones(len(own), dtype=bool),
+        }  # fmt: skip
+        return replace(found, **kin).take(found.grid == grid)
 
+    def told(self, grid: int, fragments: Iterable[tuple[int, Fragment]]) -> Iterator[tuple[int, Fragment]]:
+        """Yield fragments as they come, and keep where tiles saw nothing at all."""
+        for place, fragment in fragments:
+            if len(fragment.dark_y):
+                zeros = np.zeros(len(fragment.dark_y), dtype=np.int64)
+                self._dark[grid].append(Pixels(zeros, fragment.dark_y, fragment.dark_x0, fragment.dark_x1))
+            yield place, fragment
 
-def _grow(
-    shelf: Shelf, at: Ints, before: tuple[Decided, Ints], took_in: NDArray[np.bool_], to: tuple[Carry, Shelf]
-) -> None:
-    """Put new sites (places on the shelf) with what they were before (places among the earlier) on the other shelf."""
-    (earlier, old), (carry, out) = before, to
-    done = 0
-    for share in shelf.shares(at, _AT_ONCE, _ROWS):
-        part = slice(done, done + len(share))
-        sites = carry.on(taken(earlier, old[part]), shelf.take(share))
-        out.add(with_event(sites, np.where(took_in[part], MERGE, -1), np.full(len(share), carry.merge_day)))
-        done += len(share)
+    def sort_out(self, grid: int, whole: Whole) -> Whole:
+        """Return components that no earlier run has to do with; the others are held until all are there."""
+        whole = self._on_axis(grid, whole)
+        if self.tracked.mode != "linked":
+            whole = whole.take(self._may_be_strong(whole))
+        waits = self._meets(grid, whole)
+        if waits.any():
+            self._held[grid].append(whole.take(waits))
+            whole = whole.take(~waits)
+        if self.tracked.mode != "linked":
+            return replace(whole, found=self._renewed(grid, whole.found))
+        return whole.take(self.axis.counts(grid, whole.found.plane))
 
+    def rejoined(self, grid: int) -> Whole:
+        """Return what goes on together with the components that were held."""
+        later, linked = self._later(grid), self.tracked.mode == "linked"
+        before = self.ongoing(grid)
+        if linked:
+            return rejoined_links(before, later, self.axis, grid, self._dark.pop(grid, []))
+        here = (self.axis, grid, self.rules.link_overlap)
+        found, component, alone = rejoined_outlines(before, later, here, self.looks, anew=self.anew)
+        found = self._renewed(grid, found, alone)
+        return Whole(found, component, component)
 
-def _add_fresh(shelf: Shelf, at: Ints, split: NDArray[np.bool_], out: Shelf) -> None:
-    done = 0
-    for share in shelf.shares(at, _AT_ONCE, _ROWS):
-        sites = shelf.take(share)
-        what = np.where(split[done : done + len(share)], SPLIT, -1)
-        out.add(with_event(sites, what, sites.rows["start"]))
-        done += len(share)
+    def _later(self, grid: int) -> Found:
+        held = self._held.pop(grid, [])
+        if not held:
+            return self.earlier.found.take(np.zeros(len(self.earlier.found), dtype=bool))
+        shift = np.cumsum([0, *(int(whole.component.max()) + 1 for whole in held)])
+        component = np.concatenate([whole.component + by for whole, by in zip(held, shift, strict=False)])
+        return collapsed(Found.join([whole.found for whole in held]), component)
+
+    def _on_axis(self, grid: int, whole: Whole) -> Whole:
+        found, by = whole.found, np.int32(self.axis.earlier[grid])
+        plane = np.where(found.plane >= 0, found.plane + by, found.plane)
+        return replace(whole, found=replace(found, plane=plane, series_plane=found.series_plane + by))
+
+    def _may_be_strong(self, whole: Whole) -> NDArray[np.bool_]:
+        """Return which pieces have a strong pixel in their component, or may have one in another zone.
+
+        Which others there are follows from how the region was cut.
+        """
+        strong = np.zeros(int(whole.component.max()) + 1 if len(whole.component) else 0, dtype=bool)
+        strong[whole.component[whole.found.strong_px > 0]] = True
+        return np.asarray(strong[whole.component] | near_border(whole, self.tracked))
+
+    def _meets(self, grid: int, whole: Whole) -> NDArray[np.bool_]:
+        """Return which pieces are of groups that share pixels with what goes on."""
+        met = shared(Pixels.of(whole.found), self._going_pixels[grid])
+        groups = np.zeros(int(whole.group.max()) + 1 if len(whole.group) else 0, dtype=bool)
+        groups[whole.group[met.one]] = True
+        return np.asarray(groups[whole.group])
+
+    @cached_property
+    def _going_pixels(self) -> list[Pixels]:
+        return [Pixels.of(self.ongoing(grid)) for grid in range(len(self.tracked.grids))]
+
+    @cached_property
+    def _ended_pixels(self) -> list[Pixels]:
+        sites = self.earlier.sites
+        owner = np.repeat(np.arange(len(sites)), np.diff(sites.runs_start))
+        runs, there = sites.runs, np.isin(owner, self.ended)
+        each = [there & (runs["grid"] == grid) for grid in range(len(self.tracked.grids))]
+        return [Pixels(owner[at], runs["y"][at], runs["x0"][at], runs["x1"][at]) for at in each]
+
+    def _renewed(self, grid: int, found: Found, alone: NDArray[np.bool_] | None = None) -> Found:
+        """Return pieces that lie where a site has ended with what was seen from that end on.
+
+        Those that go on with a site that has not ended (not ``alone``) stay as they are.
+        """
+        met = shared(Pixels.of(found), self._ended_pixels[grid])
+        met = met.more_than(self.rules.link_overlap, found.area_px, self.earlier.sites.rows["area_px"])
+        if alone is not None:
+            met = met[alone[met.one]]
+        if not len(met):
+            return found
+        return self._from_end_on(grid, found, met)
+
+    def _from_end_on(self, grid: int, found: Found, met: Shared) -> Found:
+        end = np.where(self.earlier.sites.rows["end"] == NO_DAY, self.axis.cut, self.earlier.sites.rows["end"])
+        since = np.full(len(found), NO_DAY, dtype=np.int64)
+        np.maximum.at(since, met.one, end[met.other])
+        kept = self.axis.days[grid][found.series_plane] >= since[found.series_piece]
+        series = {name: getattr(found, f"series_{name}")[kept] for name in ("piece", "plane", "px", "sums")}
+        again = np.unique(met.one)
+        kin = {
+            "kin_piece": np.concatenate([found.kin_piece, again.astype(np.int32)]),
+            "kin_site": np.concatenate([found.kin_site, np.full(len(again), ENDED, dtype=np.int32)]),
+            "kin_px": np.concatenate([found.kin_px, np.ones(len(again), dtype=np.int64)]),
+            "kin_own": np.concatenate([found.kin_own, np.zeros(len(again), dtype=bool)]),
+        }
+        return replace(found, **kin, **{f"series_{name}": values for name, values in series.items()})

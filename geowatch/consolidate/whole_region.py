@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from geowatch.consolidate.candidates import Candidates
     from geowatch.consolidate.decided import Decided
     from geowatch.consolidate.joins import Seams, Whole
+    from geowatch.consolidate.keeping import Keeping
     from geowatch.consolidate.phases import PhaseModel
+    from geowatch.consolidate.succession import Succession
     from geowatch.consolidate.terms import Rules, Terms
     from geowatch.grid.areas import Ints
     from geowatch.sites.fragment import Fragment
@@ -60,6 +62,12 @@ class Consolidation:
     """Units of the CRS by which corners may move."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Candidates that became no sites, by reason."""
+    succession: Succession | None = None
+    """An earlier run that this one goes on with; ``terms`` are then those of both."""
+    keeping: Keeping | None = None
+    """Takes what a later run may go on with."""
+    absorbed: list[Ints] = field(default_factory=list)
+    """Sites of the earlier run, by age, that were taken in by older ones."""
     _waiting: list[Whole] = field(default_factory=list)
 
     def sites(self, grid: int, seams: Seams, fragments: Iterable[tuple[int, Fragment]]) -> Iterator[Decided]:
@@ -70,12 +78,22 @@ class Consolidation:
             seams: Its tiles.
             fragments: Fragments with their places in ``seams``, ascending.
         """
-        for whole in join_tiles(chunked(fragments), seams, grid, self.terms.connectivity):
+        for whole in self._joined(grid, seams, fragments):
             waits = near_border(whole, self.terms)
             if waits.any():
                 self._waiting.append(whole.take(waits))
                 whole = whole.take(~waits)  # noqa: PLW2901  # what is left of it
             yield from self._decided(candidates_of(whole, self.terms, self.rules))
+
+    def _joined(self, grid: int, seams: Seams, fragments: Iterable[tuple[int, Fragment]]) -> Iterator[Whole]:
+        """Yield groups that are whole, together with what goes on of an earlier run."""
+        if self.succession is None:
+            yield from join_tiles(chunked(fragments), seams, grid, self.terms.connectivity)
+            return
+        told = self.succession.told(grid, fragments)
+        for whole in join_tiles(chunked(told), seams, grid, self.terms.connectivity):
+            yield self.succession.sort_out(grid, whole)
+        yield self.succession.rejoined(grid)
 
     def rest(self) -> Iterator[Decided]:
         """Yield the sites that waited at a zone's border, once all grids are done."""
@@ -84,10 +102,13 @@ class Consolidation:
             self._waiting.clear()
 
     def _decided(self, candidates: Candidates) -> Iterator[Decided]:
-        decided, left_out = decide(candidates, self.terms, self.rules, self.model, self.simplify)
-        self.left_out += left_out
-        if len(decided):
-            yield decided
+        verdict = decide(candidates, self.terms, self.rules, self.model, self.simplify)
+        self.left_out += verdict.left_out
+        self.absorbed.append(candidates.kin.absorbed[:, 1])
+        if self.keeping is not None:
+            self.keeping.keep(candidates, verdict, self.terms, self.rules)
+        if len(verdict.sites):
+            yield verdict.sites
 
 
 def order_of(rows: NDArray[Any]) -> Ints:

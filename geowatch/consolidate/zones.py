@@ -22,6 +22,7 @@ import shapely
 from geowatch.consolidate.candidates import Candidates, candidates_of
 from geowatch.consolidate.found import Found
 from geowatch.consolidate.joins import Whole
+from geowatch.consolidate.parts import Parts
 from geowatch.grid.areas import dense
 from geowatch.grid.borders import boxes_of
 from geowatch.grid.crs import moved
@@ -138,7 +139,18 @@ def candidates_across(waiting: Sequence[Whole], terms: Terms, rules: Rules) -> C
     found = candidates_of(Whole(whole.found, component, whole.group), shared, rules, component[remembered])
     first_plane = clock.planes(found.grid, found.first_plane)
     plane = clock.planes(found.grid[found.seen.owner], found.seen.plane)
-    return replace(found, first_plane=first_plane, seen=replace(found.seen, plane=plane))
+    parts, weak = (_on_own_axes(clock, each) for each in (found.parts, found.weak))
+    return replace(found, first_plane=first_plane, seen=replace(found.seen, plane=plane), parts=parts, weak=weak)
+
+
+def _on_own_axes(clock: _Clock, parts: Parts | None) -> Parts | None:
+    """Return pieces with the planes of their grids in place of times."""
+    if parts is None:
+        return None
+    found = parts.found
+    plane = clock.planes(found.grid, found.plane).astype(np.int32)
+    series_plane = clock.planes(found.grid[found.series_piece], found.series_plane).astype(np.int32)
+    return replace(parts, found=replace(found, plane=plane, series_plane=series_plane))
 
 
 def _on(clock: _Clock, waiting: Sequence[Whole]) -> Whole:

@@ -35,6 +35,8 @@ __all__ = [
     "TOP",
     "Fragment",
     "fragment_key",
+    "listed",
+    "unlisted",
 ]
 
 #: Folder of fragments in a run.
@@ -187,7 +189,7 @@ class Fragment:
 
     def to_bytes(self) -> bytes:
         """Return Arrow IPC bytes (zstd), a function of the columns alone: one row, one list a column."""
-        arrays = [_listed(getattr(self, name)) for name in _columns()]
+        arrays = [listed(getattr(self, name)) for name in _columns()]
         about = {
             "schema_version": _SCHEMA_VERSION, "tile": self.tile.name, "box": json.dumps(self.box.to_list()),
             "classes": str(self.classes), "score_unit": f"1/{FULL_SCORE}",
@@ -217,7 +219,7 @@ class Fragment:
                     )
                 batch = reader.read_next_batch()
             batch.validate(full=True)  # a list that ends beyond its values would end the process
-            columns = {name: _unlisted(batch.column(name), dtype) for name, dtype in _columns().items()}
+            columns = {name: unlisted(batch.column(name), dtype) for name, dtype in _columns().items()}
             columns["series_sums"] = columns["series_sums"].reshape(-1, int(about["classes"]))
             tile, box = Tile.parse(about["tile"]), PixelBox(*json.loads(about["box"]))
         except (pa.ArrowException, PlanError, OSError, StopIteration, KeyError, ValueError, TypeError) as error:
@@ -244,13 +246,15 @@ def _first(name: str) -> str:
     return next(other for other in _columns() if other.startswith(group))
 
 
-def _listed(values: NDArray[Any]) -> pa.Array:
+def listed(values: NDArray[Any]) -> pa.Array:
+    """Return values as one row that holds a list of them."""
     flat = np.ascontiguousarray(values).reshape(-1)
     offsets = pa.array([0, len(flat)], pa.int64())
     return pa.LargeListArray.from_arrays(offsets, pa.array(flat))
 
 
-def _unlisted(column: pa.Array, dtype: np.dtype[Any]) -> NDArray[Any]:
+def unlisted(column: pa.Array, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the values of such a row. Raises ValueError where they are of another type."""
     # Not `to_numpy`, which imports pandas where it is installed.
     values = column.flatten()
     if str(values.type) != str(dtype):

@@ -17,21 +17,20 @@ from typing import TYPE_CHECKING
 
 from geowatch.consolidate.phase_document import read_phases
 from geowatch.consolidate.phases import CONSTRUCTION, PhaseModel
-from geowatch.consolidate.shelf import Shelf
-from geowatch.consolidate.succession import carry_on
 from geowatch.consolidate.tables import Naming
 from geowatch.consolidate.terms import Rules
-from geowatch.consolidate.whole_region import Consolidation, numbers_of
+from geowatch.consolidate.whole_region import Consolidation
 from geowatch.errors import ConfigError
 from geowatch.lineage import Source
 from geowatch.stages.consolidate_config import ConsolidateConfig
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.provenance import made, record
+from geowatch.stages.site_checks import check_outputs
+from geowatch.stages.site_deciding import decided_and_written, succession_of
 from geowatch.stages.site_deliverables import deliver_sites
-from geowatch.stages.site_history import carry_of, read_earlier
 from geowatch.stages.site_stale import remove_stale, table_digests
 from geowatch.stages.site_tables import OBSERVATIONS, SITES, stored_batches
-from geowatch.stages.site_writing import Written, write_tables
+from geowatch.stages.site_writing import Written
 from geowatch.stages.tracked import TrackedRun, read_tracked, refuse_gaps
 from geowatch.store import open_store
 
@@ -79,20 +78,18 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
         _account(tracked, Counter())
         refuse_gaps(tracked)
     rules, model = _rules(config, tracked.tracking)
-    work = Consolidation(tracked.terms, rules, model, simplify=_tolerance(config, tracked.terms))
+    if config.deliver:
+        check_outputs(tracked, config)
     before = table_digests(store)
     naming = Naming(tracked.terms, _region(config, tracked), config.status, () if model is None else model.names)
+    succession = succession_of(config.previous, tracked, rules, naming, events)
+    terms = tracked.terms if succession is None else succession.terms
+    work = Consolidation(terms, rules, model, _tolerance(config, terms), succession=succession)
     with tempfile.TemporaryDirectory(prefix="gw-consolidate-") as folder:
-        shelf = Shelf(Path(folder), len(tracked.tracking.classes))
-        try:
-            _fill(shelf, work, tracked, events)
-            if config.previous is None:
-                written = write_tables(store, shelf, numbers_of(shelf.rows), naming, events)
-            else:
-                written = _carried_on(config, tracked, shelf, naming, events)
-        finally:
-            shelf.close()
+        written, became = decided_and_written(work, tracked, naming, Path(folder), events)
     _account(tracked, work.left_out)
+    if became is not None:
+        events.note(became.said())
     if not written.sites:
         events.note(_none_found(work.left_out))
     delivered = {} if not config.deliver else _deliver(config, tracked, events)
@@ -108,31 +105,6 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
 def _none_found(left_out: Counter[str]) -> str:
     why = ", ".join(f"{count} for their {reason}" for reason, count in sorted(left_out.items()) if count)
     return f"there is no site; places were left out: {why}" if why else "there is no site: nothing was found"
-
-
-def _fill(shelf: Shelf, work: Consolidation, tracked: TrackedRun, events: Events) -> None:
-    for grid in range(len(tracked.plan.grids)):
-        for sites in work.sites(grid, tracked.seams(grid), tracked.fragments(grid, events)):
-            shelf.add(sites)
-    for sites in work.rest():
-        shelf.add(sites)
-
-
-def _carried_on(
-    config: ConsolidateConfig, tracked: TrackedRun, shelf: Shelf, naming: Naming, events: Events
-) -> Written:
-    """Write the sites of this run and of the previous one."""
-    if tracked.tracking.mode == "polygons":
-        raise ConfigError("polygons of a date do not go on in time", hint="leave --previous out")
-    earlier = read_earlier(open_store(str(config.previous)), naming)
-    carry = carry_of(earlier, tracked, _tolerance(config, tracked.terms))
-    with tempfile.TemporaryDirectory(prefix="gw-consolidate-") as folder:
-        both = Shelf(Path(folder), len(naming.terms.classes))
-        try:
-            numbers = carry_on(shelf, earlier, carry, both, config.link_overlap)
-            return write_tables(tracked.store, both, numbers, naming, events)
-        finally:
-            both.close()
 
 
 def _rules(config: ConsolidateConfig, tracking: Tracking) -> tuple[Rules, PhaseModel | None]:

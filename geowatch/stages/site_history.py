@@ -1,7 +1,8 @@
-"""Sites of an earlier run, read back, and from which day on this run carries them on."""
+"""Sites of an earlier run, read back with what goes on of them."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,60 +11,98 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from geowatch.consolidate.decided import EVENT, MERGE, RUN, SITE, SPLIT, Decided, seen_dtype, starts_of
-from geowatch.consolidate.extend import Carry
+from geowatch.consolidate.ongoing import read_ongoing
 from geowatch.consolidate.succession import Earlier
 from geowatch.consolidate.tables import Naming, footprint_schema
 from geowatch.consolidate.terms import NO_DAY
 from geowatch.errors import DamagedError, InputError
 from geowatch.grid.wkb import Wkb
-from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES, stored_batches
-from geowatch.track.timewise import MovingMean
+from geowatch.stages.site_ongoing import OPTIONS, History
+from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, ONGOING, SITES, stored_batches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geowatch.consolidate.terms import Terms
     from geowatch.grid.areas import Ints
-    from geowatch.stages.tracked import TrackedRun
     from geowatch.store import Store
+    from geowatch.track.document import Tracking
 
-__all__ = ["carry_of", "read_earlier"]
+__all__ = ["read_earlier"]
 
 _KEY = r"^.*-(?P<birth>\d{8}|undated)-r(?P<y>-?\d+)-c(?P<x>-?\d+)(?P<kind>-k\d+)?(?P<twin>-\d+)?$"
+_MIB = 1 << 20
+_AGAIN = "run gw consolidate there again"
 
 
-def read_earlier(store: Store, naming: Naming) -> Earlier:
+def read_earlier(store: Store, naming: Naming, tracking: Tracking) -> Earlier:
     """Read the sites of an earlier run.
 
     Raises:
-        InputError: where there are none, or of another region, pixel grid or other classes.
-        DamagedError: where they cannot be read.
+        InputError: where there are none, or of another region, pixel grid, other classes or another tracking.
+        DamagedError: where they cannot be read, or are not those that belong together.
     """
     if store.size(FOOTPRINTS) is None:
         raise InputError(f"{store.url} holds no sites", hint="gw consolidate makes them; name its run folder")
     tables = {key: stored_batches(store, key) for key in (SITES, OBSERVATIONS, FOOTPRINTS)}
     _check(tables[FOOTPRINTS].schema.metadata, footprint_schema(naming).metadata, store.url)
-    sites, seen, runs = (pa.Table.from_batches(list(table), table.schema) for table in tables.values())
-    number = _column(sites, "number").astype(np.int64)
+    if store.size(ONGOING) is None:
+        raise InputError(f"{store.url} does not say which of its sites go on", hint=_AGAIN)
+    ongoing = stored_batches(store, ONGOING)
+    history = History.of_metadata(ongoing.schema.metadata, store.url)
+    _check_options(history, tracking, store.url)
+    _check_digests(store, history)
     try:
-        return Earlier(_decided(sites, seen, runs, naming), number)
-    except (pa.ArrowException, ValueError, KeyError) as error:
-        raise DamagedError(f"the sites in {store.url} cannot be read: {error}") from error
+        sites, seen, runs = (pa.Table.from_batches(list(table), table.schema) for table in tables.values())
+        found, site = read_ongoing(iter(ongoing), len(naming.terms.classes))
+        number = _column(sites, "number").astype(np.int64)
+        decided = _decided(sites, seen, runs, naming)
+        order = np.array([naming.terms.grids.index(name) for name in history.days], dtype=np.int16)
+        found = found.on_grids(order)
+    except (pa.ArrowException, ValueError, KeyError, IndexError, OSError) as error:
+        raise DamagedError(f"the sites in {store.url} cannot be read: {error}", hint=_AGAIN) from error
+    days, planes = history.axes(naming.terms.grids)
+    return Earlier(decided, number, found, site, days, planes, history.frozen, history.next_number)
+
+
+def _check_options(history: History, tracking: Tracking, where: str) -> None:
+    now = History.options_of(tracking)
+    for name, (option, remedy) in OPTIONS.items():
+        before = history.options.get(name)
+        if before != now[name]:
+            raise InputError(
+                f"the sites in {where} were tracked with {option} {_shown(before)}, these with {_shown(now[name])}",
+                hint=remedy.format(_shown(before)),
+            )
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _check_digests(store: Store, history: History) -> None:
+    for key, digest in history.tables.items():
+        sha256, size = hashlib.sha256(), store.size(key) or 0
+        for start in range(0, size, _MIB):
+            sha256.update(store.get(key, start, min(_MIB, size - start)))
+        if sha256.hexdigest() != digest:
+            raise DamagedError(f"'{key}' in {store.url} is not what its run left", hint=_AGAIN)
 
 
 def _check(found: dict[bytes, bytes], wanted: dict[bytes, bytes], where: str) -> None:
     names = {b"region": "region", b"classes": "classes", b"mode": "mode of tracking"}
+    hints = {b"region": "give the same --region-id", b"classes": "predict with a network of the same classes"}
     for key, name in names.items():
         if found.get(key) != wanted.get(key):
             raise InputError(
                 f"the sites in {where} are of {name} {_text(found, key)}, these of {_text(wanted, key)}",
-                hint="earlier sites go on where region, pixels and classes are the same",
+                hint=hints.get(key, f"gw track --mode {_text(found, key)}") + ", or leave --previous out",
             )
     before, now = (json.loads(each[b"grids"]) for each in (found, wanted))
     if any(now.get(name) != lattice for name, lattice in before.items()):
         raise InputError(
             f"the sites in {where} lie on other pixels: {before}, these on {now}",
-            hint="give the plan the same --resolution, --crs and --origin",
+            hint="give the plan the same --resolution, --crs and --origin, or leave --previous out",
         )
 
 
@@ -190,25 +229,3 @@ def _numpy(array: pa.Array) -> NDArray[Any]:
 
 def _day_numbers(days: pa.Array) -> NDArray[Any]:
     return _numpy(pc.fill_null(days.cast(pa.int32()), NO_DAY))
-
-
-def carry_of(earlier: Earlier, tracked: TrackedRun, simplify: float = 0.0) -> Carry:
-    """Return how earlier sites go on: from which day on this run decides, and whether on their outlines alone."""
-    days = earlier.sites.seen["day"][earlier.sites.seen["day"] != NO_DAY]
-    terms = tracked.terms
-    looked = [days[planes] for days, planes in zip(terms.days, terms.planes, strict=True) if len(planes)]
-    first = int(min(each.min() for each in looked))
-    if not len(days) or first == NO_DAY:
-        return Carry(terms, NO_DAY + 1, anew=True, simplify=simplify)
-    frozen = int(days.max()) + 1 - support_days(tracked.tracking.smooth_time, np.unique(days))
-    return Carry(terms, max(frozen, first), anew=first <= int(days.min()), simplify=simplify)
-
-
-def support_days(smooth_time: str | None, days: NDArray[Any]) -> int:
-    """Return how far back from its end a series may change when it goes on."""
-    if smooth_time is None:
-        return 0
-    window = MovingMean.parse(smooth_time)
-    if window.days:
-        return -(-window.length // 2)
-    return int(days[-1] - days[max(0, len(days) - 1 - window.length // 2)])

@@ -10,12 +10,14 @@ from geowatch.consolidate.output.batches import Batches
 if TYPE_CHECKING:
     from geowatch.store import Store
 
-__all__ = ["FOOTPRINTS", "OBSERVATIONS", "SITES", "stored_batches"]
+__all__ = ["FOOTPRINTS", "OBSERVATIONS", "ONGOING", "SITES", "stored_batches"]
 
 #: Keys of the tables that deliverables are made of.
 SITES, OBSERVATIONS = "sites/sites.arrow", "sites/observations.arrow"
 #: Key of the pixels of sites, which a later run compares its own with.
 FOOTPRINTS = "sites/footprints.arrow"
+#: Key of what a later run goes on with.
+ONGOING = "sites/ongoing.arrow"
 
 
 def stored_batches(store: Store, key: str) -> Batches:

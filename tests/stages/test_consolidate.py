@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +18,7 @@ from support.tracked_run import tracked_run
 
 from geowatch.errors import ConfigError, CoverageError, DamagedError, InputError
 from geowatch.grid.lattice import PixelBox
+from geowatch.stages import site_looks
 from geowatch.stages.consolidate import ConsolidateConfig, Consolidated, consolidate
 from geowatch.stages.events import Silent
 from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES
@@ -138,6 +141,18 @@ GROWS = (
 )
 
 
+@pytest.fixture
+def scores(monkeypatch):
+    """Stand-in for the heatmaps of runs: the planes that they were tracked on, by address."""
+    kept = {}
+
+    def opened(run: str, digest: str) -> SimpleNamespace:
+        return SimpleNamespace(planes=defaultdict(lambda: kept[run]))
+
+    monkeypatch.setattr(site_looks, "opened", opened)
+    return kept
+
+
 def run_of(folder: Path, first: int, after: int, mode: str = "linked", tile_px: int = 3) -> LocalStore:
     planes = drawn(*GROWS[first:after])
     return tracked_run(folder, planes, DAYS[first:after], tile_px, mode=mode)
@@ -222,14 +237,23 @@ def test_of_several_earlier_sites_the_oldest_goes_on(tmp_path):
     )  # fmt: skip
 
 
-def test_of_several_new_sites_the_largest_goes_on(tmp_path):
+def test_a_site_whose_outline_splits_stays_one(tmp_path):
     early = tracked_run(tmp_path / "early", drawn(["0999990"]), DAYS[:1], 3, mode="linked")
     (before,) = sites_of(early)
     late = tracked_run(tmp_path / "late", drawn(["0900999"]), DAYS[1:2], 3, mode="linked")
+    (after,) = sites_of(late, previous=str(early.root))
+    assert (after["key"], after["n_observations"], after["area_px"]) == (before["key"], 2, 6)
+    assert (before["area_px"], after["events"]) == (5, "split:2016-08-03")
+
+
+def test_of_several_new_outlines_the_largest_goes_on(tmp_path):
+    whole, cut = ["0999999"], ["0990999"]
+    early = tracked_run(tmp_path / "early", drawn(whole), DAYS[:1], 3, low=0.5, high=0.5)
+    (before,) = sites_of(early)
+    late = tracked_run(tmp_path / "late", drawn(whole, cut, cut), DAYS[:3], 3, low=0.5, high=0.5)
     after, split = sites_of(late, previous=str(early.root))
-    assert (after["key"], after["n_observations"]) == (before["key"], 2)
-    assert before["area_px"] == 5
-    assert (split["number"], split["area_px"], split["events"]) == (1, 1, "split:2016-08-03")
+    assert (after["key"], after["n_observations"], after["area_px"]) == (before["key"], 3, 3)
+    assert (split["number"], split["area_px"], split["events"]) == (1, 2, "split:2016-08-03")
 
 
 def test_a_new_site_at_the_birthplace_of_another_has_a_key_of_its_own(tmp_path):
@@ -247,7 +271,7 @@ def test_a_new_site_at_the_birthplace_of_another_has_a_key_of_its_own(tmp_path):
 def test_a_site_that_goes_on_is_not_lost_in_an_older_one_that_ended(tmp_path):
     first, second = ["0990000", "0990000"], ["0000990", "0000990"]
     both = ["0999990", "0999990"]
-    early = tracked_run(tmp_path / "early", drawn(first, first, second, second), DAYS[:4], 3, low=0.4, high=0.4)
+    early = tracked_run(tmp_path / "early", drawn(first, first, second, second), DAYS[:4], 3, low=0.3, high=0.3)
     ended, growing = sites_of(early)
     assert (ended["end"], growing["end"]) == (date(2016, 8, 19), None)
     late = tracked_run(tmp_path / "late", drawn(first, first, second, second, both, both), DAYS, 3, low=0.3, high=0.3)
@@ -266,7 +290,7 @@ def test_a_damaged_fragment_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("mode", "seed"), [("linked", 1), ("linked", 2), ("footprint", 3), ("footprint", 4)])
-def test_tiling_changes_nothing_when_sites_go_on(tmp_path, mode, seed):
+def test_tiling_changes_nothing_when_sites_go_on(tmp_path, scores, mode, seed):
     stored = blobs(seed, (5, 2, 30, 34), 1.2)
     made = []
     for name, tile_px in (("one", 64), ("many", 5)):
@@ -274,6 +298,7 @@ def test_tiling_changes_nothing_when_sites_go_on(tmp_path, mode, seed):
             planes = ArrayPlanes(stored[first:after], PixelBox(Y, X, Y + 30, X + 34))
             asked = {"mode": mode, "low": 0.45, "high": 0.5, "smooth_time": "2" if mode == "linked" else None}
             store = tracked_run(tmp_path / name / str(step), planes, DAYS[first:after], tile_px, **asked)
+            scores[store.url] = planes
             sites_of(store, fill_holes=150, previous=str(tmp_path / name / "0") if step else None)
         made.append(tables(store))
     assert made[0] == made[1]

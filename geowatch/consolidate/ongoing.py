@@ -1,0 +1,163 @@
+"""What goes on: places that a later run may add to, kept as they were found and before any decision.
+
+A site that has not ended is kept with its components, their pixels, sums of scores and links, and so is a place that
+was no site for its area, score or days. A later run puts its own components to them and decides on both together, by
+the code that decides on components of one run. What has ended is not kept: it stays as the tables have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from geowatch.consolidate.found import Found, group_of, names_of, no_kin, references
+from geowatch.consolidate.shelf import Long
+from geowatch.sites.fragment import listed, unlisted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from geowatch.consolidate.parts import Parts
+    from geowatch.grid.areas import Ints
+
+__all__ = ["Ongoing", "ongoing_row", "ongoing_schema", "read_ongoing"]
+
+#: Columns that only pieces of a run's own dates have.
+_PASSING = ("first_piece", "first_y", "first_x0", "first_x1", *no_kin())
+_BOOL = np.dtype(np.bool_)
+
+
+class Ongoing:
+    """Places that go on, as they come, for the one who takes them in another order."""
+
+    def __init__(self, folder: Path, classes: int) -> None:
+        """Keep them in files in ``folder``; ``classes`` is the K of the scores."""
+        folder.mkdir()
+        self._columns = {name: Long(folder / name, kind) for name, kind in _kinds(classes).items()}
+        self._classes = classes
+        self._leads: list[NDArray[np.int64]] = []
+        self._places: list[Ints] = []
+
+    def add(self, parts: Parts, place: Ints) -> None:
+        """Keep candidates; ``place`` is that of each as a site on the shelf, -1 for none."""
+        if not len(place):
+            return
+        found, owner = parts.whole()
+        first = np.searchsorted(owner, np.arange(len(place) + 1))
+        names = ("grid", "plane", "kind", "y", "x")
+        self._leads.append(np.stack([getattr(found, name)[first[:-1]].astype(np.int64) for name in names]))
+        self._places.append(place)
+        for name, column in self._columns.items():
+            values, of = getattr(found, name), group_of(name)
+            piece = np.arange(len(found)) if of == "plane" else getattr(found, of)
+            if name in references():
+                values = values - first[owner[values]].astype(np.int32)
+            column.add(_flat(values), np.searchsorted(owner[piece], np.arange(len(place) + 1)))
+
+    def shares(self, at_once: int) -> Iterator[tuple[Found, Ints]]:
+        """Yield pieces in the order of their candidates' first ones, and for each the place of its site, or -1."""
+        place = np.concatenate([np.zeros(0, np.int64), *self._places])
+        order = np.lexsort(np.concatenate([np.zeros((5, 0), np.int64), *self._leads], axis=1)[::-1])
+        for first in range(0, len(order), at_once):
+            share = order[first : first + at_once]
+            yield self._taken(share, place[share])
+
+    def _taken(self, at: NDArray[np.intp], place: Ints) -> tuple[Found, Ints]:
+        taken = {name: column.take(at) for name, column in self._columns.items()}
+        pieces = taken["plane"][1]
+        columns: dict[str, Any] = {}
+        for name, (values, start) in taken.items():
+            flat = values.view(np.int64).reshape(-1, self._classes) if name == "series_sums" else values
+            shift = np.repeat(pieces[:-1], np.diff(start)).astype(np.int32) if name in references() else None
+            columns[name] = flat if shift is None else flat + shift
+        return _completed(columns), np.repeat(place, np.diff(pieces))
+
+    def close(self) -> None:
+        """Close the files."""
+        for column in self._columns.values():
+            column.close()
+
+
+def _flat(values: NDArray[Any]) -> NDArray[Any]:
+    """Return rows of several numbers as one item each."""
+    if values.ndim == 1:
+        return values
+    return np.ascontiguousarray(values).view(np.dtype((np.void, values.itemsize * values.shape[1])))[:, 0]
+
+
+def _kinds(classes: int) -> dict[str, np.dtype[Any]]:
+    kinds = {name: kind for name, kind in _types().items() if name not in _PASSING}
+    return kinds | {"series_sums": np.dtype((np.void, 8 * classes))}
+
+
+def _types() -> dict[str, np.dtype[Any]]:
+    hints = {each.name: str(each.type) for each in Found.__dataclass_fields__.values()}
+    return {
+        name: np.dtype(np.int64 if hint == "Ints" else hint.partition("np.")[2].rstrip("]"))
+        for name, hint in hints.items()
+    }
+
+
+def _completed(columns: dict[str, Any]) -> Found:
+    """Return pieces with the columns that are not kept, empty."""
+    empty = {name: np.zeros(0, kind) for name, kind in _types().items() if name in _PASSING}
+    return Found(**(empty | columns))
+
+
+def ongoing_schema(about: dict[str, str]) -> pa.Schema:
+    """Return the columns of the table of what goes on: a batch is one row, and a column of it a list."""
+    kinds = [(name, kind) for name, kind in _types().items() if name not in _PASSING]
+    fields = [pa.field(name, pa.large_list(pa.from_numpy_dtype(kind)), nullable=False) for name, kind in kinds]
+    return pa.schema([*fields, pa.field("site", pa.large_list(pa.int64()), nullable=False)], about)
+
+
+def ongoing_row(found: Found, site: Ints, schema: pa.Schema) -> pa.RecordBatch:
+    """Return pieces as one row; ``site`` is the number of the site of each, -1 for none."""
+    values = [site if name == "site" else getattr(found, name) for name in schema.names]
+    arrays = [listed(each).cast(field.type) for each, field in zip(values, schema, strict=True)]
+    return pa.record_batch(arrays, schema=schema)
+
+
+def read_ongoing(batches: Iterator[pa.RecordBatch], classes: int) -> tuple[Found, Ints]:
+    """Return all pieces, and the number of the site of each.
+
+    Raises:
+        ValueError: where columns are not what they should be.
+    """
+    parts, sites = [], []
+    for batch in batches:
+        batch.validate(full=True)  # a list that ends beyond its values would end the process
+        columns = {
+            name: unlisted(batch.column(name), kind) for name, kind in _types().items() if name not in _PASSING
+        }  # fmt: skip
+        columns["series_sums"] = columns["series_sums"].reshape(-1, classes)
+        found = _completed(columns)
+        _check(found)
+        parts.append(found)
+        sites.append(unlisted(batch.column("site"), np.dtype(np.int64)))
+    if not parts:
+        nothing = {
+            name: np.zeros((0, classes) if name == "series_sums" else 0, kind) for name, kind in _types().items()
+        }
+        return Found(**nothing), np.zeros(0, dtype=np.int64)
+    return Found.join(parts), np.concatenate(sites)
+
+
+def _check(found: Found) -> None:
+    for name in names_of():
+        values = getattr(found, name)
+        if len(values) != len(getattr(found, group_of(name))):
+            raise ValueError(f"column {name} has {len(values)} rows")
+        if name in references() and len(values) and not 0 <= values.min() <= values.max() < len(found):
+            raise ValueError(f"column {name} names pieces that are not there")
+
+
+def without_ends(found: Found) -> Found:
+    """Return pieces without what only those of a run's own dates have."""
+    empty = {name: np.zeros(0, kind) for name, kind in _types().items() if name in _PASSING}
+    return replace(found, **empty)
