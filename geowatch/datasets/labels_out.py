@@ -111,4 +111,5 @@ def _feature(entry: Json, grid: RasterGrid, said: Json) -> Json:
         return np.column_stack(move_points(x, y, grid.crs, "EPSG:4326"))
 
     shape: BaseGeometry = shapely.transform(shape_of(entry, f"annotation {entry['id']}"), moved)
+    shape = shapely.orient_polygons(shape, exterior_cw=False)  # RFC 7946, 3.1.6
     return {"type": "Feature", "properties": said, "geometry": shape.__geo_interface__}

@@ -6,7 +6,7 @@ draw it around the world.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import shapely
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-    from shapely.geometry import Polygon
+    from shapely.geometry import MultiPolygon, Polygon
 
-__all__ = ["HALF_TURN", "cut", "unrolled", "west_of"]
+__all__ = ["HALF_TURN", "beyond", "bounds_of", "cut", "unrolled", "west_of", "whole"]
 
 #: No place spans more degrees than this without crossing the antimeridian.
-HALF_TURN = 180.0
+HALF_TURN, _TURN = 180.0, 360.0
 
 
 def cut(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -30,7 +30,7 @@ def cut(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
 
     >>> across = shapely.Polygon([(179, 0), (-179, 0), (-179, 1), (179, 1)])
     >>> [part.bounds for part in cut(np.array([across]))[0].geoms]
-    [(-180.0, 0.0, -179.0, 1.0), (179.0, 0.0, 180.0, 1.0)]
+    [(179.0, 0.0, 180.0, 1.0), (-180.0, 0.0, -179.0, 1.0)]
     """
     bounds = shapely.bounds(shapes)
     wide = np.flatnonzero(bounds[:, 2] - bounds[:, 0] > HALF_TURN)
@@ -49,28 +49,57 @@ def _within(polygon: Polygon) -> Iterator[shapely.Geometry]:
 
 
 def west_of(shapes: NDArray[np.object_]) -> float | None:
-    """Return a longitude from which on all of the shapes follow each other eastwards, if not -180; else None.
+    """Return the longitude where shapes that cross the antimeridian begin; None where they do not cross it.
 
-    Shapes that lie at both ends of the world, with nothing in more than half of it, are taken to cross the
-    antimeridian: the result is where the empty part ends.
+    Shapes cross it where their parts touch both of its sides, or leave more than half of the world empty in between.
+
+    >>> west_of(np.array([shapely.box(178, 0, 180, 1), shapely.box(-180, 0, -179, 1)]))
+    178.0
     """
     parts = shapely.get_parts(shapes[~shapely.is_missing(shapes)])
-    if not len(parts):
+    if len(parts) < 2:
         return None
     west, _, east, _ = shapely.bounds(parts).T
     order = np.argsort(west)
     west, reach = west[order], np.maximum.accumulate(east[order])
     gaps = west[1:] - reach[:-1]
-    if not len(gaps) or gaps.max() <= HALF_TURN:
+    around = west[0] == -HALF_TURN and reach[-1] == HALF_TURN
+    if gaps.max() <= (0.0 if around else HALF_TURN):
         return None
     return float(west[int(np.argmax(gaps)) + 1])
 
 
 def unrolled(shapes: NDArray[np.object_], west: float | None) -> NDArray[np.object_]:
-    """Return shapes with parts that lie west of ``west`` moved one turn east, so that they can be drawn as one."""
+    """Return shapes with parts west of ``west`` one turn further east: what lies together is drawn together."""
     if west is None:
         return shapes
-    moved: NDArray[np.object_] = shapely.transform(
-        shapes, lambda points: points + np.stack([(points[:, 0] < west) * 360.0, np.zeros(len(points))], axis=1)
-    )
-    return moved
+    out: NDArray[np.object_] = shapely.transform(shapes, lambda points: beyond(points, west))
+    bounds = shapely.bounds(shapes)
+    for at in np.flatnonzero(bounds[:, 2] - bounds[:, 0] > HALF_TURN).tolist():
+        out[at] = shapely.union_all(shapely.get_parts(out[at]))
+    return out
+
+
+def beyond(points: NDArray[np.float64], west: float | None) -> NDArray[np.float64]:
+    """Return (longitude, latitude) with longitudes from ``west`` on, beyond 180 degrees where it must be."""
+    if west is None:
+        return points
+    # What lies at the western edge of the world belongs to the east.
+    return points + np.where(points[:, :1] < west, [_TURN, 0.0], [0.0, 0.0])
+
+
+def whole(shape: Polygon | MultiPolygon) -> Polygon | MultiPolygon:
+    """Return an outline with its parts at the antimeridian joined; longitudes go on beyond 180 degrees then.
+
+    >>> whole(cut(np.array([shapely.Polygon([(179, 0), (-179, 0), (-179, 1), (179, 1)])]))[0]).bounds
+    (179.0, 0.0, 181.0, 1.0)
+    """
+    alone = np.array([shape], dtype=object)
+    west = west_of(alone)
+    return cast("MultiPolygon", unrolled(alone, west)[0])
+
+
+def bounds_of(shape: Polygon | MultiPolygon) -> tuple[float, float, float, float]:
+    """Return (west, south, east, north); west of what crosses the antimeridian is larger than east (RFC 7946, 5.2)."""
+    west, south, east, north = whole(shape).bounds
+    return west, south, east - _TURN if east > HALF_TURN else east, north

@@ -113,7 +113,10 @@ def _overlaps(scene: Scene, region: BaseGeometry) -> bool:
 
 
 def footprint_lonlat(grid: RasterGrid) -> BaseGeometry | None:
-    """Return the outline of a raster in lon/lat, cut at the antimeridian; None without georeference."""
+    """Return the outline of a raster in lon/lat, cut at the antimeridian; None without georeference.
+
+    Outer rings run against the clock.
+    """
     if grid.crs is None:
         return None
     rows, cols = grid.shape
@@ -129,7 +132,7 @@ def footprint_lonlat(grid: RasterGrid) -> BaseGeometry | None:
     if pole is not None:
         low, high = sorted((float(np.min(lat[known]) if pole > 0 else np.max(lat[known])), pole))
         return box(-180.0, low, 180.0, high)
-    return _cut(np.unwrap(lon[known], period=360.0), lat[known])
+    return shapely.orient_polygons(_cut(np.unwrap(lon[known], period=360.0), lat[known]), exterior_cw=False)
 
 
 def _pole_inside(grid: RasterGrid) -> float | None:

@@ -20,6 +20,7 @@ from shapely.geometry import MultiPolygon, Polygon, mapping, shape
 from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
 
 from geowatch.errors import InputError
+from geowatch.grid.antimeridian import whole
 from geowatch.sites.mgrs import square
 from geowatch.sites.model import Area, Observation, RegionModel, Site
 from geowatch.sites.schema import REGION_ID, SENSORS, problems
@@ -330,18 +331,25 @@ def _iso(day: date | None) -> str | None:
 
 
 def _square_of(geometry: Area) -> str | None:
-    return None if geometry.is_empty else square(geometry.centroid.x, max(-90.0, min(90.0, geometry.centroid.y)))
+    if geometry.is_empty:
+        return None
+    middle = whole(geometry).centroid
+    return square(middle.x, max(-90.0, min(90.0, middle.y)))
 
 
 def _hull(geometry: Area) -> Polygon:
+    """Return one polygon; what crosses the antimeridian has longitudes beyond 180 degrees, not parts or a hull."""
     if isinstance(geometry, Polygon):
         return geometry
-    parts = list(geometry.geoms)
-    return parts[0] if len(parts) == 1 else cast("Polygon", geometry.convex_hull)
+    joined = whole(geometry)
+    parts = list(shapely.get_parts(joined))
+    return cast("Polygon", parts[0] if len(parts) == 1 else joined.convex_hull)
 
 
 def _feature(properties: Mapping[str, object], geometry: Area) -> dict[str, object]:
-    outline = {"type": geometry.geom_type, "coordinates": _lists(mapping(shapely.force_2d(geometry))["coordinates"])}
+    """Return a feature in the plane; outer rings run against the clock, holes with it (RFC 7946, 3.1.6)."""
+    turned = shapely.orient_polygons(shapely.force_2d(geometry), exterior_cw=False)
+    outline = {"type": geometry.geom_type, "coordinates": _lists(mapping(turned)["coordinates"])}
     return {"type": "Feature", "properties": dict(properties), "geometry": outline}
 
 

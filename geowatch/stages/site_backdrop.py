@@ -14,6 +14,7 @@ from pyproj import Transformer
 
 from geowatch.consolidate.output.report.facts import Frame
 from geowatch.errors import GwError
+from geowatch.grid.antimeridian import HALF_TURN, whole
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages.deliverables import thinned
 from geowatch.stages.imagery import read_bound
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from geowatch.stages.deliverables import Plane
     from geowatch.stages.site_order import Order
 
-__all__ = ["Picture", "find_picture", "framed"]
+__all__ = ["DEGREES", "Picture", "find_picture", "framed"]
 
+#: What a CRS of longitude and latitude is called.
+DEGREES = frozenset({"EPSG:4326", "OGC:CRS84"})
 #: Longer side of the picture.
 _LONGEST_PX = 1400
 #: Frames that fill each other's gaps at most, and the share that is as good as full.
@@ -135,12 +138,13 @@ def _others(count: int) -> str:
 
 def _joined(order: Order, pictures: list[tuple[Plane, Picture]]) -> Picture | None:
     """Return the zones' pictures as one in longitude and latitude."""
-    if order.plan.region is None or order.sites.crs not in {"EPSG:4326", "OGC:CRS84"}:
+    if order.plan.region is None or order.sites.crs not in DEGREES:
         return None
-    left, bottom, right, top = order.plan.region.geometry.bounds
+    left, bottom, right, top = whole(order.plan.region.geometry).bounds
     step = max(right - left, top - bottom) / _LONGEST_PX
     width, height = max(1, round((right - left) / step)), max(1, round((top - bottom) / step))
     lon, lat = np.meshgrid(left + (np.arange(width) + 0.5) * step, top - (np.arange(height) + 0.5) * step)
+    lon = np.where(lon >= HALF_TURN, lon - 2 * HALF_TURN, lon)
     lonlat = np.stack([lon.ravel(), lat.ravel()], axis=1)
     owner = owner_of([plane.grid for plane, _ in pictures], lonlat)
     out = np.full((len(lonlat), 3), _EMPTY, np.uint8)

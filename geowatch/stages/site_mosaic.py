@@ -23,11 +23,12 @@ from geowatch.track.document import default_salient
 
 if TYPE_CHECKING:
     from geowatch.grid.lattice import PixelBox
+    from geowatch.grid.plan import Plan
     from geowatch.stages.deliverables import Plane
     from geowatch.stages.site_order import Order
     from geowatch.stitch.heatmap import HeadLayout
 
-__all__ = ["MAP", "SCORE", "joined_item", "write_mosaic"]
+__all__ = ["MAP", "SCORE", "joined_item", "joined_place", "write_mosaic"]
 
 MAP, SCORE = "sites/map.tif", "sites/score.tif"
 """Keys of the joined maps."""
@@ -45,7 +46,7 @@ def write_mosaic(order: Order) -> None:
         return
     try:
         planes = _latest(order)
-        lattice, box = _target(order)
+        lattice, box = joined_place(order.plan, order.wanted.mosaic_crs)
     except ConfigError as error:
         order.leave_out("mosaic", MAP, error)
         return
@@ -56,7 +57,7 @@ def write_mosaic(order: Order) -> None:
 
 def joined_item(order: Order) -> bytes:
     """Return the joined maps as a STAC item whose files lie beside it."""
-    planes, (lattice, box) = _latest(order), _target(order)
+    planes, (lattice, box) = _latest(order), joined_place(order.plan, order.wanted.mosaic_crs)
     legend = legend_of(planes[0].head)
     item = MapItem(
         id=f"{order.region_id}-joined".replace(" ", "-"),
@@ -88,15 +89,19 @@ def _latest(order: Order) -> list[Plane]:
     return [latest[grid.id] for grid in order.plan.grids if grid.id in latest]
 
 
-def _target(order: Order) -> tuple[Lattice, PixelBox]:
-    """Return the joined map's lattice, with pixels as large as the finest grid's, and its pixels."""
-    region, finest = order.plan.region, min(grid.lattice.resolution for grid in order.plan.grids)
-    if region is None or any(grid.lattice.crs is None for grid in order.plan.grids):
+def joined_place(plan: Plan, mosaic_crs: str | None) -> tuple[Lattice, PixelBox]:
+    """Return the joined map's lattice, with pixels as large as the finest grid's, and its pixels.
+
+    Raises:
+        ConfigError: for a run without a place on the globe, or a map that would be nearly empty.
+    """
+    region, finest = plan.region, min(grid.lattice.resolution for grid in plan.grids)
+    if region is None or any(grid.lattice.crs is None for grid in plan.grids):
         raise ConfigError("the run has no region on the globe, so its map cannot be put into another CRS")
-    crs = canonical_crs(order.wanted.mosaic_crs or "EPSG:4326")
-    lattice = Lattice.at(crs, _resolution(crs, str(order.plan.grids[0].lattice.crs), finest))
+    crs = canonical_crs(mosaic_crs or "EPSG:4326")
+    lattice = Lattice.at(crs, _resolution(crs, str(plan.grids[0].lattice.crs), finest))
     box = lattice.box_covering(project(region.geometry, crs, lattice.resolution).bounds)
-    known_px = sum(grid.bounds.area_px for grid in order.plan.grids)
+    known_px = sum(grid.bounds.area_px for grid in plan.grids)
     if box.area_px > _EMPTIEST * known_px + _BLOCK_PX**2:
         raise ConfigError(
             f"a joined map in {crs} would be {box.width:,} x {box.height:,} px, nearly all of it empty",

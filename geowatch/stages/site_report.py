@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import shapely
 from shapely.geometry import Polygon
 
@@ -16,10 +17,11 @@ from geowatch.consolidate.output.report.page import report_page
 from geowatch.consolidate.output.report.pick import Picked, pick
 from geowatch.consolidate.output.report.text import many
 from geowatch.consolidate.output.summary import total
+from geowatch.grid.antimeridian import west_of, whole
 from geowatch.grid.crs import project
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages.recipes import package_name
-from geowatch.stages.site_backdrop import find_picture, framed
+from geowatch.stages.site_backdrop import DEGREES, find_picture, framed
 from geowatch.stages.site_order import Order
 from geowatch.stages.site_picture import draw_sites
 from geowatch.stages.stitch import COVERAGE
@@ -69,7 +71,7 @@ def write_pages(order: Order) -> None:
     """Write ``sites/sites.png`` and ``sites/report.html``, those of them that are wanted."""
     if not (order.wanted.wants("picture") or order.wanted.wants("report")):
         return
-    picked = pick(order.sites, order.observations)
+    picked = pick(order.sites, order.observations, west=_west(order))
     picture = find_picture(order, picked)
     facts = _facts(order, picked, picture)
     if order.wanted.wants("picture"):
@@ -120,9 +122,15 @@ def map_facts(order: Order, picked: Picked, picture: Frame | None) -> MapFacts:
 def _region(order: Order, crs: str | None) -> Area | None:
     if order.plan.region is None or crs is None:
         return None
-    degrees = crs in {"EPSG:4326", "OGC:CRS84"}
     geometry = order.plan.region.geometry
-    return geometry if degrees else project(geometry, crs, order.plan.grids[0].lattice.resolution)
+    return whole(geometry) if crs in DEGREES else project(geometry, crs, order.plan.grids[0].lattice.resolution)
+
+
+def _west(order: Order) -> float | None:
+    """Return where a map in degrees begins that crosses the antimeridian; None for all others."""
+    if order.plan.region is None or order.sites.crs not in DEGREES:
+        return None
+    return west_of(np.array([order.plan.region.geometry], dtype=object))
 
 
 def _grid_boxes(order: Order) -> list[Polygon]:

@@ -60,7 +60,7 @@ def stac_item(item: MapItem) -> bytes:
         ],
         "id": item.id,
         "bbox": [west, south, east, north],
-        "geometry": json.loads(shapely.to_geojson(shapely.box(west, south, east, north))),
+        "geometry": json.loads(shapely.to_geojson(_outline(west, south, east, north))),
         "properties": properties,
         "links": [],
         "assets": {key: _asset(key, href, kind, item) for key, (href, kind) in item.assets.items()},
@@ -76,6 +76,13 @@ def _asset(key: str, href: str, kind: str, item: MapItem) -> dict[str, object]:
             for value, (name, color) in enumerate(item.classes)
         ]
     return asset
+
+
+def _outline(west: float, south: float, east: float, north: float) -> shapely.Geometry:
+    """Return a box as RFC 7946 has it: where west is the larger it crosses the antimeridian, and has two parts."""
+    if west <= east:
+        return shapely.box(west, south, east, north)
+    return shapely.MultiPolygon([shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)])
 
 
 def _lonlat(item: MapItem) -> tuple[float, float, float, float]:

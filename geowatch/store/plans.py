@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyproj
+import shapely
 from numpy.typing import NDArray
 
 from geowatch.errors import ConfigError, DamagedError, PlanError
@@ -124,7 +125,7 @@ def _features(plan: Plan, grid: Grid, table: TileTable) -> Iterator[dict[str, ob
         properties: dict[str, object] = {"tile": tile.name, "iy": tile.iy, "ix": tile.ix}
         if windows is not None:
             properties["windows"] = int(windows[at])
-        geometry = None if area is None else area.__geo_interface__
+        geometry = None if area is None else shapely.orient_polygons(area, exterior_cw=False).__geo_interface__
         yield {"type": "Feature", "id": tile.name, "properties": properties, "geometry": geometry}
 
 

@@ -5,7 +5,8 @@ import dataclasses
 import json
 
 import pytest
-from shapely.geometry import MultiPolygon, Polygon, box, mapping
+import shapely
+from shapely.geometry import MultiPolygon, Polygon, box, mapping, shape
 from support.smart_case import AC, SP, cells, day, region, seen, site
 
 from geowatch.errors import InputError
@@ -31,10 +32,38 @@ def test_real_documents_come_back_as_they_were(shared_data):
     folder = shared_data("smart")
     for path in sorted((folder / "site_models").glob("*R002_00*")):
         document = json.loads(path.read_text())
-        assert site_document(parse_site(document))["features"] == document["features"], path.name
+        assert site_document(parse_site(document))["features"] == turned(document["features"]), path.name
     for path in sorted((folder / "region_models").glob("[BLZ]*")):
         document = json.loads(path.read_text())
-        assert region_document(parse_region_model(document))["features"] == document["features"], path.name
+        assert region_document(parse_region_model(document))["features"] == turned(document["features"]), path.name
+
+
+def turned(features):
+    """Return features with outer rings against the clock, as RFC 7946 wants them and real documents have them not."""
+    for feature in features:
+        outline = shapely.orient_polygons(shape(feature["geometry"]), exterior_cw=False)
+        feature["geometry"] = json.loads(json.dumps(mapping(outline)))
+    return features
+
+
+def test_outer_rings_run_against_the_clock_whatever_came_in():
+    holed = box(0, 0, 4, 4).difference(box(1, 1, 2, 2))
+    for outline in (box(0, 0, 1, 1, ccw=False), holed.reverse(), MultiPolygon([box(0, 0, 1, 1, ccw=False), holed])):
+        at = seen("2016-01-01", outline)
+        made = site_document(site(1, "system_confirmed", ("2016-01-01", "2017-01-01"), at))
+        for feature in made["features"]:
+            for part in shapely.get_parts(shape(feature["geometry"])):
+                assert part.exterior.is_ccw
+                assert not any(ring.is_ccw for ring in part.interiors)
+
+
+def test_what_crosses_the_antimeridian_is_one_polygon_in_one_square():
+    outline = MultiPolygon([box(179.9, -16.1, 180, -16), box(-180, -16.1, -179.95, -16)])
+    made = site_document(site(1, "system_confirmed", ("2016-01-01", "2017-01-01"), seen("2016-01-01", outline)))
+    head, observation = made["features"]
+    assert shape(head["geometry"]).equals(box(179.9, -16.1, 180.05, -16))
+    assert shape(observation["geometry"]).geom_type == "MultiPolygon"
+    assert head["properties"]["mgrs"].startswith("60K")
 
 
 def test_proposals_that_break_the_schema_are_read_and_written_right(shared_data):
@@ -47,7 +76,10 @@ def test_proposals_that_break_the_schema_are_read_and_written_right(shared_data)
         site_document(read)
     document = site_document(dataclasses.replace(read, originator="kit"))
     assert not problems(document)
-    assert parse_site(dump(document)) == dataclasses.replace(read, originator="kit")
+    back = parse_site(dump(document))
+    assert back.geometry.equals(read.geometry)
+    same = {"geometry": read.geometry, "observations": read.observations}
+    assert dataclasses.replace(back, **same) == dataclasses.replace(read, originator="kit")
 
 
 def test_null_and_missing_are_the_same_and_unknown_keys_are_passed_over():

@@ -15,6 +15,7 @@ import numpy as np
 import shapely
 
 from geowatch.errors import DamagedError
+from geowatch.grid.antimeridian import cut
 from geowatch.grid.crs import to_lonlat
 
 if TYPE_CHECKING:
@@ -121,9 +122,12 @@ def geometries(batch: pa.RecordBatch) -> NDArray[np.object_]:
 
 
 def lonlat(shapes: NDArray[np.object_], crs: str) -> NDArray[np.object_]:
-    """Return shapes in (longitude, latitude); corners move, edges stay straight between them."""
+    """Return shapes in (longitude, latitude); corners move, edges stay straight between them.
+
+    Those that cross the antimeridian are cut there.
+    """
     moved: NDArray[np.object_] = shapely.transform(shapes, lambda points: to_lonlat(points, crs))
-    return moved
+    return cut(moved)
 
 
 def groups(observations: Batches) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -24,6 +24,7 @@ import shapely
 from geowatch.consolidate.output.batches import Batches, geometries, groups, lonlat
 from geowatch.consolidate.output.geojson import for_web
 from geowatch.errors import ConfigError, DamagedError
+from geowatch.grid.antimeridian import whole
 from geowatch.sites.model import PHASES, UNKNOWN_PHASE, Observation, RegionModel, Site
 from geowatch.sites.schema import REGION_ID
 
@@ -147,8 +148,12 @@ def _site(row: dict[str, Any], outline: Area, programme: Programme) -> Site:
 
 
 def _one(outline: Area) -> Area:
-    """Return the hull of an outline of several parts: the boundary in a site model is one polygon."""
-    return outline if outline.geom_type == "Polygon" else _plain(cast("Area", outline.convex_hull))
+    """Return the hull of an outline of several parts: the boundary in a site model is one polygon.
+
+    Parts that the antimeridian cut are joined there; longitudes go on beyond 180 degrees.
+    """
+    joined = whole(outline)
+    return _plain(joined if joined.geom_type == "Polygon" else cast("Area", joined.convex_hull))
 
 
 def _last_day(start: date | None, end: date) -> date:

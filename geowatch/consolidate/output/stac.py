@@ -16,6 +16,7 @@ import numpy as np
 import shapely
 
 from geowatch.consolidate.output.geojson import for_web
+from geowatch.grid.antimeridian import bounds_of
 
 if TYPE_CHECKING:
     from geowatch.sites.model import Area
@@ -155,7 +156,7 @@ def _id(region_id: str) -> str:
 
 
 def _bbox(outline: Area) -> list[float]:
-    return [round(value, 7) for value in outline.bounds]
+    return [round(value, 7) for value in bounds_of(outline)]
 
 
 def _times(facts: CatalogFacts) -> dict[str, object]:

@@ -12,6 +12,7 @@ import shapely
 
 from geowatch.consolidate.output.batches import Batches, geometries, groups
 from geowatch.consolidate.output.report.facts import Shown, Sighting
+from geowatch.grid.antimeridian import unrolled
 from geowatch.grid.crs import to_lonlat
 
 if TYPE_CHECKING:
@@ -49,21 +50,24 @@ class Picked:
         return (min(self.dates), max(self.dates)) if self.dates else None
 
 
-def pick(sites: Batches, observations: Batches, most: int = DRAWN) -> Picked:
-    """Return the ``most`` largest sites with what was seen of them, and the places of the rest."""
+def pick(sites: Batches, observations: Batches, most: int = DRAWN, west: float | None = None) -> Picked:
+    """Return the ``most`` largest sites with what was seen of them, and the places of the rest.
+
+    Where sites in degrees lie on both sides of the antimeridian, longitudes count from ``west`` on, beyond 180.
+    """
     picked = Picked()
     areas, numbers, places = [], [], []
     for batch in sites:
         areas.append(_numbers(batch, "area_m2"))
         numbers.append(_numbers(batch, "number"))
-        places.append(shapely.get_coordinates(shapely.centroid(geometries(batch))))
+        places.append(shapely.get_coordinates(shapely.centroid(unrolled(geometries(batch), west))))
         picked.starts.update(day for day in _column(batch, "start") if day)
         picked.ends.update(day for day in _column(batch, "end") if day)
     if not areas:
         return picked
     chosen = _largest(np.concatenate(areas), np.concatenate(numbers), most)
     picked.others = np.concatenate(places)[~chosen]
-    shown = list(_shown(sites, chosen))
+    shown = list(_shown(sites, chosen, west))
     _see(picked, shown, observations)
     return picked
 
@@ -74,7 +78,7 @@ def _largest(areas: NDArray[np.float64], numbers: NDArray[np.float64], most: int
     return chosen
 
 
-def _shown(sites: Batches, chosen: NDArray[np.bool_]) -> Iterator[Shown]:
+def _shown(sites: Batches, chosen: NDArray[np.bool_], west: float | None) -> Iterator[Shown]:
     first = 0
     for batch in sites:
         at = np.flatnonzero(chosen[first : first + batch.num_rows])
@@ -84,7 +88,7 @@ def _shown(sites: Batches, chosen: NDArray[np.bool_]) -> Iterator[Shown]:
             shapes = geometries(some)
             rows = some.drop_columns(["geometry"]).to_pylist()
             inside = _inside(shapes, sites.crs)
-            for row, shape, place in zip(rows, shapes.tolist(), inside, strict=True):
+            for row, shape, place in zip(rows, unrolled(shapes, west).tolist(), inside, strict=True):
                 yield _of_row(row, shape, place)
 
 
