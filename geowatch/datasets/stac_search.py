@@ -6,15 +6,16 @@ Source: STAC API specification 1.0, item search and query extension; spoken thro
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import entry_points
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from geowatch.errors import ConfigError, ImageryError, StoreError
-from geowatch.read.remote import joined, public
+from geowatch.errors import ConfigError
+from geowatch.read.remote import joined
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -25,8 +26,6 @@ __all__ = ["SIGNERS", "Query", "Sign", "find_signer", "needs_payment", "search_i
 
 #: Entry points that sign items, by name.
 SIGNERS = "geowatch.signers"
-#: Answers after which the same request may succeed.
-_PASSING = (408, 425, 429, 500, 502, 503, 504)
 
 Sign = Callable[[Any], Any]
 
@@ -56,77 +55,31 @@ class Query:
     timeout_s: float = 30.0
     """Longest wait for an answer."""
 
+    @property
+    def span(self) -> str | None:
+        """The days as STAC writes them; None for all."""
+        if self.start is None and self.end is None:
+            return None
+        first = f"{self.start}T00:00:00Z" if self.start else ".."
+        return f"{first}/{f'{self.end}T23:59:59Z' if self.end else '..'}"
+
 
 def search_items(query: Query) -> Iterator[Json]:
     """Yield the items that fit, as the API gives them, their hrefs made absolute.
 
     Raises:
         ConfigError: the address is none, or PyPI ``pystac-client`` is not installed.
+        ImageryError: what answers is no STAC API, or the search is refused.
         StoreError: the service cannot be reached, or fails for good.
     """
     if urlsplit(query.url).scheme not in {"http", "https"}:
         raise ConfigError(f"'{query.url}' is no address of a STAC API", hint="give it with https://")
     try:
-        from pystac.errors import STACTypeError
-        from pystac_client.errors import ClientTypeError
-        from pystac_client.exceptions import APIError
-        from requests.exceptions import RequestException
+        from geowatch.datasets.stac_service import found_items
     except ImportError as error:
         raise ConfigError(f"searching needs {error.name}", hint="pip install 'gw-geowatch[search]'") from error
-    given = 0
-    try:
-        for page in _pages(query):
-            for item in page.get("features") or ():
-                if _clear_enough(item, query.max_cloud):
-                    yield _absolute(item)
-                    given += 1
-                    if given == query.limit:
-                        return
-    except (APIError, RequestException) as error:
-        raise StoreError(
-            f"'{public(query.url)}' fails after {query.retries} more tries: {str(error)[:200]}",
-            hint="the service may be busy: try again later, or give more --retries",
-        ) from error
-    except (ClientTypeError, STACTypeError, KeyError, NotImplementedError) as error:
-        raise ImageryError(
-            f"'{public(query.url)}' answers with no STAC API: {str(error)[:160]}",
-            hint="give the landing page of an API that searches items",
-        ) from error
-
-
-def _pages(query: Query) -> Iterator[Json]:
-    import warnings
-
-    from pystac_client import Client, ConformanceClasses
-    from pystac_client.stac_api_io import StacApiIO
-    from urllib3 import Retry
-
-    retry = Retry(
-        total=query.retries, backoff_factor=0.2, backoff_jitter=0.1, backoff_max=30, status_forcelist=_PASSING,
-        allowed_methods=None, respect_retry_after_header=True,
-    )  # fmt: skip
-    with warnings.catch_warnings():
-        # What an API lacks is made up for here; its warnings are for programmers.
-        warnings.simplefilter("ignore")
-        client = Client.open(query.url, stac_io=StacApiIO(timeout=query.timeout_s, max_retries=retry))
-        cloud: Mapping[str, Any] | None = None
-        if query.max_cloud is not None and client.conforms_to(ConformanceClasses.QUERY):
-            cloud = {"eo:cloud_cover": {"lte": query.max_cloud}}
-        search = client.search(
-            collections=list(query.collections) or None,
-            intersects=query.region.__geo_interface__,
-            datetime=_span(query.start, query.end),
-            query=cloud,
-            limit=query.page_items,
-        )
-        yield from search.pages_as_dicts()
-
-
-def _span(start: date | None, end: date | None) -> str | None:
-    if start is None and end is None:
-        return None
-    first = f"{start}T00:00:00Z" if start else ".."
-    return f"{first}/{f'{end}T23:59:59Z' if end else '..'}"
+    clear = (item for item in found_items(query) if _clear_enough(item, query.max_cloud))
+    yield from map(_absolute, islice(clear, query.limit))
 
 
 def _clear_enough(item: Json, limit: float | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 
 import pytest
 from datasets.bundles import CORNER, UTM, ramp, write_tiff
@@ -164,3 +165,87 @@ def test_a_page_that_is_no_api_is_refused(region, tmp_path):
     (tmp_path / "web/index.json").write_text('{"hello": 1}')
     with serve(tmp_path / "web") as files, pytest.raises(ImageryError, match="no STAC API"):
         search_imagery(SearchConfig(region, f"{files.url}/index.json", output=str(tmp_path / "items.json")))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"<html>welcome</html>", b"[1, 2]", b'{"type": "FeatureColl', b'{"features": ["x"]}',
+        b'{"features": [{"id": 3}]}',
+        b'{"features": [{"id": "a", "assets": ["b"]}]}', b'{"features": [{"id": "a", "links": ["b"]}]}',
+        b'{"features": [{"id": "a", "properties": 5}]}', b'{"features": 7}',
+        b'{"features": [{"id": "a"}], "links": [{"rel": "next"}]}', b'{"features": [{"id": "a"}], "links": "none"}',
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_none_is_one_plain_error(region, tmp_path, raw):
+    with serve_stac([], raw=raw) as server, pytest.raises(ImageryError) as caught:
+        searched(region, server, tmp_path)
+    assert server.url in caught.value.fact
+    assert "landing page" in caught.value.hint
+    assert not (tmp_path / "items.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "fact", "code"),
+    [
+        (400, ImageryError, "refuses the search: 400", 2), (413, ImageryError, "refuses the search: 413", 2),
+        (401, StoreError, "is closed to you: 401", 1), (403, StoreError, "is closed to you: 403", 1),
+        (404, ImageryError, "answers with no STAC API: 404", 2),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_not_taken_for_a_busy_service(region, tmp_path, status, kind, fact, code):
+    with serve_stac([item(1)], failures=[200, status]) as server, pytest.raises(kind, match=fact) as caught:
+        searched(region, server, tmp_path)
+    assert caught.value.exit_code == code
+    assert server.answers == 2
+
+
+def test_a_service_that_does_not_answer_in_time_is_left(region, tmp_path):
+    start = time.monotonic()
+    with serve_stac([item(1)], delay_s=1.5) as server, pytest.raises(StoreError, match="timed out"):
+        searched(region, server, tmp_path, timeout=0.3, retries=1)
+    assert time.monotonic() - start < 6
+
+
+def test_a_long_wait_that_a_service_asks_for_is_cut(region, tmp_path, monkeypatch):
+    from geowatch.datasets import stac_service
+
+    monkeypatch.setattr(stac_service, "_LONGEST_WAIT_S", 0.2)
+    start = time.monotonic()
+    with serve_stac([item(1)], failures=[200, 429], retry_after="100000") as server:
+        assert searched(region, server, tmp_path)[1] == ["s2-01"]
+    assert 0.2 < time.monotonic() - start < 6
+
+
+def test_paging_that_turns_in_a_circle_ends(region, tmp_path):
+    with serve_stac([]) as server:
+        again = [{"rel": "next", "href": f"{server.url}/search", "method": "POST", "body": {}}]
+        server.raw = json.dumps({"features": [item(1)], "links": again}).encode()
+        with pytest.raises(StoreError, match="the same page again"):
+            searched(region, server, tmp_path)
+
+
+def test_a_service_that_knows_get_alone_is_asked_for_boxes(tmp_path):
+    corner = [[-77.3, 37.9], [-77.2, 37.9], [-77.3, 37.95], [-77.3, 37.9]]
+    (tmp_path / "r.geojson").write_text(json.dumps({"type": "Polygon", "coordinates": [corner]}))
+    beside = [[-77.205, 37.945], [-77.2, 37.945], [-77.2, 37.95], [-77.205, 37.945]]
+    other = {**item(2), "geometry": {"type": "Polygon", "coordinates": [beside]}}
+    with serve_stac([item(1), other], method="GET") as server:
+        found = searched(str(tmp_path / "r.geojson"), server, tmp_path)
+    assert found[1] == ["s2-01"]
+    assert server.bodies[0]["bbox"] == "-77.3,37.9,-77.2,37.95"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_region_across_the_antimeridian_finds_what_lies_on_both_sides(tmp_path, method):
+    ring = [[179.5, 0], [-179.5, 0], [-179.5, 1], [179.5, 1], [179.5, 0]]
+    (tmp_path / "r.geojson").write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+
+    def at(day, west):
+        east = west + 0.2
+        return {**item(day), "geometry": {"type": "Polygon", "coordinates": [
+            [[west, 0.2], [east, 0.2], [east, 0.6], [west, 0.6], [west, 0.2]]]}}  # fmt: skip
+
+    with serve_stac([at(1, 179.6), at(2, -179.9), at(3, 0.0)], method=method) as server:
+        found = searched(str(tmp_path / "r.geojson"), server, tmp_path)
+    assert sorted(found[1]) == ["s2-01", "s2-02"]
