@@ -7,6 +7,7 @@ replace another), so that a reader sees the old or the new and a crash leaves at
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -24,6 +25,9 @@ __all__ = ["TEMPORARY_PREFIX", "LocalStore"]
 
 #: Unfinished files and folders begin so. They are never listed.
 TEMPORARY_PREFIX = ".unfinished-"
+#: A disk with less room than this, in bytes, is what made writing fail, whatever the library that wrote says of it.
+_LITTLE_ROOM = 1 << 20
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,10 @@ class LocalStore:
     def stage(self, key: str) -> Iterator[Path]:
         """Give a path inside a fresh temporary folder; publish the file under ``key`` on success."""
         final = self._with_parent(key)
-        folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=final.parent))
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=final.parent))
+        except OSError as error:
+            raise self._unwritten(key, error.strerror) from error
         try:
             yield folder / final.name
             if not (folder / final.name).exists():
@@ -117,6 +124,10 @@ class LocalStore:
             self._sync(folder / final.name)
             (folder / final.name).replace(final)
             self._sync(final.parent)
+        except (OSError, RuntimeError) as error:
+            if getattr(error, "errno", None) in _NO_ROOM or shutil.disk_usage(folder).free < _LITTLE_ROOM:
+                raise self._unwritten(key, "no space left on the disk") from error
+            raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -128,15 +139,16 @@ class LocalStore:
             try:
                 temporary.write_bytes(content)
             except OSError as error:
-                raise StoreError(
-                    f"'{key}' cannot be written to {self.url}: {error.strerror}",
-                    hint="is the disk full, or the folder closed to you?",
-                ) from error
+                raise self._unwritten(key, error.strerror) from error
             self._sync(temporary)
             yield temporary
             self._sync(final.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _unwritten(self, key: str, why: str | None) -> StoreError:
+        fact = f"'{key}' cannot be written to {self.url}: {why}"
+        return StoreError(fact, hint="is the disk full, or the folder closed to you?")
 
     def _with_parent(self, key: str) -> Path:
         final = self.path(key)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -143,6 +144,23 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path):
     with pytest.raises(StoreError) as caught:
         LocalStore(tmp_path / "file").put("a/b", b"x")
     assert "choose another place" in caught.value.hint
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("database or disk is full")])
+def test_a_full_disk_is_said_whichever_library_writes(tmp_path, monkeypatch, error):
+    store = LocalStore(tmp_path)
+    store.put("a.gpkg", b"old")
+    if isinstance(error, RuntimeError):  # GDAL has no error number to tell it by
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1 << 30, 1 << 30, 4096))
+    with pytest.raises(StoreError, match=r"'a.gpkg' cannot be written .* no space left"), store.stage("a.gpkg"):
+        raise error
+    assert store.get("a.gpkg") == b"old"
+    assert not list(store.unfinished())
+
+
+def test_what_has_nothing_to_do_with_the_disk_stays_what_it_is(tmp_path):
+    with pytest.raises(RuntimeError, match="a defect"), LocalStore(tmp_path).stage("a.gpkg"):
+        raise RuntimeError("a defect")
 
 
 def test_an_unknown_kind_of_address_is_refused():

@@ -74,9 +74,12 @@ def add_dates_layer(path: Path) -> None:
     It is a view: an observation's outline, or its site's where it has none of its own, at no cost in bytes. Programs
     that play time (such as QGIS with its temporal controller) take its ``date``.
     """
-    with closing(sqlite3.connect(path)) as opened, opened:
-        for statement in _DATES_LAYER:
-            opened.execute(statement)
+    try:
+        with closing(sqlite3.connect(path)) as opened, opened:
+            for statement in _DATES_LAYER:
+                opened.execute(statement)
+    except sqlite3.Error as error:
+        raise OSError(f"{path.name} cannot be written: {error}") from error
 
 
 def several(table: Batches) -> Batches:
