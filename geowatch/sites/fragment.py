@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from functools import cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ __all__ = [
     "LEFT",
     "RIGHT",
     "SCORE_UNIT",
+    "SEAL_BYTES",
     "TOP",
     "Fragment",
     "fragment_key",
@@ -51,8 +53,20 @@ TOP, RIGHT, BOTTOM, LEFT = 0, 1, 2, 3
 #: ``edge_share`` of an edge that lies where pixels meet: half-way between two centres.
 HALF_SHARE = 32768
 
-_SCHEMA_VERSION = "2"
+_SCHEMA_VERSION = "3"
 _GROUPS = ("run_", "series_", "link_", "first_", "last_", "dark_", "edge_")
+
+
+#: What a fragment ends with: these letters, then the sha256 of all that is before them. A fragment is its own marker.
+_SEAL = b"gw-sha256"
+_DIGEST_BYTES = 32
+SEAL_BYTES = len(_SEAL) + _DIGEST_BYTES
+
+
+def sealed_digest(end: bytes) -> str | None:
+    """Return the digest that the last `SEAL_BYTES` of a fragment state, hex; None where they are no seal."""
+    stated = end[-SEAL_BYTES:]
+    return stated[len(_SEAL) :].hex() if len(stated) == SEAL_BYTES and stated.startswith(_SEAL) else None
 
 
 def fragment_key(digest: str, tile: Tile) -> str:
@@ -188,7 +202,7 @@ class Fragment:
         return cls(tile=tile, box=box, **columns)
 
     def to_bytes(self) -> bytes:
-        """Return Arrow IPC bytes (zstd), a function of the columns alone: one row, one list a column."""
+        """Return Arrow IPC bytes (zstd) and their seal, a function of the columns alone: one row, one list a column."""
         arrays = [listed(getattr(self, name)) for name in _columns()]
         about = {
             "schema_version": _SCHEMA_VERSION, "tile": self.tile.name, "box": json.dumps(self.box.to_list()),
@@ -202,11 +216,18 @@ class Fragment:
         options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 3), use_threads=False)
         with pa.ipc.new_stream(sink, schema, options=options) as writer:
             writer.write_batch(pa.record_batch(arrays, schema=schema))
-        return bytes(sink.getvalue())
+        content = bytes(sink.getvalue())
+        return content + _SEAL + sha256(content).digest()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Fragment:
-        """Read a fragment. Raises DamagedError for what is none, or of another version."""
+        """Read a fragment. Raises DamagedError for what is none, has other bytes than were written, or another form."""
+        stated = sealed_digest(content)
+        if stated is None or sha256(memoryview(content)[:-SEAL_BYTES]).hexdigest() != stated:
+            raise DamagedError(
+                "a fragment has other bytes than were written" if stated else "a fragment has no seal at its end",
+                hint="remove it, and gw track makes it again",
+            )
         try:
             # Threads cost more than they decompress: columns are small.
             alone = pa.ipc.IpcReadOptions(use_threads=False)

@@ -11,6 +11,8 @@ from geowatch.errors import InputError
 from geowatch.predict.recipe import read_recipe
 from geowatch.sites.detections import DETECTIONS
 from geowatch.sites.fragment import FRAGMENTS
+from geowatch.stages.site_record import read_record
+from geowatch.stages.site_stale import MADE_OF_TABLES
 from geowatch.stitch.heatmap import HEATMAP, is_shard
 from geowatch.store import LocalStore, open_store
 from geowatch.store.markers import FOLDER, markers_in, read_marker
@@ -46,9 +48,10 @@ class Cleaned:
 
 
 def clean(config: CleanConfig) -> Cleaned:
-    """Remove what killed processes left behind (unfinished files, objects that no marker lists) and earlier trackings.
+    """Remove what killed processes left behind, and what is of earlier trackings and earlier sites.
 
-    No predict may be running on the run: what it has not finished looks abandoned.
+    Killed processes leave unfinished files, and objects that no marker lists. No command may be at work on the run:
+    what it has not finished looks abandoned.
 
     Raises:
         InputError: where the folder is no run, or its maps are not made and ``heatmap`` is asked for.
@@ -99,7 +102,21 @@ def _doomed(store: Store, config: CleanConfig) -> list[str]:
 
 
 def _stale(store: Store) -> list[str]:
-    """Return what earlier trackings left: fragments and boxes that ``track.json`` does not name."""
+    """Return what earlier trackings and earlier sites left."""
+    return [*_untracked(store), *_unlisted(store)]
+
+
+def _unlisted(store: Store) -> list[str]:
+    """Return files of sites that the record does not list, of those that consolidate makes."""
+    record = read_record(store)
+    if record is None:
+        return []
+    listed = {each.key for each in record.files}
+    return [key for key in store.list("sites/") if key.startswith(MADE_OF_TABLES) and key not in listed]
+
+
+def _untracked(store: Store) -> list[str]:
+    """Return fragments and boxes that ``track.json`` does not name."""
     if store.size(TRACKING) is None:
         return []
     tracking = Tracking.from_json(store.get(TRACKING))

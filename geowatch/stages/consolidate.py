@@ -11,6 +11,7 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,22 +21,25 @@ from geowatch.consolidate.phases import CONSTRUCTION, PhaseModel
 from geowatch.consolidate.tables import Naming
 from geowatch.consolidate.terms import Rules
 from geowatch.consolidate.whole_region import Consolidation
-from geowatch.errors import ConfigError
+from geowatch.errors import ConfigError, DamagedError
 from geowatch.lineage import Source
+from geowatch.sites.fragment import fragment_key
 from geowatch.stages.consolidate_config import ConsolidateConfig
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.provenance import made, record
 from geowatch.stages.site_checks import check_outputs
 from geowatch.stages.site_deciding import decided_and_written, succession_of
 from geowatch.stages.site_deliverables import deliver_sites
+from geowatch.stages.site_record import SiteRecord, fragments_digest, read_record, write_record
 from geowatch.stages.site_stale import remove_stale, table_digests
-from geowatch.stages.site_tables import OBSERVATIONS, SITES, stored_batches
+from geowatch.stages.site_tables import OBSERVATIONS, ONGOING, SITES, stored_batches, stored_digest
 from geowatch.stages.site_writing import Written
 from geowatch.stages.tracked import TrackedRun, read_tracked, refuse_gaps
 from geowatch.store import open_store
 
 if TYPE_CHECKING:
     from geowatch.consolidate.terms import Terms
+    from geowatch.store import Store
     from geowatch.track.document import Tracking
 
 __all__ = ["ConsolidateConfig", "Consolidated", "consolidate"]
@@ -74,13 +78,13 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
     events = events or Silent()
     store = open_store(config.run, fsync=config.fsync)
     tracked = read_tracked(store)
-    if tracked.missing and not config.allow_gaps:
+    if (tracked.missing or tracked.tracking.gaps) and not config.allow_gaps:
         _account(tracked, Counter())
         refuse_gaps(tracked)
     rules, model = _rules(config, tracked.tracking)
     if config.deliver:
         check_outputs(tracked, config)
-    before = table_digests(store)
+    before, recorded = table_digests(store), _recorded(store)
     naming = Naming(tracked.terms, _region(config, tracked), config.status, () if model is None else model.names)
     succession = succession_of(config.previous, tracked, rules, naming, events)
     terms = tracked.terms if succession is None else succession.terms
@@ -96,6 +100,7 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
     if (gone := remove_stale(store, before, delivered)) is not None:
         events.note(gone)
     _record(config, tracked, written, delivered)
+    _seal(tracked, written, delivered, recorded)
     files = (*written.digests, GAPS, *delivered)
     return Consolidated(
         store.url, files, written.sites, written.observations, dict(work.left_out), len(tracked.missing)
@@ -185,6 +190,28 @@ def _record(config: ConsolidateConfig, tracked: TrackedRun, written: Written, de
     tables = [Source(key, version=f"sha256:{sha256}", role="sites") for key, sha256 in written.digests.items()]
     for key, sha256 in _by_folder(delivered).items():
         record(tracked.store, made("consolidate", key, config, sources=tables, sha256=sha256))
+
+
+def _recorded(store: Store) -> SiteRecord | None:
+    with suppress(DamagedError):  # it is written anew
+        return read_record(store)
+    return None
+
+
+def _seal(tracked: TrackedRun, written: Written, delivered: dict[str, str], before: SiteRecord | None) -> None:
+    """Write the record, last of all."""
+    store, digest = tracked.store, tracked.tracking.digest
+    keys = [fragment_key(digest, tile) for table in tracked.tables for tile in table]
+    record = SiteRecord(
+        tracking=digest,
+        fragments=fragments_digest(store, keys),
+        tiles=len(keys),
+        missing=tracked.missing,
+        sites=written.sites,
+        observations=written.observations,
+        files=(),
+    )
+    write_record(store, record, {ONGOING: stored_digest(store, ONGOING)} | written.digests | delivered, before)
 
 
 def _by_folder(digests: dict[str, str]) -> dict[str, str]:

@@ -5,29 +5,27 @@ A folder in which the GeoPackage shows last week's sites and the GeoParquet toda
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from geowatch.stages.site_tables import OBSERVATIONS, SITES
+from geowatch.stages.site_tables import OBSERVATIONS, SITES, stored_digest
 
 if TYPE_CHECKING:
     from geowatch.store import Store
 
-__all__ = ["remove_stale", "table_digests"]
+__all__ = ["MADE_OF_TABLES", "remove_stale", "table_digests"]
 
 #: What is made of the tables; the joined maps are made of the heatmap, and stay.
-_MADE_OF_TABLES = (
+MADE_OF_TABLES = (
     "sites/observations.parquet", "sites/report.html", "sites/site_models/", "sites/region_models/", "sites/sites.csv",
     "sites/sites.fgb", "sites/sites.geojson", "sites/sites.gpkg", "sites/sites.parquet", "sites/sites.png",
     "sites/stac/", "sites/summary.csv",
 )  # fmt: skip
-_AT_ONCE = 1 << 22
 
 
 def table_digests(store: Store) -> dict[str, str]:
     """Return the sha256 of each table that is there, by key."""
-    return {key: _digest(store, key, size) for key in (SITES, OBSERVATIONS) if (size := store.size(key)) is not None}
+    return {key: stored_digest(store, key) for key in (SITES, OBSERVATIONS) if store.size(key) is not None}
 
 
 def remove_stale(store: Store, before: dict[str, str], made: Collection[str]) -> str | None:
@@ -40,17 +38,10 @@ def remove_stale(store: Store, before: dict[str, str], made: Collection[str]) ->
     """
     if not before or before == table_digests(store):
         return None
-    stale = [key for key in store.list("sites/") if key.startswith(_MADE_OF_TABLES) and key not in made]
+    stale = [key for key in store.list("sites/") if key.startswith(MADE_OF_TABLES) and key not in made]
     for key in stale:
         store.delete(key)
     if not stale:
         return None
     others = f" and {len(stale) - 1} other files" if len(stale) > 1 else ""
     return f"{stale[0]}{others} showed earlier sites and went; --outputs names what is made"
-
-
-def _digest(store: Store, key: str, size: int) -> str:
-    digest = hashlib.sha256()
-    for start in range(0, size, _AT_ONCE):
-        digest.update(store.get(key, start, min(_AT_ONCE, size - start)))
-    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -10,7 +11,7 @@ from geowatch.consolidate.output.batches import Batches
 if TYPE_CHECKING:
     from geowatch.store import Store
 
-__all__ = ["FOOTPRINTS", "OBSERVATIONS", "ONGOING", "SITES", "stored_batches"]
+__all__ = ["FOOTPRINTS", "OBSERVATIONS", "ONGOING", "SITES", "stored_batches", "stored_digest"]
 
 #: Keys of the tables that deliverables are made of.
 SITES, OBSERVATIONS = "sites/sites.arrow", "sites/observations.arrow"
@@ -18,6 +19,17 @@ SITES, OBSERVATIONS = "sites/sites.arrow", "sites/observations.arrow"
 FOOTPRINTS = "sites/footprints.arrow"
 #: Key of what a later run goes on with.
 ONGOING = "sites/ongoing.arrow"
+
+
+_AT_ONCE = 1 << 22
+
+
+def stored_digest(store: Store, key: str) -> str:
+    """Return the sha256 of an object, hex; memory does not follow its size. Raises StoreError where there is none."""
+    digest = hashlib.sha256()
+    for start in range(0, store.size(key) or 1, _AT_ONCE):
+        digest.update(store.get(key, start, _AT_ONCE))
+    return digest.hexdigest()
 
 
 def stored_batches(store: Store, key: str) -> Batches:

@@ -20,6 +20,7 @@ from geowatch.consolidate.tables import (
     twins_of,
 )
 from geowatch.stages.deliverables import file_digest
+from geowatch.stages.site_record import RECORD
 from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def write_tables(store: Store, shelf: Shelf, number: Ints, naming: Naming, event
                 observations, done = observations + len(sites.seen), done + len(share)
                 events.progress("write", done, len(order))
         digests = {key: file_digest(path) for key, path in paths.items()}
+        store.delete(RECORD)  # from here on until the new record sites are unfinished
     return Written(digests, len(order), observations)
 
 

@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages.imagery import read_bound
 from geowatch.stages.parts import blocks_of, parts_of
+from geowatch.stages.site_record import fragments_in, read_record
+from geowatch.stages.site_tables import SITES
 from geowatch.stages.stitch import COVERAGE
+from geowatch.stages.verify_sites import outdated, planned_fragments
 from geowatch.store import open_store
 from geowatch.store.markers import MarkerPlace, is_done, markers_in
 from geowatch.store.plans import read_plan, read_tiles
+from geowatch.track.document import TRACKING, Tracking
 
 if TYPE_CHECKING:
+    from geowatch.grid.plan import Plan
     from geowatch.predict.recipe import Recipe
     from geowatch.store import Store
 
-__all__ = ["PartStatus", "Status", "status"]
+__all__ = ["PartStatus", "SitesStatus", "Status", "TrackStatus", "status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,38 @@ class PartStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackStatus:
+    """How far tracking is."""
+
+    digest: str
+    """Digest of what was looked for last."""
+    mode: str
+    """How planes become pieces."""
+    salient: tuple[str, ...]
+    """Classes that are looked for."""
+    tiles: int
+    """Tiles to track."""
+    done: int
+    """Tiles that have their fragment."""
+    outdated: str | None
+    """Why it is not what would be tracked now; None where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SitesStatus:
+    """What became of what was tracked."""
+
+    sites: int
+    """Sites."""
+    observations: int
+    """Observations of them."""
+    missing_tiles: int
+    """Tiles that were allowed to be missing."""
+    outdated: str | None
+    """Why they are not the sites of what was tracked last; None where they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How far a run is."""
 
@@ -52,6 +89,10 @@ class Status:
     """Planes of the heatmap; empty before the first predict."""
     stitched: bool
     """Whether maps were made."""
+    tracked: TrackStatus | None = None
+    """How far tracking is; None before the first track."""
+    sites: SitesStatus | None = None
+    """What sites there are; None before the first consolidate."""
 
     @property
     def finished(self) -> bool:
@@ -60,7 +101,7 @@ class Status:
 
 
 def status(run: str = "gw-run") -> Status:
-    """Return how far the run is. Reads markers only.
+    """Return how far the run is. Reads markers, records and the ends of fragments only.
 
     Raises:
         GwError: where there is no run.
@@ -78,8 +119,41 @@ def status(run: str = "gw-run") -> Status:
         )
     return Status(
         store.url, plan.id, recipe.digest if recipe else None, sum(map(len, tables.values())), parts,
-        store.size(COVERAGE) is not None,
+        store.size(COVERAGE) is not None, _tracked(store, plan, recipe), _sites(store),
     )  # fmt: skip
+
+
+def _tracked(store: Store, plan: Plan, recipe: Recipe | None) -> TrackStatus | None:
+    if store.size(TRACKING) is None:
+        return None
+    tracking = Tracking.from_json(store.get(TRACKING))
+    planned = planned_fragments(store, tracking) if tracking.plan == plan.id else []
+    done = len(set(planned) & set(fragments_in(store, tracking.digest)))
+    why = _why_not_tracked(store, plan, recipe, tracking)
+    return TrackStatus(tracking.digest, tracking.mode, tracking.salient, len(planned), done, why)
+
+
+def _why_not_tracked(store: Store, plan: Plan, recipe: Recipe | None, tracking: Tracking) -> str | None:
+    """Return what has changed since a tracking."""
+    source, _, digest = tracking.scores.partition(":")
+    if tracking.plan != plan.id:
+        return "the plan is another since"
+    if source != "recipe" or recipe is None:
+        return None
+    if digest != recipe.digest:
+        return "the heatmap is another since"
+    marked = {(place.tile.name, place.time) for place in markers_in(store, digest)} if tracking.gaps else set()
+    filled = [
+        name for name, planes in tracking.gaps.items() if any((name, p // recipe.time_block) in marked for p in planes)
+    ]
+    return f"{len(filled)} tiles that were missing have scores since" if filled else None
+
+
+def _sites(store: Store) -> SitesStatus | None:
+    record = read_record(store)
+    if record is not None:
+        return SitesStatus(record.sites, record.observations, len(record.missing), outdated(store, record))
+    return None if store.size(SITES) is None else SitesStatus(0, 0, 0, "they were not finished")
 
 
 def _done(store: Store, recipe: Recipe) -> dict[tuple[str, int], tuple[int, int]]:

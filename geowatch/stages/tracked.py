@@ -88,7 +88,7 @@ class TrackedRun:
         except DamagedError as error:
             raise DamagedError(
                 f"'{key}' in {self.store.url} is no whole fragment: {error.fact}",
-                hint="remove it, and gw track makes it again",
+                hint="remove it (gw verify --repair does), and gw track makes it again",
             ) from error
 
 
@@ -121,7 +121,13 @@ def read_tracked(store: Store) -> TrackedRun:
 
 
 def refuse_gaps(tracked: TrackedRun) -> NoReturn:
-    """Raise CoverageError for tiles that were not tracked."""
+    """Raise CoverageError for tiles that were not tracked, or had no scores when they were."""
+    if not tracked.missing:
+        gaps = tracked.tracking.gaps
+        raise CoverageError(
+            f"{len(gaps)} tiles had no scores when they were tracked, such as {', '.join(list(gaps)[:3])}",
+            hint="run gw predict and gw track again, or accept the gaps here too with --allow-gaps",
+        )
     raise CoverageError(
         f"{len(tracked.missing)} tiles were not tracked, such as {', '.join(tracked.missing[:3])}",
         hint="run gw track again to do them, or accept the gaps with --allow-gaps",

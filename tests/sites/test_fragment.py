@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from geowatch.errors import DamagedError
 from geowatch.grid.lattice import PixelBox
 from geowatch.grid.tiles import Tile
-from geowatch.sites.fragment import Fragment, _columns, fragment_key
+from geowatch.sites.fragment import SEAL_BYTES, Fragment, _columns, fragment_key, sealed_digest
 
 TILE, BOX = Tile("utm18n", 3, -2), PixelBox(192, -128, 256, -64)
 
@@ -51,11 +52,25 @@ def test_what_is_no_fragment_is_refused(damage):
         Fragment.from_bytes(damage(filled(5).to_bytes()))
 
 
-def test_a_single_wrong_bit_breaks_nothing_but_the_fragment():
+def test_a_single_wrong_bit_is_found_wherever_it_is():
     content = filled(5).to_bytes()
     for at in range(0, len(content), 5):
+        with pytest.raises(DamagedError, match=r"other bytes|no seal"):
+            Fragment.from_bytes(content[:at] + bytes([content[at] ^ 0x01]) + content[at + 1 :])
+
+
+def test_bytes_that_are_sealed_and_no_fragment_break_nothing_but_the_fragment():
+    content = filled(5).to_bytes()[:-SEAL_BYTES]
+    for at in range(0, len(content), 5):
+        wrong = content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1 :]
         with contextlib.suppress(DamagedError):
-            Fragment.from_bytes(content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1 :])
+            Fragment.from_bytes(wrong + b"gw-sha256" + sha256(wrong).digest())
+
+
+def test_the_end_of_a_fragment_states_its_digest():
+    content = filled(5).to_bytes()
+    assert sealed_digest(content[-SEAL_BYTES:]) == sha256(content[:-SEAL_BYTES]).hexdigest()
+    assert sealed_digest(b"gw") is sealed_digest(content[:-1]) is None
 
 
 def test_columns_of_one_table_have_one_length():

@@ -26,8 +26,8 @@ from gw_cli.session import Session
 def command(ctx: click.Context, /, **given: object) -> None:
     """Remove what a run no longer needs.
 
-    That is what killed processes left behind: unfinished files, and chunks that no marker lists.
-    No predict may be running on the run.
+    That is what killed processes left behind (unfinished files, chunks that no marker lists), fragments of earlier
+    trackings, and files of earlier sites. No command may be at work on the run.
     """
     from geowatch.stages.clean import clean
 

@@ -15,7 +15,7 @@ from gw_cli.progress import in_bytes
 from gw_cli.session import Session
 
 if TYPE_CHECKING:
-    from geowatch.stages.status import Status
+    from geowatch.stages.status import SitesStatus, Status, TrackStatus
 
 
 @dataclass(frozen=True)
@@ -56,3 +56,26 @@ def _lines(found: Status) -> Iterator[str]:
         size = in_bytes(part.write_bytes)
         yield f"        {part.grid} {part.frame}: {part.done:,} of {part.tiles:,} tiles ({share:.0%}), {size}"
     yield f"maps    {'made' if found.stitched else 'none yet: gw stitch makes them'}"
+    yield from _tracked(found.tracked)
+    yield from _sites(found.sites)
+
+
+def _tracked(found: TrackStatus | None) -> Iterator[str]:
+    if found is None:
+        yield "tracked nothing yet: gw track does it"
+        return
+    share = found.done / found.tiles if found.tiles else 1.0
+    what = f"{found.mode}, {', '.join(found.salient)}"
+    yield f"tracked {found.done:,} of {found.tiles:,} tiles ({share:.0%}): {what} ({found.digest[:12]})"
+    if found.outdated is not None:
+        yield f"        out of date: {found.outdated}; gw track does it again"
+
+
+def _sites(found: SitesStatus | None) -> Iterator[str]:
+    if found is None:
+        yield "sites   none yet: gw consolidate makes them"
+        return
+    gaps = f", {found.missing_tiles:,} tiles missing" if found.missing_tiles else ""
+    yield f"sites   {found.sites:,} with {found.observations:,} observations{gaps}"
+    if found.outdated is not None:
+        yield f"        out of date: {found.outdated}; gw consolidate makes them again"
