@@ -20,6 +20,7 @@ from geowatch.grid.lattice import PixelBox
 from geowatch.grid.tiles import Tile
 from geowatch.sites.fragment import AGGREGATED, Fragment
 from geowatch.stages.clean import CleanConfig, clean
+from geowatch.stages.consolidate import ConsolidateConfig, consolidate
 from geowatch.stages.events import Silent
 from geowatch.stages.track import TrackConfig, TrackJob, run_job, track
 from geowatch.stages.track_session import opened
@@ -187,6 +188,10 @@ def test_missing_tiles_are_refused_or_written_down(made, tmp_path):
     gaps = json.loads((folder / "track.json").read_text())["gaps"]
     assert done.gaps == 2
     assert sorted(gaps.values()) == [[1], [2]]
+    with pytest.raises(CoverageError, match="2 tiles had no scores when they were tracked"):
+        consolidate(ConsolidateConfig(run=str(folder), deliver=False))
+    assert sorted(json.loads((folder / "sites/gaps.json").read_text())["gaps_in_scores"].values()) == [[1], [2]]
+    consolidate(ConsolidateConfig(run=str(folder), deliver=False, allow_gaps=True))
 
 
 def test_a_tile_that_vanishes_while_tracking_is_an_error_and_not_a_hole(copy):
