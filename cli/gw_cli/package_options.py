@@ -48,7 +48,11 @@ described = combine(
     option("--dates", type=COUNT, help="Dates that the network sees at once.  [default: 1]"),
     option("--mean", type=FLOATS, help="Mean of each channel, subtracted after the steps."),
     option("--std", type=FLOATS, help="Standard deviation of each channel, divided by."),
-    option("--stats", metavar="FILE", help="JSON file of means and deviations by domain, from gw dataset stats."),
+    option(
+        "--stats",
+        metavar="FILE",
+        help="JSON file of means and deviations by domain, from gw dataset stats; --scale and --offset change them, too.",
+    ),
     option(
         "--unknown-domain",
         type=click.Choice(["refuse", "default"]),

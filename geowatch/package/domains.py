@@ -2,6 +2,7 @@
 
 A domain is a name that imagery bears, by default its sensor. Statistics are kept by domain in a JSON document, as
 ``gw dataset stats`` writes it; a package takes those of its channels, and a frame is normalised by its own domain's.
+They are of physical values, and normalising comes after a package's steps: scale and offset are applied to them, too.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from geowatch.errors import ImageryError, PackageError
 from geowatch.package.manifest import InputSpec, Normalisation
+from geowatch.package.steps import Log1p, Offset, Scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from geowatch.package.steps import Step
 
 __all__ = ["normalised_for", "read_statistics"]
 
@@ -38,11 +42,12 @@ class _Document(BaseModel):
     domains: dict[str, _Statistics]
 
 
-def read_statistics(path: Path, channels: Sequence[str]) -> dict[str, Normalisation]:
-    """Return the normalisation of ``channels`` by domain, for domains that have statistics of all of them.
+def read_statistics(path: Path, channels: Sequence[str], steps: Sequence[Step] = ()) -> dict[str, Normalisation]:
+    """Return the normalisation of ``channels`` after ``steps`` by domain, for domains with statistics of all of them.
 
     Raises:
-        PackageError: where the file is no such document, or no domain has all channels.
+        PackageError: where the file is no such document, no domain has all channels, or a step changes values in a way
+            that a mean and a deviation do not follow.
     """
     try:
         document = _Document.model_validate(json.loads(path.read_text("utf-8")))
@@ -57,22 +62,49 @@ def read_statistics(path: Path, channels: Sequence[str]) -> dict[str, Normalisat
             f"{path} has no domain with the channels {', '.join(channels)}, but {known or 'none at all'}",
             hint="make statistics of these channels with gw dataset stats",
         )
-    return {name: _normalisation(name, each, channels) for name, each in sorted(found.items())}
+    return {name: _normalisation(name, each, channels, steps) for name, each in sorted(found.items())}
 
 
-def _normalisation(name: str, each: _Statistics, channels: Sequence[str]) -> Normalisation:
+def _normalisation(name: str, each: _Statistics, channels: Sequence[str], steps: Sequence[Step]) -> Normalisation:
     if not len(each.channels) == len(each.mean) == len(each.std):
         raise PackageError(
             f"domain {name} has {len(each.channels)} channels, {len(each.mean)} means and {len(each.std)} deviations"
         )
     at = [each.channels.index(channel) for channel in channels]
+    factors, offsets = zip(*(_linear(channel, steps) for channel in channels), strict=True)
     try:
-        return Normalisation(mean=tuple(each.mean[k] for k in at), std=tuple(each.std[k] for k in at))
+        return Normalisation(
+            mean=tuple(each.mean[k] * f + o for k, f, o in zip(at, factors, offsets, strict=True)),
+            std=tuple(each.std[k] * abs(f) for k, f in zip(at, factors, strict=True)),
+        )
     except ValidationError as error:
         raise PackageError(
             f"domain {name} has the deviations {', '.join(f'{each.std[k]:g}' for k in at)}: none may be 0",
             hint="a channel that never changes tells nothing; leave it out",
         ) from error
+
+
+def _linear(channel: str, steps: Sequence[Step]) -> tuple[float, float]:
+    """Return (factor, offset) of what the steps do to a channel; a clip is taken to cut off little.
+
+    >>> _linear("red", (Scale(factor=0.5), Offset(value=1), Scale(factor=2, channels=("nir",))))
+    (0.5, 1.0)
+    """
+    factor, offset = 1.0, 0.0
+    for step in steps:
+        if not isinstance(step, Scale | Offset | Log1p) or (step.channels and channel not in step.channels):
+            continue
+        match step:
+            case Scale():
+                factor, offset = factor * step.factor, offset * step.factor
+            case Offset():
+                offset += step.value
+            case Log1p():
+                raise PackageError(
+                    f"statistics are of physical values, and '{channel}' is normalised after a logarithm",
+                    hint="give --mean and --std of the logarithms by hand",
+                )
+    return factor, offset
 
 
 def normalised_for(spec: InputSpec, domain: str) -> InputSpec:

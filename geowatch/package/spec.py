@@ -195,7 +195,7 @@ def _with_statistics(part: InputSpec, spec: ImportSpec) -> InputSpec:
     """Return an input that is described in full with the statistics of a file, unless it has its own."""
     if spec.stats is None or part.domains:
         return part
-    found = read_statistics(spec.stats, part.channels)
+    found = read_statistics(spec.stats, part.channels, part.steps)
     return part.model_copy(update={"domains": found, "unknown_domain": spec.unknown_domain})
 
 
@@ -230,7 +230,7 @@ def _part(tensor: TensorInfo, spec: ImportSpec, date: int, joined: int) -> Input
         steps=spec.steps,
         mean=spec.mean,
         std=spec.std,
-        domains={} if spec.stats is None else read_statistics(spec.stats, channels),
+        domains={} if spec.stats is None else read_statistics(spec.stats, channels, spec.steps),
         unknown_domain=spec.unknown_domain,
     )
     layout = _layout(tensor, spec, len(part.channels), joined)

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from geowatch.errors import ImageryError, PackageError
@@ -9,6 +10,7 @@ from geowatch.package.domains import normalised_for, read_statistics
 from geowatch.package.graph import TensorInfo
 from geowatch.package.manifest import InputSpec, Normalisation
 from geowatch.package.spec import ImportSpec, describe_inputs
+from geowatch.package.steps import Clip, Log1p, Offset, Scale
 
 SPEC = InputSpec(
     name="x", tensor="x", bands=("red", "nir"), mean=(0.1, 0.1), std=(1.0, 1.0),
@@ -79,3 +81,24 @@ def test_a_network_that_is_described_in_full_gets_statistics_too(tmp_path):
     found = describe_inputs((TensorInfo("x", "float32", (None, 4, 32, 32)),), spec)
     assert all(each.domains == {"s2": Normalisation(mean=(1, 2), std=(3, 4))} for each in found)
     assert all(each.unknown_domain == "default" for each in found)
+
+
+def test_statistics_follow_the_steps_that_come_before_normalising(tmp_path):
+    values = np.array([[200.0, 400.0, 900.0], [1000.0, 3000.0, 2000.0]])
+    path = written(
+        tmp_path,
+        s2={"channels": ["red", "nir"], "mean": values.mean(axis=1).tolist(), "std": values.std(axis=1).tolist()},
+    )
+    steps = (Scale(factor=-1e-4), Offset(value=0.1, channels=("red",)), Clip(low=0, high=1), Scale(factor=2))
+    after = np.stack([(values[0] * -1e-4 + 0.1) * 2, values[1] * -2e-4])
+    spec = ImportSpec(bands=("red", "nir"), steps=steps, stats=path)
+    (found,) = describe_inputs((TensorInfo("x", "float32", (None, 2, 32, 32)),), spec)
+    assert found.domains["s2"].mean == pytest.approx(after.mean(axis=1))
+    assert found.domains["s2"].std == pytest.approx(after.std(axis=1))
+
+
+def test_statistics_say_nothing_behind_a_logarithm(tmp_path):
+    path = written(tmp_path, s2={"channels": ["red", "nir"], "mean": [1, 2], "std": [3, 4]})
+    assert read_statistics(path, ("red",), (Log1p(channels=("nir",)),))["s2"].mean == (1,)
+    with pytest.raises(PackageError, match="'nir' is normalised after a logarithm"):
+        read_statistics(path, ("red", "nir"), (Log1p(channels=("nir",)),))
