@@ -51,7 +51,7 @@ described = combine(
     option(
         "--stats",
         metavar="FILE",
-        help="JSON file of means and deviations by domain, from gw dataset stats; --scale and --offset change them, too.",
+        help="JSON file of means and deviations by domain, from gw dataset stats; --scale and --offset apply to them.",
     ),
     option(
         "--unknown-domain",

@@ -91,8 +91,8 @@ def test_statistics_follow_the_steps_that_come_before_normalising(tmp_path):
     )
     steps = (Scale(factor=-1e-4), Offset(value=0.1, channels=("red",)), Clip(low=0, high=1), Scale(factor=2))
     after = np.stack([(values[0] * -1e-4 + 0.1) * 2, values[1] * -2e-4])
-    spec = ImportSpec(bands=("red", "nir"), steps=steps, stats=path)
-    (found,) = describe_inputs((TensorInfo("x", "float32", (None, 2, 32, 32)),), spec)
+    full = InputSpec(name="x", tensor="x", bands=("red", "nir"), steps=steps)
+    (found,) = describe_inputs((TensorInfo("x", "float32", (None, 2, 32, 32)),), ImportSpec(inputs=(full,), stats=path))
     assert found.domains["s2"].mean == pytest.approx(after.mean(axis=1))
     assert found.domains["s2"].std == pytest.approx(after.std(axis=1))
 
@@ -102,3 +102,11 @@ def test_statistics_say_nothing_behind_a_logarithm(tmp_path):
     assert read_statistics(path, ("red",), (Log1p(channels=("nir",)),))["s2"].mean == (1,)
     with pytest.raises(PackageError, match="'nir' is normalised after a logarithm"):
         read_statistics(path, ("red", "nir"), (Log1p(channels=("nir",)),))
+
+
+def test_a_package_that_is_described_by_options_scales_its_statistics_too(tmp_path):
+    path = written(tmp_path, s2={"channels": ["red"], "mean": [2000], "std": [500]})
+    spec = ImportSpec(bands=("red",), scale=1e-4, offset=-0.1, stats=path)
+    (found,) = describe_inputs((TensorInfo("x", "float32", (None, 1, 32, 32)),), spec)
+    assert found.domains["s2"].mean == pytest.approx((0.1,))
+    assert found.domains["s2"].std == pytest.approx((0.05,))
