@@ -52,7 +52,7 @@ def described_boxes(spec: ImportSpec) -> tuple[BoxesSpec, ...]:
             background=spec.background,
             format=spec.box_format,
             units=spec.box_units,
-            activation="none" if spec.activation == "auto" else spec.activation,  # type: ignore[arg-type]
+            activation="none" if spec.activation == "auto" else spec.activation,
             min_score=spec.min_score,
             max_overlap=spec.max_overlap,
             most=spec.most_boxes,
@@ -102,7 +102,7 @@ def check_boxes(head: BoxesSpec, raw: Raw, count: int, window: tuple[int, int]) 
             hint=f"boxes are ({count}, M, 4); name their output with --boxes-tensor",
         )
     one = head.labels is not None or len(head.classes) == 1
-    wanted = [boxes[:2]] if one else []
+    wanted: list[tuple[int, ...]] = [boxes[:2]] if one else []
     wanted += [(*boxes[:2], len(head.classes))] if head.labels is None else []
     if scores not in wanted:
         shown = " or ".join(str(shape) for shape in wanted)

@@ -302,7 +302,7 @@ class Manifest(Document):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        heads = [each.name for each in (*self.heads, *self.boxes)]
+        heads = [*(each.name for each in self.heads), *(each.name for each in self.boxes)]
         keys = [h.name for h in self.heads] + [key for each in self.boxes for key in each.tensors]
         for what, names in (("input", [i.name for i in self.inputs]), ("head", heads), ("head", keys)):
             if len(set(names)) < len(names):

@@ -96,9 +96,10 @@ def _described(source: NetSource, spec: ImportSpec) -> ImportSpec:
     own: dict[str, Any] = dict(entry.describe(net_config(source.net, source.options)))
     silent = {f.name for f in fields(ImportSpec) if getattr(spec, f.name) == f.default}
     known = {name: value for name, value in own.items() if name in silent}
-    for name, kind in (("inputs", InputSpec), ("boxes", BoxesSpec)):
-        if name in known:
-            known[name] = TypeAdapter(tuple[kind, ...]).validate_python(known[name])
+    if "inputs" in known:
+        known["inputs"] = TypeAdapter(tuple[InputSpec, ...]).validate_python(known["inputs"])
+    if "boxes" in known:
+        known["boxes"] = TypeAdapter(tuple[BoxesSpec, ...]).validate_python(known["boxes"])
     return replace(spec, **known)
 
 

@@ -110,7 +110,7 @@ def _activated(head: BoxesSpec, x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _labels(head: BoxesSpec, labels: NDArray[Any]) -> NDArray[np.intp]:
-    whole = np.rint(labels).astype(np.intp)
+    whole: NDArray[np.intp] = np.rint(labels).astype(np.intp)
     if whole.size and not 0 <= int(whole.min()) <= int(whole.max()) < len(head.classes):
         raise BackendError(
             f"head {head.name!r} gave labels from {whole.min()} to {whole.max()} for {len(head.classes)} classes",

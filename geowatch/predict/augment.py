@@ -111,7 +111,7 @@ class Transform:
         """Return boxes (y0, x0, y1, x1), shape (n, 4), of a window shown at ``size`` as they lie in ``window``."""
         back = self.turn.undo_boxes(corners, size)
         height, width = size[::-1] if self.turn.transpose else size
-        return back * np.array([window[0] / height, window[1] / width] * 2)
+        return np.asarray(back * np.array([window[0] / height, window[1] / width] * 2))
 
 
 def _scaled(side: int, scale: float, multiple_of: int) -> int:

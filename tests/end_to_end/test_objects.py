@@ -1,0 +1,235 @@
+"""Networks that give boxes, from imagery to sites: the same objects however the region was cut, killed or shown."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import onnx
+import pytest
+from support.detectors import SIDE_PX, detector, said
+from support.small_job import config_of, placed, plan_job
+
+from geowatch.errors import ConfigError, CoverageError, RecipeMismatchError
+from geowatch.package.box_head import BoxesSpec
+from geowatch.package.importing import import_onnx
+from geowatch.package.manifest import HeadSpec
+from geowatch.package.spec import ImportSpec
+from geowatch.sites.detections import Detections
+from geowatch.stages.clean import CleanConfig, clean
+from geowatch.stages.consolidate import ConsolidateConfig, consolidate
+from geowatch.stages.looks import LooksConfig
+from geowatch.stages.predict import predict
+from geowatch.stages.status import status
+from geowatch.stages.stitch import StitchConfig, stitch
+from geowatch.stages.track import TrackConfig, track
+from geowatch.stages.verify import VerifyConfig, verify
+
+Run = Callable[..., Path]
+BANDS = ("red", "green", "blue")
+
+
+@pytest.fixture(scope="module")
+def detector_package(tmp_path_factory) -> Path:
+    """A stand-in for a trained detector: windows of 32 px that overlap by 10, at most 12 spots each."""
+    folder = tmp_path_factory.mktemp("detector")
+    onnx.save(detector(), folder / "net.onnx")
+    spec = ImportSpec(bands=BANDS, overlap=10, min_score=0.45, max_overlap=0.3, **said("plain"))
+    return import_onnx(folder / "net.onnx", spec, folder / "package").path
+
+
+@pytest.fixture(scope="module")
+def mixed_package(tmp_path_factory) -> Path:
+    """The same with a score for each pixel beside the boxes."""
+    folder = tmp_path_factory.mktemp("mixed")
+    model = detector()
+    model.graph.output.append(onnx.helper.make_tensor_value_info("grey", onnx.TensorProto.FLOAT, None))
+    onnx.save(model, folder / "net.onnx")
+    spec = ImportSpec(
+        bands=BANDS,
+        overlap=10,
+        heads=(HeadSpec(name="light", output="grey", classes=("bright",), activation="none"),),
+        boxes=(
+            BoxesSpec(name="spots", boxes="boxes", scores="scores", classes=("spot",), min_score=0.45, max_overlap=0.3),
+        ),
+    )
+    return import_onnx(folder / "net.onnx", spec, folder / "package").path
+
+
+@pytest.fixture(scope="module")
+def found(scene, region, detector_package, tmp_path_factory) -> Run:
+    """Return a function that plans and predicts the small job with the detector."""
+
+    def run(name: str, *, tile_size: int = 64, package: Path = detector_package, **options: object) -> Path:
+        folder = tmp_path_factory.mktemp(name) / "run"
+        plan_job(folder, region, scene, tile_size)
+        predict(config_of(folder, scene, package, **options))
+        return folder
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(found) -> Path:
+    """One tile."""
+    run = found("whole", tile_size=4096)
+    finish(run)
+    return run
+
+
+def finish(run: Path, **tracking: object) -> Path:
+    stitch(StitchConfig(run=str(run)))
+    track(TrackConfig(run=str(run), workers=1, **tracking))
+    consolidate(ConsolidateConfig(run=str(run), deliver=False))
+    return run
+
+
+def everything(run: Path) -> dict[str, bytes]:
+    """What must not depend on the cut."""
+    return {
+        name: (run / name).read_bytes()
+        for name in ("objects.parquet", "quicklook.png", "sites/sites.arrow", "sites/observations.arrow")
+    }
+
+
+def windows_told(run: Path) -> bytes:
+    parts = [Detections.from_bytes(path.read_bytes()) for path in (run / "detections").rglob("*.arrow")]
+    return Detections.joined(parts).ordered().to_bytes()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tile_size": 64},
+        {"tile_size": 100, "batch": 1},
+        {"tile_size": 23, "in_memory": True},
+        {"tile_size": 64, "workers": 2},
+    ],
+    ids=str,
+)
+def test_objects_and_sites_do_not_depend_on_how_the_work_was_cut(whole, found, options):
+    run = finish(found("cut", **options))
+    assert windows_told(run) == windows_told(whole)
+    assert everything(run) == everything(whole)
+
+
+def test_each_object_is_there_once_and_on_valid_imagery(whole):
+    table = geopandas.read_parquet(whole / "objects.parquet")
+    assert len(table) > 100
+    assert set(table["class"]) == {"spot"}
+    assert table.crs.to_epsg() == 32618
+    assert table.score.between(0.45, 1).all()
+    middles = table.geometry.centroid
+    pairs = table.sindex.query(table.geometry, predicate="intersects")
+    apart = pairs[:, pairs[0] < pairs[1]]
+    a, b = (table.geometry.to_numpy()[each] for each in apart)
+    assert max((x.intersection(y).area / x.union(y).area for x, y in zip(a, b, strict=True)), default=0) < 0.3
+    box, seen = placed(whole, "seen")
+    columns = np.floor((middles.x - 5) / 10).to_numpy().astype(int) - box.x0
+    rows = np.floor((5 - middles.y) / 10).to_numpy().astype(int) - box.y0
+    assert (seen == 255).mean() > 0.1
+    assert (seen[0, 0, rows, columns] != 255).all(), "an object stands on a pixel without imagery"
+
+
+def test_a_tile_without_objects_is_finished(found):
+    run = found("few", tile_size=23, min_score=0.56)
+    markers = [json.loads(path.read_text()) for path in (run / "markers").rglob("*.json")]
+    empty = [m for m in markers if not any("detections/" in each["key"] for each in m["objects"])]
+    assert 0 < len(empty) < len(markers)
+    assert status(str(run)).finished
+    assert not verify(VerifyConfig(run=str(run))).damaged
+
+
+def test_killed_processes_leave_nothing_wrong(whole, found, detector_package, scene, region, tmp_path):
+    planned = tmp_path / "planned"
+    plan_job(planned, region, scene, 64)
+    moments = [("publish", 12, True), ("marker", 3, False)]
+    asked = {
+        "planned": str(planned), "folder": str(tmp_path), "scene": str(scene), "package": str(detector_package),
+        "moments": moments, "random": 0, "seed": 1,
+    }  # fmt: skip
+    (tmp_path / "job.json").write_text(json.dumps(asked))
+    script = Path(__file__).with_name("killing.py")
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script), str(tmp_path / "job.json")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    tried = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [(each["killed"], each["resumed"]) for each in tried] == [(-9, 0)] * len(moments)
+    for each in tried:
+        assert windows_told(Path(each["run"])) == windows_told(whole)
+
+
+def test_damaged_boxes_are_found_and_made_again(found):
+    run = found("damaged")
+    before = windows_told(run)
+    victim = sorted((run / "detections").rglob("*.arrow"))[2]
+    victim.write_bytes(victim.read_bytes()[:-1] + b"x")
+    assert len(verify(VerifyConfig(run=str(run), repair=True)).damaged) == 1
+    stray = victim.with_name("9_9.arrow")
+    stray.write_bytes(b"left by a killed process")
+    assert f"{stray.relative_to(run)}" in clean(CleanConfig(run=str(run))).paths
+    from geowatch.stages.predict_config import PredictConfig
+
+    predict(PredictConfig(run=str(run), workers=1))
+    assert windows_told(run) == before
+
+
+def test_maps_and_boxes_of_one_network(found, mixed_package, whole):
+    run = found("mixed", package=mixed_package)
+    stitch(StitchConfig(run=str(run)))
+    assert {"map.tif", "quicklook.png", "objects.parquet"} <= {path.name for path in run.iterdir()}
+    with pytest.raises(ConfigError, match="no head 'spot'; it has light, spots"):
+        track(TrackConfig(run=str(run), head="spot"))
+    boxes = track(TrackConfig(run=str(run), workers=1, head="spots"))
+    assert boxes.salient == ("spot",)
+    assert track(TrackConfig(run=str(run), workers=1)).salient == ("bright",)
+    (objects,) = (geopandas.read_parquet(each / "objects.parquet") for each in (run,))
+    assert objects.geometry.tolist() == geopandas.read_parquet(whole / "objects.parquet").geometry.tolist()
+
+
+def test_missing_tiles_are_a_gap_unless_allowed(found):
+    run = found("gap")
+    next((run / "markers").rglob("*.json")).unlink()
+    for refused in (lambda: stitch(StitchConfig(run=str(run))), lambda: track(TrackConfig(run=str(run)))):
+        with pytest.raises(CoverageError, match="missing"):
+            refused()
+    stitch(StitchConfig(run=str(run), allow_gaps=True))
+    track(TrackConfig(run=str(run), allow_gaps=True, workers=1))
+
+
+def test_the_least_score_is_part_of_the_recipe(found, detector_package, scene):
+    run = found("least", min_score=0.6)
+    assert geopandas_scores(run).min() >= 0.6
+    with pytest.raises(RecipeMismatchError, match="min_score"):
+        predict(config_of(run, scene, detector_package, min_score=0.7))
+    with pytest.raises(ConfigError, match=r"boxes from a score of 0\.2; the package drops"):
+        predict(config_of(run, scene, detector_package, min_score=0.2))
+
+
+def geopandas_scores(run: Path) -> np.ndarray:
+    stitch(StitchConfig(run=str(run), quicklook=False))
+    return geopandas.read_parquet(run / "objects.parquet").score.to_numpy()
+
+
+def test_turned_windows_find_the_same_objects(found, whole):
+    run = finish(found("turned", looks=LooksConfig(tta=("d4",))))
+    mine, theirs = (geopandas.read_parquet(each / "objects.parquet") for each in (run, whole))
+    shared = set(map(str, mine.geometry)) & set(map(str, theirs.geometry))
+    assert len(shared) > 0.97 * len(theirs)
+
+
+def test_scores_of_boxes_are_all_there_is_of_doubt(found):
+    with pytest.raises(ConfigError, match="boxes alone"):
+        found("doubt", looks=LooksConfig(tta=("d4",), uncertainty=("tta",)))
+
+
+def test_windows_are_as_large_as_objects_need(whole):
+    assert json.loads((whole / "recipe.json").read_text())["boxes"][0]["margin_px"] == 4
+    assert SIDE_PX == 32
