@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +101,7 @@ class _Taps:
         return replace(self, weight=np.abs(self.weight))
 
 
+@lru_cache(maxsize=256)  # neighbouring bands, dates and boxes ask for the same
 def _taps(axis: Axis, span: tuple[int, int], kernel: tuple[str, float]) -> _Taps:
     """Return the taps of target pixels ``span`` (first, stop) for a kernel (name, scale)."""
     name, scale = kernel

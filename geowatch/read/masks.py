@@ -28,6 +28,9 @@ __all__ = ["MaskReader", "any_overlap", "hidden"]
 
 Bool = NDArray[np.bool_]
 
+#: Up to this many rows are looked at one by one; of more, sums tell.
+_FEW_ROWS = 4
+
 
 class MaskReader:
     """Reads one mask of a scene, on the lattice or on the pixels of a band."""
@@ -37,6 +40,7 @@ class MaskReader:
         self._sampling = sampling
         self._lattice = lattice
         self._decoded = decoded
+        self._last: tuple[tuple[Affine, PixelBox], Bool] | None = None
 
     def hidden(self, box: PixelBox) -> Bool:
         """Return which lattice pixels (H, W) of ``box`` are hidden."""
@@ -49,7 +53,13 @@ class MaskReader:
         return out
 
     def hidden_under(self, target: Affine, box: PixelBox) -> Bool:
-        """Return which pixels (H, W) of ``box`` of a raster in the mask's own CRS are hidden."""
+        """Return which pixels (H, W) of ``box`` of a raster in the mask's own CRS are hidden; not to be written to."""
+        # Bands that lie alike ask for the same pixels one after the other.
+        if self._last is None or self._last[0] != (target, box):
+            self._last = (target, box), self._hidden_under(target, box)
+        return self._last[1]
+
+    def _hidden_under(self, target: Affine, box: PixelBox) -> Bool:
         axes = Axes.between(target, self._mask.grid.transform, self._mask.grid.shape)
         window = axes.window(box, (1, 1))
         if not window:
@@ -87,12 +97,9 @@ def any_overlap(bad: Bool, window: SourceWindow, axes: Axes, box: PixelBox) -> B
     """
     rows = _Overlap.of(axes.rows, (box.y0, box.y1), window.y0, window.shape[0])
     cols = _Overlap.of(axes.cols, (box.x0, box.x1), window.x0, window.shape[1])
-    # A table of sums tells how many bad pixels any rectangle holds from its four corners.
-    sums = np.zeros((bad.shape[0] + 1, bad.shape[1] + 1), np.int64)
-    np.cumsum(np.cumsum(bad, axis=0, dtype=np.int64), axis=1, out=sums[1:, 1:])
-    bands: NDArray[np.int64] = sums[rows.stop] - sums[rows.start]
-    found = bands[:, cols.stop] - bands[:, cols.start]
-    return (found > 0) | rows.outside[:, None] | cols.outside
+    # A rectangle holds a bad pixel where one of its rows does.
+    found = cols.any(rows.any(bad).T).T
+    return found | rows.outside[:, None] | cols.outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +120,29 @@ class _Overlap:
             (under < 0) | (under >= axis.size),
         )
 
+    def any(self, bad: Bool) -> Bool:
+        """Return for each target row whether any of the source rows (H, W) that it overlaps is bad, by column."""
+        many = self.stop - self.start
+        if int(many.max(initial=0)) > _FEW_ROWS:
+            sums = np.zeros((len(bad) + 1, bad.shape[1]), np.int32)
+            np.cumsum(bad, axis=0, dtype=np.int32, out=sums[1:])
+            return np.asarray(sums[self.stop] > sums[self.start])
+        found = np.zeros((len(many), bad.shape[1]), bool)
+        for step in range(int(many.max(initial=0))):
+            # A row that overlaps fewer looks at its last one again.
+            found |= bad[np.minimum(self.start + step, np.maximum(self.stop - 1, 0))] & (many > step)[:, None]
+        return found
+
 
 def hidden(raw: NDArray[np.generic], values: Sequence[int], bits: int) -> Bool:
     """Return which pixels a mask band hides: those with one of ``values`` or any of ``bits`` set."""
-    found = np.isin(raw, values) if values else np.zeros(raw.shape, bool)
+    found = _one_of(raw, values) if values else np.zeros(raw.shape, bool)
     if bits:
         found |= (raw.astype(np.int64) & bits) != 0
     return found
+
+
+def _one_of(raw: NDArray[np.generic], values: Sequence[int]) -> Bool:
+    if raw.dtype != np.uint8:
+        return np.isin(raw, values)
+    return np.isin(np.arange(256), values)[raw]

@@ -88,19 +88,20 @@ class SceneReader:
 
     def _resample(self, group: _Group, box: PixelBox, values: Float, valid: Bool) -> None:
         """Write the values of bands that are computed from other pixels."""
-        for number in group.numbers:
-            layer = values[number]
-            layer[:] = np.nan
-            for block in (box & group.sampling.extent).blocks(group.sampling.block_px):
-                whole = block & group.sampling.extent
-                part = whole & box
-                layer[part.within(box)] = (
+        if (box & group.sampling.extent) != box:
+            values[list(group.numbers)] = np.nan
+        for block in (box & group.sampling.extent).blocks(group.sampling.block_px):
+            whole = block & group.sampling.extent
+            part = whole & box
+            for number in group.numbers:
+                values[number][part.within(box)] = (
                     self._straight(group, number, part)
                     if group.sampling.straight
                     else self._block(group, number, whole)[part.within(whole)]
                 )
-            self._numbers[number].to_physical(layer)
-            valid &= np.isfinite(layer)
+        for number in group.numbers:
+            self._numbers[number].to_physical(values[number])
+            valid &= np.isfinite(values[number])
 
     def _level(self, number: int) -> tuple[Affine, tuple[int, int]]:
         """Return transform and shape of the overview level that a band is read at."""
