@@ -11,9 +11,11 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import onnx
+import pyarrow as pa
 import pytest
+from affine import Affine
 from support.detectors import SIDE_PX, detector, said
-from support.small_job import config_of, placed, plan_job
+from support.small_job import config_of, placed, plan_job, write_raster
 
 from geowatch.errors import ConfigError, CoverageError, RecipeMismatchError
 from geowatch.package.box_head import BoxesSpec
@@ -27,6 +29,7 @@ from geowatch.stages.looks import LooksConfig
 from geowatch.stages.predict import predict
 from geowatch.stages.status import status
 from geowatch.stages.stitch import StitchConfig, stitch
+from geowatch.stages.timing import TimeConfig
 from geowatch.stages.track import TrackConfig, track
 from geowatch.stages.verify import VerifyConfig, verify
 
@@ -233,3 +236,40 @@ def test_scores_of_boxes_are_all_there_is_of_doubt(found):
 def test_windows_are_as_large_as_objects_need(whole):
     assert json.loads((whole / "recipe.json").read_text())["boxes"][0]["margin_px"] == 4
     assert SIDE_PX == 32
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory) -> Path:
+    """Images of three days of one place: three lasting spots, one that comes and one that goes, and a cloud."""
+    folder = tmp_path_factory.mktemp("days")
+    spots = {(30, 40): (0, 1, 2), (70, 33): (0, 1, 2), (20, 90): (1, 2), (80, 95): (0, 1)}
+    for number, day in enumerate(("2020-05-01", "2020-05-11", "2020-05-21")):
+        values = np.full((3, 110, 130), 1000, np.uint16)
+        for (y, x), seen in spots.items():
+            values[:, y, x] = 9000 if number in seen else 1000
+        if number == 2:
+            values[:, 60:80, 20:50] = 0
+        write_raster(folder / f"image_{day}.tif", values, Affine(10, 0, 500_000, 0, -10, 4_000_000))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "time", [TimeConfig(), TimeConfig(time_sampling="contiguous", time_block=2)], ids=["frames", "blocks"]
+)
+def test_objects_of_a_series_become_sites_with_dates(days, detector_package, tmp_path, time):
+    tables = []
+    for tile_size in (32, 4096):
+        run = tmp_path / f"run{tile_size}"
+        plan_job(run, None, days, tile_size)
+        predict(config_of(run, days, detector_package, time=time))
+        finish(run)
+        tables.append((run / "sites/sites.arrow").read_bytes() + (run / "objects.parquet").read_bytes())
+    assert tables[0] == tables[1]
+    objects = geopandas.read_parquet(run / "objects.parquet")
+    assert objects.groupby("plane").size().to_dict() == {0: 3, 1: 4, 2: 2}
+    assert [str(each) for each in objects.time.dt.date.unique()] == ["2020-05-01", "2020-05-11", "2020-05-21"]
+    with pa.ipc.open_file(run / "sites/sites.arrow") as reader:
+        sites = reader.read_all()
+    spans = sorted(zip(map(str, sites["start"].to_pylist()), map(str, sites["end"].to_pylist()), strict=True))
+    assert len(spans) == 4
+    assert spans[-1][0] == "2020-05-11"
