@@ -302,7 +302,7 @@ def _channels(asset: _Asset, raster: Raster) -> list[str]:
     if not spec:
         return declared_names(raster.bands) or [f"b{b.index}" for b in raster.bands]
     try:
-        names = channel_names(str(spec).partition(":")[2] if _has_sensor(str(spec)) else str(spec))
+        names = channel_names(str(spec))
     except ConfigError as error:
         raise ImageryError(f"{asset.what}: {error.fact}", hint=error.hint) from error
     if len(names) != len(raster.bands):
@@ -311,9 +311,3 @@ def _channels(asset: _Asset, raster: Raster) -> list[str]:
             hint="name each band of the file, in order",
         )
     return list(names)
-
-
-def _has_sensor(spec: str) -> bool:
-    """Whether a sensor stands before the channels: ``S2:red``; ``x:4`` is four channels."""
-    before, colon, after = spec.partition(":")
-    return bool(colon) and not any(sign in before for sign in "|.") and not after[:1].isdigit()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geowatch.errors import PlanError
 from geowatch.grid.runs import components
 
-__all__ = ["Areas", "Spans", "dense", "meet", "parts_of", "spread", "subtract", "unite"]
+__all__ = ["Areas", "Spans", "dense", "meet", "parts_of", "spread", "unite"]
 
 Ints = NDArray[np.int64]
 
@@ -147,20 +147,6 @@ def unite(
 def _in_order(runs: list[Ints]) -> bool:
     owner, y, x0 = (np.sign(np.diff(column)) for column in runs[:3])
     return bool(((owner > 0) | (owner == 0) & ((y > 0) | (y == 0) & (x0 >= 0))).all())
-
-
-def subtract(areas: Areas, other: Areas) -> Areas:
-    """Return the pixels that an owner has in ``areas`` and not in ``other``."""
-    at = np.concatenate([areas.x0, areas.x1, other.x0, other.x1])
-    owner = np.concatenate([areas.owner, areas.owner, other.owner, other.owner])
-    y = np.concatenate([areas.y, areas.y, other.y, other.y])
-    step = np.repeat(np.array([1, -1, -2, 2]), [len(areas), len(areas), len(other), len(other)])
-    order = np.lexsort((at, y, owner))
-    depth = np.cumsum(step[order])
-    keep = np.flatnonzero(depth[:-1] == 1)
-    first, after = order[keep], order[keep + 1]
-    some = at[after] > at[first]
-    return unite(owner[first][some], y[first][some], at[first][some], at[after][some])
 
 
 def _meetings(areas: Areas, reach_px: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -25,7 +25,6 @@ __all__ = [
     "components",
     "contacts",
     "mask_of",
-    "merged",
     "overlaps",
     "pieces",
     "pixels",
@@ -242,17 +241,3 @@ def seam_contacts(
     span = int(high.max()) + 1 if len(high) else 1
     pairs = np.unique((low * span + high)[low != high])
     return pairs // span, pairs % span
-
-
-def merged(runs: Runs) -> tuple[Runs, NDArray[np.intp]]:
-    """Join runs that stand end to end; return them, and for each run that was given the one that it became part of.
-
-    >>> whole, part_of = merged(Runs.of(*np.array([[0, 0, 0], [0, 2, 5], [2, 4, 6]])))
-    >>> whole.x0.tolist(), whole.x1.tolist(), part_of.tolist()
-    ([0, 5], [4, 6], [0, 0, 1])
-    """
-    begins = np.ones(len(runs), bool)
-    begins[1:] = (runs.y[1:] != runs.y[:-1]) | (runs.x1[:-1] != runs.x0[1:])
-    starts = np.flatnonzero(begins)
-    ends = np.append(starts[1:], len(runs)) - 1 if len(starts) else starts
-    return Runs(runs.y[starts], runs.x0[starts], runs.x1[ends]), np.cumsum(begins) - 1

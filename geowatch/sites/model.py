@@ -7,8 +7,8 @@ reads and writes them. Geometry is shapely, longitude before latitude, in degree
 >>> square = box(0, 0, 0.001, 0.001)
 >>> seen = Observation(date(2020, 5, 1), square, phases=("Active Construction",))
 >>> site = Site("ZZ_R001_0001", square, "system_confirmed", start=date(2020, 5, 1), observations=(seen,))
->>> site.region_id, site.key, site.is_ended
-('ZZ_R001', 'ZZ_R001_0001_kit_1.0.0', False)
+>>> site.region_id, site.key
+('ZZ_R001', 'ZZ_R001_0001_kit_1.0.0')
 """
 
 from __future__ import annotations
@@ -132,11 +132,6 @@ class Site:
     def key(self) -> str:
         """Name that tells apart versions and authors of one site: id, originator and version."""
         return f"{self.id}_{self.originator}_{self.version}"
-
-    @property
-    def is_ended(self) -> bool:
-        """Whether it has a last day."""
-        return self.end is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from geowatch.grid.runs import (
     components,
     contacts,
     mask_of,
-    merged,
     overlaps,
     pieces,
     pixels,
@@ -95,24 +94,13 @@ def test_pieces_of_tiles_join_across_seams_to_those_of_the_whole(mask, connectiv
     assert np.array_equal(numbered(ndimage.label(mask, STRUCTURE[connectivity])[0][mask]), numbered(image[mask]))
 
 
-@calm
-@given(masks, st.integers(1, 6))
-def test_runs_cut_at_seams_merge_to_those_of_the_whole(mask, columns):
-    cut = Runs.join([runs_of(mask[:, x : x + columns], 0, x) for x in range(0, mask.shape[1], columns)])
-    cut = cut[cut.order()]
-    whole, part_of = merged(cut)
-    expected = runs_of(mask)
-    assert np.array_equal(np.stack([whole.y, whole.x0, whole.x1]), np.stack([expected.y, expected.x0, expected.x1]))
-    assert np.array_equal(np.bincount(part_of, cut.lengths, len(whole)), expected.lengths)
-
-
 def test_corners_touch_only_where_eight_neighbours_count():
     corner = runs_of(np.array([[1, 0], [0, 1]], bool))
     assert len(contacts(corner, 4)[0]) == 0
     assert len(contacts(corner, 8)[0]) == 1
 
 
-@pytest.mark.parametrize("call", [pieces, lambda r: merged(r)[0].y, lambda r: overlaps(r, r)[2]])
+@pytest.mark.parametrize("call", [pieces, lambda r: overlaps(r, r)[2]])
 def test_no_runs_give_nothing(call):
     assert len(call(runs_of(np.zeros((3, 4), bool)))) == 0
     assert len(call(Runs.join([]))) == 0
