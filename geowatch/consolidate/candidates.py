@@ -223,8 +223,10 @@ def _strong(whole: Whole, terms: Terms, rules: Rules, bound: Ints | None) -> tup
     """Return what candidates with a strong pixel are made of, their events, and what others would be made of."""
     component = whole.component
     chain = _chain(whole.found, component, int(component.max()) + 1 if len(component) else 0, terms, rules)
-    if bound is not None and terms.mode == "linked":
-        chain = chain.bound(bound)
+    if terms.mode == "linked":
+        bonds = component[np.stack([whole.found.bond_a, whole.found.bond_b])]
+        bonds = bonds if bound is None else np.concatenate([bonds, bound], axis=1)
+        chain = chain.bound(bonds) if bonds.size else chain
     owner = chain.owner[component]
     strong = sums(owner, whole.found.strong_px, len(chain.owner)) > 0
     number = np.cumsum(strong) - 1

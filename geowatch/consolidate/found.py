@@ -29,6 +29,7 @@ _GROUPS = {
     "first_": ("first_piece",),
     "last_": ("last_piece",),
     "edge_": ("edge_piece",),
+    "bond_": ("bond_a", "bond_b"),
     "kin_": ("kin_piece",),
 }
 
@@ -106,6 +107,10 @@ class Found:
     """Side of that pixel."""
     edge_share: NDArray[np.uint16]
     """Where the threshold lies between its centre and its neighbour's."""
+    bond_a: NDArray[np.int32]
+    """Of each bond: a piece of an earlier run."""
+    bond_b: NDArray[np.int32]
+    """Another of the same candidate, whatever links them."""
     kin_piece: NDArray[np.int32]
     """Of each kinship with a site of an earlier run: the piece."""
     kin_site: NDArray[np.int32]
@@ -121,7 +126,7 @@ class Found:
     @classmethod
     def of(cls, fragment: Fragment, grid: int) -> Found:
         """Return the pieces of a fragment."""
-        columns = {name: getattr(fragment, name) for name in names_of() if name != "grid" and name[:4] != "kin_"}
+        columns = {name: getattr(fragment, name) for name in names_of() if name != "grid" and name not in no_kin()}
         return cls(grid=np.full(fragment.piece_count, grid, dtype=np.int16), **columns, **no_kin())
 
     @classmethod
@@ -182,7 +187,9 @@ def collapsed(found: Found, component: NDArray[np.integer]) -> Found:
     columns |= {name: getattr(found, name)[edges] for name in ("edge_y", "edge_x", "edge_side", "edge_share")}
     columns["edge_piece"] = component[found.edge_piece][edges].astype(np.int32)
     kin = {name: getattr(found, name) for name in no_kin()}
-    return Found(**columns, **(kin | {"kin_piece": component[found.kin_piece].astype(np.int32)}))
+    for name in ("bond_a", "bond_b", "kin_piece"):
+        kin[name] = component[kin[name]].astype(np.int32)
+    return Found(**columns, **kin)
 
 
 def _added(
@@ -199,8 +206,15 @@ def _added(
 
 
 def no_kin() -> dict[str, NDArray[Any]]:
-    """Return the columns of kinship with no row."""
-    kinds = {"kin_piece": np.int32, "kin_site": np.int32, "kin_px": np.int64, "kin_own": np.bool_}
+    """Return the columns of bonds and kinship with no row."""
+    kinds = {
+        "bond_a": np.int32,
+        "bond_b": np.int32,
+        "kin_piece": np.int32,
+        "kin_site": np.int32,
+        "kin_px": np.int64,
+        "kin_own": np.bool_,
+    }
     return {name: np.zeros(0, kind) for name, kind in kinds.items()}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geowatch.grid.areas import Spans, dense, meet, unite
+from geowatch.grid.areas import Areas, Spans, dense, meet, unite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from geowatch.consolidate.found import Found
     from geowatch.grid.areas import Ints
 
-__all__ = ["Pixels", "Shared", "both", "shared"]
+__all__ = ["Pixels", "Shared", "both", "shared", "without"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -95,6 +95,20 @@ def both(one: Pixels, other: Pixels) -> Pixels:
     """Return the pixels of ``one`` that any of the other has too."""
     i, j, _ = _met(one, other)
     return Pixels(one.owner[i], one.y[i], np.maximum(one.x0[i], other.x0[j]), np.minimum(one.x1[i], other.x1[j]))
+
+
+def without(areas: Areas, other: Areas) -> Areas:
+    """Return the pixels that an owner has in ``areas`` and not in ``other``."""
+    at = np.concatenate([areas.x0, areas.x1, other.x0, other.x1])
+    owner = np.concatenate([areas.owner, areas.owner, other.owner, other.owner])
+    y = np.concatenate([areas.y, areas.y, other.y, other.y])
+    step = np.repeat(np.array([1, -1, -2, 2]), [len(areas), len(areas), len(other), len(other)])
+    order = np.lexsort((at, y, owner))
+    depth = np.cumsum(step[order])
+    keep = np.flatnonzero(depth[:-1] == 1)
+    first, after = order[keep], order[keep + 1]
+    some = at[after] > at[first]
+    return unite(owner[first][some], y[first][some], at[first][some], at[after][some])
 
 
 def _met(one: Pixels, other: Pixels) -> tuple[NDArray[np.intp], NDArray[np.intp], Ints]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Ongoing", "ongoing_row", "ongoing_schema", "read_ongoing"]
 
 #: Columns that only pieces of a run's own dates have.
-_PASSING = ("first_piece", "first_y", "first_x0", "first_x1", *no_kin())
+_PASSING = ("first_piece", "first_y", "first_x0", "first_x1", *(name for name in no_kin() if name.startswith("kin_")))
 _BOOL = np.dtype(np.bool_)
 
 

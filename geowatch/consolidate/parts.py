@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,11 +38,19 @@ class Parts:
         return Parts(self.found.take(pieces), (np.cumsum(kept) - 1)[self.owner[pieces]], component)
 
     def whole(self) -> tuple[Found, Ints]:
-        """Return one piece for each component and grid, those of one candidate together, and the candidate of each."""
+        """Return one piece for each component and grid, those of one candidate together, and the candidate of each.
+
+        Links between candidates are left out: they did not count, and never will.
+        """
         found = self.found
+        inside = self.owner[found.link_a] == self.owner[found.link_b]
+        links = {name: getattr(found, name)[inside] for name in ("link_a", "link_b", "link_px")}
+        found = replace(found, **links)
         part = dense(self.component, found.grid)
         lead = np.unique(part, return_index=True)[1]
         order = np.lexsort((found.x[lead], found.y[lead], found.plane[lead], found.grid[lead], self.owner[lead]))
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order))
-        return collapsed(found, place[part]), self.owner[lead][order]
+        owner = self.owner[lead][order]
+        one = np.flatnonzero(owner[1:] == owner[:-1]).astype(np.int32)
+        return replace(collapsed(found, place[part]), bond_a=one, bond_b=one + np.int32(1)), owner

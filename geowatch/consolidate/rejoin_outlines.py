@@ -15,8 +15,8 @@ import numpy as np
 from geowatch.consolidate.found import Found
 from geowatch.consolidate.inherit import Shared as Overlaps
 from geowatch.consolidate.inherit import heirs
-from geowatch.consolidate.meeting import Pixels, Shared, shared
-from geowatch.grid.areas import Areas, subtract, unite
+from geowatch.consolidate.meeting import Pixels, Shared, shared, without
+from geowatch.grid.areas import Areas, unite
 from geowatch.grid.runs import components
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _looked_at(before: Found, later: Found, pairs: Shared, at: tuple[Axis, int],
     first, after = (np.searchsorted(owners, taken.owner, side=side) for side in ("left", "right"))
     row = np.repeat(np.arange(len(taken)), after - first)
     at_pair = np.arange(len(row)) - np.repeat(np.cumsum(after - first) - (after - first), after - first) + first[row]
-    rest = subtract(areas, unite(of[at_pair], taken.y[row], taken.x0[row], taken.x1[row]))
+    rest = without(areas, unite(of[at_pair], taken.y[row], taken.x0[row], taken.x1[row]))
     own = new - axis.earlier[grid]
     piece, plane, px, sums = looks(grid, rest, own)
     return _more(before, (piece, plane + axis.earlier[grid], px, sums))

@@ -177,7 +177,7 @@ def _observations(seen: pa.Table, naming: Naming) -> NDArray[Any]:
     for name in ("time", "score", "seen_share"):
         out[name] = _column(seen, name)
     scores = seen.column("scores").combine_chunks()
-    out["scores"] = _numpy(scores.flatten()).reshape(len(out), -1)
+    out["scores"] = _numpy(scores.flatten()).reshape(len(out), len(naming.terms.classes))
     return out
 
 
