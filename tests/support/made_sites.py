@@ -82,7 +82,7 @@ def _rows(count, times, region, seed):
                 "area_px": round(shape.area / PIXEL_M**2), "score": score,
                 "peak": max(each["score"] for each in observations), "n_observations": len(observations),
                 "status": "system_confirmed" if score > 0.55 else "system_proposed",
-                "events": f"split:{region}_{number - 1:04d}" if number % 7 == 3 else None,
+                "events": f"split:{dates[begin]:%Y-%m-%d}" if number % 7 == 3 else None,
                 "geometry": shapely.to_wkb(shape),
             },
             observations,

@@ -123,6 +123,17 @@ def test_phases_are_bars_and_half_seen_observations_are_hollow():
     assert len(page.of("phase")) == changes
 
 
+def test_few_events_have_their_days_and_of_many_the_number_is_told():
+    known = facts()
+    many = ";".join(f"{what}:2017-0{month}-01" for month in range(1, 6) for what in ("split", "merge"))
+    told = ("split:2017-01-01;merge:2017-02-01", many, "")
+    sites = tuple(replace(site, events=events) for site, events in zip(known.sites[:3], told, strict=True))
+    text = Page(report_page(replace(known, sites=sites))).text
+    assert text.count("split on 2017-01-01, merge on 2017-02-01") == 1
+    assert text.count("5 splits, 5 merges") == 1
+    assert text.count("merge") == 2
+
+
 def test_what_people_wrote_is_text_and_never_markup():
     nasty = '<script>alert("x")</script>&amp;'
     content = report_page(facts(title=nasty, simulated=nasty, steps=(Step(nasty, nasty),), lineage=((nasty, nasty),)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ __all__ = ["table_section", "time_lines_section"]
 
 #: Rows of the table.
 _ROWS = 500
+#: Events of a site that are named with their days; of more only the number is told.
+_EVENTS = 3
 _STATUS = {"system_confirmed": "confirmed", "system_proposed": "proposed", "system_rejected": "rejected"}
 
 
@@ -64,7 +67,12 @@ def _words(site: Shown) -> str:
 
 
 def _events(site: Shown) -> str:
-    return f", {escape(site.events.replace(';', ', ').replace(':', ' of '))}" if site.events else ""
+    """Return what happened to the outline: each event with its day, or where there are many their number."""
+    events = [event.partition(":")[::2] for event in (site.events or "").split(";") if event]
+    if len(events) <= _EVENTS:
+        return "".join(f", {escape(what)} on {escape(day)}" for what, day in events)
+    counts = Counter(what for what, _ in events)
+    return "".join(f", {count} {escape(what)}{'s' * (count > 1)}" for what, count in counts.items())
 
 
 def table_section(facts: ReportFacts) -> str:
