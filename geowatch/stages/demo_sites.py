@@ -110,7 +110,9 @@ def demo_sites(config: DemoSitesConfig, events: Events | None = None) -> DemoSit
     )  # fmt: skip
     predict(PredictConfig(run=run, model=package, imagery=imagery, workers=config.workers), events)
     stitch(StitchConfig(run=run, probability=False), events)
-    track(replace(_TRACKING, run=run, workers=config.workers), events)
+    # The detector answers for days on which nothing was seen yet, or nothing any more: no site is seen on them.
+    first, last = (day.isoformat() for day in made_up.days)
+    track(replace(_TRACKING, run=run, start=first, end=last, workers=config.workers), events)
     return _scored(config, made_up, run, events)
 
 

@@ -46,6 +46,8 @@ class Simulated:
     """Site models, or folders of them."""
     region: tuple[str, ...]
     """Region model."""
+    days: tuple[date, date]
+    """First and last day that there are images of."""
 
 
 def simulate(config: DemoSitesConfig, watch: Callable[[int, int], None]) -> Simulated:
@@ -62,9 +64,10 @@ def simulate(config: DemoSitesConfig, watch: Callable[[int, int], None]) -> Simu
     bundle = write_bundle(world, Path(config.out) / "series", watch)
     geobox = world.scenario.geobox
     side = side or _covering_side_px((geobox.height, geobox.width), config.tiles)
+    days = world.scenario.spec.start, world.scenario.spec.end
     if config.region and config.truth:
-        return Simulated(bundle, side, config.truth, (config.region,))
-    return Simulated(bundle, side, (str(bundle.truth),), (str(bundle.region),))
+        return Simulated(bundle, side, config.truth, (config.region,), days)
+    return Simulated(bundle, side, (str(bundle.truth),), (str(bundle.region),), days)
 
 
 def tile_side_px(shape: tuple[int, int], tiles: int) -> int:
