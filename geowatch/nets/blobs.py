@@ -81,17 +81,10 @@ class BlobDetector(nn.Module):
         round_, response = self._responses(grey)
         signed = [-response, response] if self.config.polarity == "both" else [self._sign * response]
         peaks = torch.stack([_peaks(each, round_) for each in signed], 1)
-        height, width = x.shape[2], x.shape[3]
         scores, place = peaks.flatten(1).topk(self.config.most, dim=1)
-        pixel = place % (height * width)
-        level = place // (height * width)
-        row, column = pixel // width, pixel % width
-        radii = torch.tensor(self.config.radii_px, dtype=x.dtype, device=x.device)
-        count = len(self.config.radii_px)
-        radius = radii[level % count]
-        y, z = row.to(x.dtype) + 0.5, column.to(x.dtype) + 0.5
+        label, radius, y, z = (each.flatten()[place] for each in _places(peaks[0], self.config.radii_px))
         boxes = torch.stack([z - radius, y - radius, z + radius, y + radius], 2)
-        return {"boxes": boxes, "scores": (scores / self.config.contrast).clamp(0.0, 1.0), "labels": level // count}
+        return {"boxes": boxes, "scores": (scores / self.config.contrast).clamp(0.0, 1.0), "labels": label.long()}
 
     @property
     def _sign(self) -> float:
@@ -104,6 +97,16 @@ class BlobDetector(nn.Module):
         trace, product = yy + xx, yy * xx - xy * xy
         limit = (self.config.longest + 1) ** 2 / self.config.longest
         return (trace * trace < limit * product).to(grey.dtype), trace / _DISC
+
+
+def _places(like: Tensor, radii_px: tuple[int | float, ...]) -> tuple[Tensor, ...]:
+    """Return the label, radius, row and column of each place of ``like`` (labels, S, H, W), each in its shape."""
+    kind = {"dtype": like.dtype, "device": like.device}
+    labels = torch.arange(like.shape[0], **kind).view(-1, 1, 1, 1)
+    radii = torch.tensor(radii_px, **kind).view(1, -1, 1, 1)
+    rows = torch.arange(like.shape[2], **kind).view(1, 1, -1, 1) + 0.5
+    columns = torch.arange(like.shape[3], **kind).view(1, 1, 1, -1) + 0.5
+    return tuple(each.expand_as(like) for each in (labels, radii, rows, columns))
 
 
 def _curvatures(grey: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
