@@ -129,11 +129,16 @@ def evaluate_sites(config: EvaluateSitesConfig, events: Events | None = None) ->
     chosen = _with_truth(_regions(config), truth, config, events)
     scores = []
     for number, region in enumerate(chosen):
-        true, proposed = (read_sites(documents.of(region.id)) for documents in (truth, proposals))
+        true, proposed = (read_sites(each.of(region.id), _named(each)) for each in (truth, proposals))
         _say_what_is_odd(region.id, true, proposed, events)
         scores.append(evaluate_region(region, true, proposed, config.sweep, config.filters))
         events.progress("evaluate", number + 1, len(chosen))
     return _write(config, scores, _sources(truth, proposals))
+
+
+def _named(documents: Documents) -> frozenset[str]:
+    """Return the files that were named one by one, which must be what they are taken for."""
+    return frozenset(str(Path(name)) for name in documents.asked)
 
 
 def _say_what_is_odd(region_id: str, truth: Sequence[Site], proposals: Sequence[Site], events: Events) -> None:

@@ -6,7 +6,7 @@ As the programme has it, a file of a folder belongs to a region when its name ha
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,20 +74,28 @@ def _region(path: Path) -> RegionModel:
     document = _json(content, path)
     if isinstance(document, dict) and _holds(document, "region"):
         return parse_region_model(document, path.name)
+    if isinstance(document, dict) and _holds(document, "site"):
+        raise InputError(f"{path} is a site model, no region", hint="give a SMART region model, or a plain outline")
     plain = parse_region(document, name=path.stem)
     if plain.start is None or plain.end is None:
         raise InputError(f"{path} has no start_date or no end_date", hint="give a SMART region model, or add both")
     return RegionModel(plain.id, plain.geometry, plain.start, plain.end)
 
 
-def read_sites(paths: Sequence[Path]) -> list[Site]:
-    """Read site models in the order of their names; GeoJSON of another kind in a folder is passed over."""
-    documents = [(path, _json(_bytes(path), path)) for path in paths]
-    return [
-        parse_site(document, path.name)
-        for path, document in documents
-        if isinstance(document, dict) and _holds(document, "site")
-    ]
+def read_sites(paths: Sequence[Path], named: Collection[str] = ()) -> list[Site]:
+    """Read site models in the order of their names; GeoJSON of another kind in a folder is passed over.
+
+    Raises:
+        InputError: where a file cannot be read, or one that the user ``named`` is no site model.
+    """
+    found = []
+    for path in paths:
+        document = _json(_bytes(path), path)
+        if isinstance(document, dict) and _holds(document, "site"):
+            found.append(parse_site(document, path.name))
+        elif str(path) in named:
+            raise InputError(f"{path} is no site model", hint="give GeoJSON that has a feature of type 'site'")
+    return found
 
 
 def _bytes(path: Path) -> bytes:

@@ -3,8 +3,10 @@
 import csv
 import dataclasses
 import json
+import re
 
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 from support.shell import gw
 from support.smart_case import cells, proposal, region, seen, site, truth
@@ -12,6 +14,7 @@ from support.smart_case import cells, proposal, region, seen, site, truth
 from geowatch.errors import ConfigError, InputError
 from geowatch.sites.smart import dump, region_document, site_document
 from geowatch.stages.evaluate_sites import EvaluateSitesConfig, evaluate_sites
+from gw_cli.main import cli
 
 DEFAULT = "minArea=0.0_minScore=0.0_tau=0.2_rho=0.5_tiop=0.1_tiot=0.2_ttiop=0.1_ttiot=0.2"
 DAYS = "2016-03-01", "2017-03-01"
@@ -290,3 +293,31 @@ def test_sites_without_a_kept_view_are_drawn_where_they_were_seen(smart):
     write(smart / "smart/site_models", [early])
     found = evaluate_sites(config(smart))
     assert found.regions["ZZ_R001"]["overall"]["truth"]["ZZ_R001_0004_te_1.0.0"]["status"] == "positive_unbounded"
+
+
+@pytest.mark.parametrize(
+    ("given", "fact", "remedy"),
+    [
+        (("--truth", "smart", "--proposals", "gone.geojson"), "there is no .*gone.geojson", "give GeoJSON files"),
+        (("--truth", "gone", "--proposals", "run"), "there is no .*gone", "give GeoJSON files"),
+        (("--truth", "smart", "--proposals", "ZZ_R001_broken.geojson"), "broken.geojson is no JSON", "GeoJSON"),
+        (("--truth", "smart", "--proposals", "ZZ_R001_list.geojson"), "list.geojson is no site model", "feature"),
+        (("--truth", "smart", "--proposals", "ZZ_R001_day.geojson"), "'2020-13-40', not a date", "2021-08-31"),
+        (("--truth", "smart", "--proposals", "run", "--region", "ZZ_R009"), "there is no .*ZZ_R009", "GeoJSON"),
+        (
+            ("--truth", "smart", "--proposals", "run", "--region", "smart/site_models/ZZ_R001_0001.geojson"),
+            "is a site model, no region", "region model",
+        ),
+    ],
+)  # fmt: skip
+def test_wrong_input_ends_with_the_fact_a_remedy_and_exit_code_2(smart, monkeypatch, given, fact, remedy):
+    monkeypatch.chdir(smart)
+    (smart / "ZZ_R001_broken.geojson").write_text('{"type":')
+    (smart / "ZZ_R001_list.geojson").write_text("[1, 2]")
+    day = site_document(proposal(9001, cells(10, 10, 2, 2), *DAYS))
+    day["features"][0]["properties"]["start_date"] = "2020-13-40"
+    (smart / "ZZ_R001_day.geojson").write_text(json.dumps(day))
+    ran = CliRunner().invoke(cli, ["evaluate", "sites", *given, "-o", "out"])
+    assert ran.exit_code == 2
+    assert re.search(rf"^error: .*{fact}.*\nhint: .*{remedy}", ran.output, re.MULTILINE), ran.output
+    assert not (smart / "out").exists()
