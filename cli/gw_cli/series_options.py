@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _SAMPLINGS = ("contiguous", "uniform", "hard-dilated", "soft-dilated", "multi-season")
 
 
-def _picked(prefix: str, says: Mapping[str, str], step: click.ParamType | type[int]) -> Callable[[F], F]:
+def _picked(prefix: str, says: Mapping[str, str], step: click.ParamType[int] | type[int]) -> Callable[[F], F]:
     """Return the options of both, with what the help says of each."""
     return combine(
         option(f"--{prefix}-sampling", type=click.Choice(_SAMPLINGS), help=says["sampling"]),

@@ -50,7 +50,7 @@ class _Patient(Retry):
         return None if wait_s is None else min(wait_s, _LONGEST_WAIT_S)
 
 
-class _Service(StacApiIO):
+class _Service(StacApiIO):  # type: ignore[misc]  # pystac-client is not typed
     """Reads documents of an API that must be JSON objects."""
 
     def read_json(self, source: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - an address or a link

@@ -83,5 +83,6 @@ def _count_days(found: Undated, video: Json, images: Sequence[Json]) -> None:
 def _day_of(image: Json) -> date | None:
     """Return the day that a ``frame_index`` stands for; None where there is none."""
     index = image.get("frame_index")
-    whole = isinstance(index, int) and not isinstance(index, bool) and 0 <= index <= _MOST_DAYS
-    return FIRST_DAY + timedelta(days=index) if whole else None
+    if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index <= _MOST_DAYS:
+        return None
+    return FIRST_DAY + timedelta(days=index)

@@ -10,27 +10,27 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geowatch.errors import ImageryError
 from geowatch.grid.lattice import PixelBox
+from geowatch.read.closing import Closing
 from geowatch.read.cubecodec import decode, encode
 from geowatch.read.cubefiles import COUNTS, Shard, Shards
 from geowatch.read.cubeformat import CHUNK_PX, Block, CubeLayout, Plane, blocks_touching
 from geowatch.read.cubemarkers import read_marker
 from geowatch.read.frameplan import FramePlan
-from geowatch.read.reader import BoxReader, Patch
+from geowatch.read.reader import BoxReader, Patch, patch_of
 from geowatch.store.base import Store
 from geowatch.store.shards import ABSENT
 
 __all__ = ["CubeReader"]
 
 
-class CubeReader:
+class CubeReader(Closing):
     """Reads boxes of one aligned frame. For one reading thread at a time; others wait.
 
     Args:
@@ -50,14 +50,6 @@ class CubeReader:
         kinds = {plane.dtype for plane in (*layout.planes, layout.valid)}
         self._spare = {dtype: np.empty((CHUNK_PX, CHUNK_PX), dtype) for dtype in kinds}
         self._decoded = self._requests = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the images, and forget which blocks are there."""
@@ -96,14 +88,7 @@ class CubeReader:
                 no images to read instead.
             DamagedError: what is in the cube is not what was written.
         """
-        if not box or not self.plan.extent.covers(box):
-            raise ImageryError(
-                f"box {box.to_list()} is not within the extent {self.plan.extent.to_list()} of frame "
-                f"'{self.plan.frame_id}'",
-                hint="read the part that lies within, and fill the rest by rule",
-            )
-        if out is None:
-            out = Patch(np.empty((len(self.plan.bands), *box.shape), np.float32), np.empty(box.shape, bool))
+        out = patch_of(self.plan, box, out)
         with self._lock:
             for part, block in self._parts(box):
                 rows, cols = part.within(box)

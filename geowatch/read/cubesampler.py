@@ -12,14 +12,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geowatch.errors import ConfigError
 from geowatch.grid.lattice import PixelBox
+from geowatch.read.closing import Closing
 from geowatch.read.reader import BoxReader, Patch
 
 __all__ = ["Place", "SeriesWindow", "WindowSampler"]
@@ -47,7 +46,7 @@ class SeriesWindow:
     """Where and when it is."""
 
 
-class WindowSampler:
+class WindowSampler(Closing):
     """Draws windows of a series and reads them. A context; leaving it closes the readers.
 
     Args:
@@ -81,14 +80,6 @@ class WindowSampler:
             self._stack.callback(reader.close)
         pool = ThreadPoolExecutor(threads, thread_name_prefix="gw-window") if threads > 1 else None
         self._pool = None if pool is None else self._stack.enter_context(pool)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the readers."""

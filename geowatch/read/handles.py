@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from geowatch.errors import CorruptImageError
+from geowatch.read.closing import Closing
 from geowatch.read.gdal import GDAL_FAILURES, Opening, gdal_env, message_of, open_image
 from geowatch.read.geometry import SourceWindow
 from geowatch.read.remote import Head, Remote, check_same, is_remote, look
@@ -68,7 +68,7 @@ class Access:
     """What remote files were when they were planned, by address."""
 
 
-class Handles:
+class Handles(Closing):
     """Image files opened on first use; the least recently used is closed when there are too many."""
 
     def __init__(self, access: Access | None = None) -> None:
@@ -76,14 +76,6 @@ class Handles:
         self._access = access or Access()
         self._open: OrderedDict[tuple[str, int | None], DatasetReader] = OrderedDict()
         self._heads: dict[str, Head] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close all files."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from geowatch.errors import ImageryError
 from geowatch.grid.lattice import PixelBox
 from geowatch.read.blocks import BlockCache
+from geowatch.read.closing import Closing
 from geowatch.read.compose import compose_first, compose_median
 from geowatch.read.decoded import Decoded
 from geowatch.read.frameplan import RESAMPLE_BLOCK_PX, FramePlan
@@ -27,7 +28,7 @@ from geowatch.read.handles import Access, Handles
 from geowatch.read.remote import Remote
 from geowatch.read.source import SceneReader
 
-__all__ = ["BoxReader", "FrameReader", "Patch"]
+__all__ = ["BoxReader", "FrameReader", "Patch", "patch_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,20 @@ class Patch:
     """Physical values (C, H, W), finite everywhere; 0 where invalid."""
     valid: NDArray[np.bool_]
     """(H, W): all bands are there and no mask hides the pixel."""
+
+
+def patch_of(plan: FramePlan, box: PixelBox, out: Patch | None = None) -> Patch:
+    """Return the patch that a box of a frame is read into: ``out``, or a new one.
+
+    Raises:
+        ImageryError: the box is empty or reaches beyond the extent.
+    """
+    if not box or not plan.extent.covers(box):
+        raise ImageryError(
+            f"box {box.to_list()} is not within the extent {plan.extent.to_list()} of frame '{plan.frame_id}'",
+            hint="read the part that lies within, and fill the rest by rule",
+        )
+    return out or Patch(np.empty((len(plan.bands), *box.shape), np.float32), np.empty(box.shape, bool))
 
 
 class BoxReader(Protocol):
@@ -71,7 +86,7 @@ class BoxReader(Protocol):
     ) -> None: ...
 
 
-class FrameReader:
+class FrameReader(Closing):
     """Reads boxes of one frame. For one reading thread at a time; others wait.
 
     Args:
@@ -91,14 +106,6 @@ class FrameReader:
         self._cache = BlockCache(cache_bytes)
         decoded = Decoded(self._handles, self._cache)
         self._scenes = [SceneReader(plan, i, decoded, self._cache) for i in range(len(plan.scenes))]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close all files and forget all blocks."""
@@ -137,14 +144,7 @@ class FrameReader:
             ImageryError: the box is empty or reaches beyond the extent.
             CorruptImageError: a file breaks; the message names file and band.
         """
-        if not box or not self.plan.extent.covers(box):
-            raise ImageryError(
-                f"box {box.to_list()} is not within the extent {self.plan.extent.to_list()} of frame "
-                f"'{self.plan.frame_id}'",
-                hint="read the part that lies within, and fill the rest by rule",
-            )
-        if out is None:
-            out = Patch(np.empty((len(self.plan.bands), *box.shape), np.float32), np.empty(box.shape, bool))
+        out = patch_of(self.plan, box, out)
         with self._lock:
             self._compose(box, out.values, out.valid)
         return out

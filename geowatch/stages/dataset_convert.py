@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -92,7 +92,9 @@ def convert_dataset(config: ConvertConfig, events: Events | None = None) -> Conv
     else:
         check_file(config.output, _FORMS[config.to], config.source.images)
     bundle = _bundle(config, events)
-    writers = {"kwcoco": _to_kwcoco, "coco": _to_coco, "masks": _to_masks, "geojson": partial(_to_geojson, events)}
+    writers: dict[str, Callable[[Bundle, ConvertConfig], str]] = {
+        "kwcoco": _to_kwcoco, "coco": _to_coco, "masks": _to_masks, "geojson": partial(_to_geojson, events),
+    }  # fmt: skip
     return Converted(writers[config.to](bundle, config), len(bundle.images), len(bundle.annotations))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,7 +29,7 @@ __all__ = ["TrackedRun", "read_tracked", "refuse_gaps"]
 _EVERY = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TrackedRun:
     """The fragments of a run."""
 
@@ -43,9 +44,9 @@ class TrackedRun:
     missing: tuple[str, ...]
     """Names of tiles that have none."""
 
-    @property
+    @cached_property
     def terms(self) -> Terms:
-        """What was tracked, as decisions need it."""
+        """What was tracked, as decisions need it; borders of zones take a while, so it is made once."""
         tracking, plan = self.tracking, self.plan
         looked = [tracking.of_grid(grid.id) for grid in plan.grids]
         days = [[NO_DAY if day is None else day for day in (() if each is None else each.days)] for each in looked]
@@ -120,15 +121,16 @@ def read_tracked(store: Store) -> TrackedRun:
     return TrackedRun(store, plan, tracking, tuple(tables), tuple(missing))
 
 
-def refuse_gaps(tracked: TrackedRun) -> NoReturn:
-    """Raise CoverageError for tiles that were not tracked, or had no scores when they were."""
-    if not tracked.missing:
-        gaps = tracked.tracking.gaps
-        raise CoverageError(
-            f"{len(gaps)} tiles had no scores when they were tracked, such as {', '.join(list(gaps)[:3])}",
-            hint="run gw predict and gw track again, or accept the gaps here too with --allow-gaps",
-        )
-    raise CoverageError(
-        f"{len(tracked.missing)} tiles were not tracked, such as {', '.join(tracked.missing[:3])}",
-        hint="run gw track again to do them, or accept the gaps with --allow-gaps",
+def refuse_gaps(tracked: TrackedRun, *, allowed: bool, events: Events) -> None:
+    """Raise CoverageError for tiles that were not tracked, or had no scores then; note them where that is ``allowed``."""
+    gaps = (
+        (tracked.missing, "not tracked", "run gw track again to do them"),
+        (tuple(tracked.tracking.gaps), "without scores when tracked", "run gw predict and gw track again"),
     )
+    for tiles, what, again in gaps:
+        if not tiles:
+            continue
+        said = f"{len(tiles)} tile{' was' if len(tiles) == 1 else 's were'} {what}, such as {', '.join(tiles[:3])}"
+        if not allowed:
+            raise CoverageError(said, hint=f"{again}, or accept the gaps with --allow-gaps")
+        events.note(f"{said}; sites there are not found or are cut off, and sites/gaps.json names them all")
