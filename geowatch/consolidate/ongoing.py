@@ -8,7 +8,6 @@ the code that decides on components of one run. What has ended is not kept: it s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,11 +108,11 @@ def _completed(columns: dict[str, Any]) -> Found:
     return Found(**(empty | columns))
 
 
-def ongoing_schema(about: dict[str, str]) -> pa.Schema:
+def ongoing_schema() -> pa.Schema:
     """Return the columns of the table of what goes on: a batch is one row, and a column of it a list."""
     kinds = [(name, kind) for name, kind in _types().items() if name not in _PASSING]
     fields = [pa.field(name, pa.large_list(pa.from_numpy_dtype(kind)), nullable=False) for name, kind in kinds]
-    return pa.schema([*fields, pa.field("site", pa.large_list(pa.int64()), nullable=False)], about)
+    return pa.schema([*fields, pa.field("site", pa.large_list(pa.int64()), nullable=False)])
 
 
 def ongoing_row(found: Found, site: Ints, schema: pa.Schema) -> pa.RecordBatch:
@@ -155,9 +154,3 @@ def _check(found: Found) -> None:
             raise ValueError(f"column {name} has {len(values)} rows")
         if name in references() and len(values) and not 0 <= values.min() <= values.max() < len(found):
             raise ValueError(f"column {name} names pieces that are not there")
-
-
-def without_ends(found: Found) -> Found:
-    """Return pieces without what only those of a run's own dates have."""
-    empty = {name: np.zeros(0, kind) for name, kind in _types().items() if name in _PASSING}
-    return replace(found, **empty)

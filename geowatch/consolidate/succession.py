@@ -56,6 +56,8 @@ class Earlier:
     """First day that a later run can change."""
     next_number: int
     """Number of the next site."""
+    phases: tuple[str, ...] = ()
+    """Phases of this run and of earlier sites, by number."""
 
 
 @dataclass(eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from geowatch.errors import ConfigError
 from geowatch.stages.site_history import read_earlier
 from geowatch.stages.site_looks import ScoreLooks
 from geowatch.stages.site_ongoing import History, frozen_day, write_ongoing
+from geowatch.stages.site_tables import HISTORY
 from geowatch.stages.site_writing import Written, write_tables
 from geowatch.store import open_store
 
@@ -73,10 +75,12 @@ def decided_and_written(
             numbers = numbers_of(shelf.rows)
         else:
             numbers, became = gone_on(shelf, before, work.absorbed)
+        naming = naming if before is None else replace(naming, phases=before.earlier.phases)
         written = write_tables(tracked.store, shelf, numbers, naming, events)
         after = max(int(numbers.max(initial=-1)) + 1, 0 if before is None else before.earlier.next_number)
-        history = History.of(tracked.tracking, work.terms, frozen, after, written.digests)
-        write_ongoing(tracked.store, ongoing, numbers, history)
+        files = written.digests | write_ongoing(tracked.store, ongoing, numbers)
+        history = History.of(tracked.tracking, work.terms, frozen, after, files)
+        tracked.store.put(HISTORY, (history.model_dump_json(indent=1) + "\n").encode())
     return written, became
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from geowatch.consolidate.tables import Naming, footprint_schema
 from geowatch.consolidate.terms import NO_DAY
 from geowatch.errors import DamagedError, InputError
 from geowatch.grid.wkb import Wkb
-from geowatch.stages.site_ongoing import OPTIONS, History
+from geowatch.stages.site_ongoing import AGAIN, OPTIONS, History
 from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, ONGOING, SITES, stored_batches
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ __all__ = ["read_earlier"]
 
 _KEY = r"^.*-(?P<birth>\d{8}|undated)-r(?P<y>-?\d+)-c(?P<x>-?\d+)(?P<kind>-k\d+)?(?P<twin>-\d+)?$"
 _MIB = 1 << 20
-_AGAIN = "run gw consolidate there again"
 
 
 def read_earlier(store: Store, naming: Naming, tracking: Tracking) -> Earlier:
@@ -42,27 +42,31 @@ def read_earlier(store: Store, naming: Naming, tracking: Tracking) -> Earlier:
         InputError: where there are none, or of another region, pixel grid, other classes or another tracking.
         DamagedError: where they cannot be read, or are not those that belong together.
     """
-    if store.size(FOOTPRINTS) is None:
+    if any(store.size(key) is None for key in (SITES, OBSERVATIONS, FOOTPRINTS)):
         raise InputError(f"{store.url} holds no sites", hint="gw consolidate makes them; name its run folder")
+    history = History.read(store)
+    _check_digests(store, history)
     tables = {key: stored_batches(store, key) for key in (SITES, OBSERVATIONS, FOOTPRINTS)}
     _check(tables[FOOTPRINTS].schema.metadata, footprint_schema(naming).metadata, store.url)
-    if store.size(ONGOING) is None:
-        raise InputError(f"{store.url} does not say which of its sites go on", hint=_AGAIN)
-    ongoing = stored_batches(store, ONGOING)
-    history = History.of_metadata(ongoing.schema.metadata, store.url)
     _check_options(history, tracking, store.url)
-    _check_digests(store, history)
     try:
         sites, seen, runs = (pa.Table.from_batches(list(table), table.schema) for table in tables.values())
-        found, site = read_ongoing(iter(ongoing), len(naming.terms.classes))
+        found, site = read_ongoing(iter(stored_batches(store, ONGOING)), len(naming.terms.classes))
         number = _column(sites, "number").astype(np.int64)
-        decided = _decided(sites, seen, runs, naming)
+        phases = _phases(seen, naming)
+        decided = _decided(sites, seen, runs, replace(naming, phases=phases))
         order = np.array([naming.terms.grids.index(name) for name in history.days], dtype=np.int16)
         found = found.on_grids(order)
     except (pa.ArrowException, ValueError, KeyError, IndexError, OSError) as error:
-        raise DamagedError(f"the sites in {store.url} cannot be read: {error}", hint=_AGAIN) from error
+        raise DamagedError(f"the sites in {store.url} cannot be read: {error}", hint=AGAIN) from error
     days, planes = history.axes(naming.terms.grids)
-    return Earlier(decided, number, found, site, days, planes, history.frozen, history.next_number)
+    return Earlier(decided, number, found, site, days, planes, history.frozen, history.next_number, phases)
+
+
+def _phases(seen: pa.Table, naming: Naming) -> tuple[str, ...]:
+    """Return this run's phases and those that are told of earlier sites besides."""
+    told = pc.unique(seen.column("phase").drop_null()).to_pylist()
+    return (*naming.phases, *sorted(set(told) - set(naming.phases)))
 
 
 def _check_options(history: History, tracking: Tracking, where: str) -> None:
@@ -81,12 +85,12 @@ def _shown(value: object) -> str:
 
 
 def _check_digests(store: Store, history: History) -> None:
-    for key, digest in history.tables.items():
+    for key, digest in history.files.items():
         sha256, size = hashlib.sha256(), store.size(key) or 0
         for start in range(0, size, _MIB):
             sha256.update(store.get(key, start, min(_MIB, size - start)))
         if sha256.hexdigest() != digest:
-            raise DamagedError(f"'{key}' in {store.url} is not what its run left", hint=_AGAIN)
+            raise DamagedError(f"'{key}' in {store.url} is not what its run left", hint=AGAIN)
 
 
 def _check(found: dict[bytes, bytes], wanted: dict[bytes, bytes], where: str) -> None:

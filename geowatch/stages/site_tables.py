@@ -11,14 +11,18 @@ from geowatch.consolidate.output.batches import Batches
 if TYPE_CHECKING:
     from geowatch.store import Store
 
-__all__ = ["FOOTPRINTS", "OBSERVATIONS", "ONGOING", "SITES", "stored_batches", "stored_digest"]
+__all__ = ["FOOTPRINTS", "GAPS", "HISTORY", "OBSERVATIONS", "ONGOING", "SITES", "stored_batches", "stored_digest"]
 
 #: Keys of the tables that deliverables are made of.
 SITES, OBSERVATIONS = "sites/sites.arrow", "sites/observations.arrow"
 #: Key of the pixels of sites, which a later run compares its own with.
 FOOTPRINTS = "sites/footprints.arrow"
+#: Key of the account of what is missing, and of what became no site.
+GAPS = "sites/gaps.json"
 #: Key of what a later run goes on with.
 ONGOING = "sites/ongoing.arrow"
+#: Key of what it must know beside them.
+HISTORY = "sites/history.json"
 
 
 _AT_ONCE = 1 << 22

@@ -19,18 +19,18 @@ from support.tracked import ArrayPlanes
 def tracked_run(
     folder: Path,
     planes: ArrayPlanes,
-    days: Sequence[int],
+    days: Sequence[int | None],
     tile_px: int,
     classes: Sequence[str] | None = None,
     **asked: object,
 ) -> LocalStore:
     """Write plan, tracking document and fragments of planes; rows run south at 10 m in EPSG:32618."""
     store = LocalStore(folder)
-    choice = LatticeChoice(crs="EPSG:32618", resolution=10.0)
+    choice = asked.pop("lattice", LatticeChoice(crs="EPSG:32618", resolution=10.0))
     plan, tables = make_plan(PlanRequest(lattice=choice, footprint=planes.box, tile_px=tile_px))
     write_plan(store, plan, tables)
     names = tuple(classes or (f"class {number}" for number in range(planes.class_count)))
-    times = tuple(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in days)
+    times = tuple(None if day is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in days)
     tracking = Tracking(
         plan=plan.id,
         scores="recipe:0",
