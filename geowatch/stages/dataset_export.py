@@ -6,6 +6,7 @@ Reads what `gw stitch` wrote and, where the run was consolidated, its sites. Ras
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -84,24 +85,34 @@ def export_dataset(config: ExportConfig, events: Events | None = None) -> Export
 
 
 def _images(store: Store, folder: Path) -> tuple[list[MapImage], list[tuple[str, str]]]:
-    """Return an image for each frame on each grid, and the classes of all maps with their colours."""
+    """Return an image for each plane of each grid, and the classes of all maps with their colours."""
     if store.size(COVERAGE) is None:
         raise InputError(f"the run in {store.url} has no maps", hint="gw stitch makes them")
     planes = json.loads(store.get(COVERAGE))["planes"]
     region = read_plan(store).region
     grids = {plane["grid"] for plane in planes}
-    together: dict[tuple[str, str], list[str]] = {}
-    for plane in planes:
-        together.setdefault((plane["grid"], plane["frame"]), []).append(plane["map"])
     images: list[MapImage] = []
     classes: dict[str, str] = {}
     with gdal_env():
-        for (grid, frame), maps in together.items():
+        together = _together(planes, folder)
+        shown = Counter((grid, frame) for grid, frame, _ in together)
+        for (grid, frame, time), maps in together.items():
             tail = [grid] if len(grids) > 1 else []
-            name = "-".join([frame, *tail])
+            # Planes that stand at steps of days may show one frame several times.
+            day = [f"{time:%Y-%m-%d}"] if time and shown[grid, frame] > 1 else []
             video = "-".join([region.id if region else folder.absolute().name, *tail])
-            images.append(_image(name, video, [folder / key for key in maps], classes))
+            images.append(_image("-".join([frame, *day, *tail]), video, maps, classes))
     return images, list(classes.items())
+
+
+def _together(planes: Sequence[dict[str, Any]], folder: Path) -> dict[tuple[str, str, datetime | None], list[Path]]:
+    """Return the maps of each plane, one for each head, by grid, frame and time."""
+    found: dict[tuple[str, str, datetime | None], list[Path]] = {}
+    for plane in planes:
+        path = folder / plane["map"]
+        with open_image(str(path)) as opened:
+            found.setdefault((plane["grid"], plane["frame"], _time(opened)), []).append(path)
+    return found
 
 
 def _image(name: str, video: str, maps: Sequence[Path], classes: dict[str, str]) -> MapImage:

@@ -21,9 +21,12 @@ from geowatch.datasets.sources import find_series
 from geowatch.errors import ConfigError, InputError
 from geowatch.stages.dataset_export import ExportConfig, export_dataset
 from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.predict import predict
 from geowatch.stages.predict_config import PredictConfig
 from geowatch.stages.run import RunConfig, run
-from geowatch.stages.tile import TileConfig
+from geowatch.stages.stitch import StitchConfig, stitch
+from geowatch.stages.tile import TileConfig, tile
+from geowatch.stages.timing import TimeConfig
 
 
 def made(folder, package, *scenes):
@@ -75,6 +78,20 @@ def test_one_image_a_time_with_map_and_scores(finished):
         for asset in image["assets"]:
             with rasterio.open(finished / asset["file_name"]) as file:
                 assert (file.width, file.height) == (image["width"], image["height"])
+
+
+def test_planes_that_show_the_same_frame_have_an_image_each(tmp_path, finished, tiny_package):
+    imagery = ImageryConfig(images=(str(finished.parent / "scenes"),), sensor="sentinel-2-l2a")
+    folder = tmp_path / "run"
+    tile(TileConfig(run=str(folder), imagery=imagery, model=str(tiny_package), tile_size=256))
+    predict(PredictConfig(run=str(folder), workers=1, time=TimeConfig(time_step_days=5, time_span_days=20)))
+    stitch(StitchConfig(run=str(folder)))
+    maps = sorted(folder.glob("map-*.tif"))
+    done = export_dataset(ExportConfig(str(folder)))
+    images = read_bundle(Path(done.file)).images
+    assert len(maps) > 2
+    assert [str(image["date_captured"])[:10] for image in images] == [path.stem.removeprefix("map-") for path in maps]
+    assert len({image["name"] for image in images}) == len(maps)
 
 
 def test_scores_read_back_as_they_are_stored(finished):
