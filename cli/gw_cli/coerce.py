@@ -107,7 +107,11 @@ def _parts(value: object) -> list[object]:
 
 
 def _mapping(value: object, members: tuple[Any, ...], key: str) -> object:
-    content = yaml.safe_load(value) if isinstance(value, Text) else value
+    try:
+        # A command line has no other way to say it: a file would hold keys and values as they are.
+        content = yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError as error:
+        raise MismatchError("keys with values, such as '{width: 16}'") from error
     if not isinstance(content, Mapping):
         raise MismatchError("keys with values")
     _, of_value = members or (Any, Any)

@@ -163,3 +163,10 @@ def test_a_file_that_would_run_code_is_refused(tmp_path):
 def test_a_setting_without_key_or_value_is_refused(setting):
     with pytest.raises(ConfigError, match="--set got"):
         from_settings([setting])
+
+
+def test_an_option_gives_keys_with_values_as_yaml():
+    assert build(Work, [options(colors="{sea: blue, land: green}")]).colors == {"sea": "blue", "land": "green"}
+    for text in ("red", "{sea: ["):
+        with pytest.raises(ConfigError, match="colors"):
+            build(Work, [options(colors=text)])

@@ -6,8 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
+import onnx
 import pytest
 from support.bright import write_network, write_scene
+from support.detectors import detector
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +19,7 @@ def docs_fixtures(tmp_path_factory) -> Path:
     write_scene(folder / "scenes", "2020-06-01", 1)
     write_scene(folder / "scenes", "2020-06-11", 2)
     write_network(folder / "cloud.onnx")
+    onnx.save(detector(), folder / "detector.onnx")
     corners = [(-77.26, 37.905), (-77.22, 37.905), (-77.22, 37.925), (-77.26, 37.925), (-77.26, 37.905)]
     region = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [corners]}}
     (folder / "region.geojson").write_text(json.dumps(region))
