@@ -32,7 +32,7 @@ from geowatch.stages.site_deciding import decided_and_written, succession_of
 from geowatch.stages.site_deliverables import deliver_sites
 from geowatch.stages.site_record import SiteRecord, fragments_digest, read_record, write_record
 from geowatch.stages.site_stale import remove_stale, table_digests
-from geowatch.stages.site_tables import OBSERVATIONS, ONGOING, SITES, stored_batches, stored_digest
+from geowatch.stages.site_tables import GAPS, OBSERVATIONS, ONGOING, SITES, stored_batches, stored_digest
 from geowatch.stages.site_writing import Written
 from geowatch.stages.tracked import TrackedRun, read_tracked, refuse_gaps
 from geowatch.store import open_store
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ConsolidateConfig", "Consolidated", "consolidate"]
 
-#: Key of the account of what is missing, and of what became no site.
-GAPS = "sites/gaps.json"
 _MODELS = "sites/site_models/"
 
 
@@ -78,9 +76,9 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
     events = events or Silent()
     store = open_store(config.run, fsync=config.fsync)
     tracked = read_tracked(store)
-    if (tracked.missing or tracked.tracking.gaps) and not config.allow_gaps:
+    if tracked.missing or tracked.tracking.gaps:
         _account(tracked, Counter())
-        refuse_gaps(tracked)
+        refuse_gaps(tracked, allowed=config.allow_gaps, events=events)
     rules, model = _rules(config, tracked.tracking)
     if config.deliver:
         check_outputs(tracked, config)
@@ -169,6 +167,7 @@ def _account(tracked: TrackedRun, left_out: Counter[str]) -> None:
     document = {
         "schema_version": "1",
         "missing_tiles": list(tracked.missing),
+        "grids_without_imagery": [grid.id for grid in tracked.plan.grids if tracked.tracking.of_grid(grid.id) is None],
         "gaps_in_scores": {tile: list(planes) for tile, planes in tracked.tracking.gaps.items()},
         "left_out": dict(sorted(left_out.items())),
     }

@@ -115,7 +115,7 @@ def _geojson(order: Order) -> None:
 
 
 def _summary(order: Order) -> None:
-    order.put("sites/summary.csv", summary_csv(order.counts))
+    order.put("sites/summary.csv", summary_csv(order.counts, len(order.gaps.get("missing_tiles", ()))))
     order.write("sites/sites.csv", lambda path: write_sites_csv(order.sites, path))
 
 

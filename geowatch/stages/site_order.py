@@ -7,15 +7,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rasterio
 from rasterio.errors import RasterioIOError
 
 from geowatch.consolidate.output.summary import Count, counted
-from geowatch.errors import ConfigError
+from geowatch.errors import ConfigError, StoreError
 from geowatch.stages.deliverables import file_digest, put_object
 from geowatch.stages.imagery import read_bound
+from geowatch.stages.site_tables import GAPS
 from geowatch.track.document import TRACKING, Tracking
 
 if TYPE_CHECKING:
@@ -69,6 +70,14 @@ class Order:
         """What the sites were searched with, as far as the run says."""
         known = self.store.size(TRACKING) is not None
         return Tracking.from_json(self.store.get(TRACKING)) if known else None
+
+    @property
+    def gaps(self) -> dict[str, Any]:
+        """The account of what consolidate did without; nothing where there is none, or a damaged one."""
+        with suppress(StoreError, ValueError):
+            found = json.loads(self.store.get(GAPS))
+            return found if isinstance(found, dict) else {}
+        return {}
 
     @property
     def simulated(self) -> str | None:

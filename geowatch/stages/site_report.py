@@ -58,7 +58,6 @@ _FIGURES = {
     "fn": ("Missed", "true sites that were not found"),
     "ffpa": ("False area", "share of the region that is covered by false alarms"),
 }
-_GAPS = "sites/gaps.json"
 _PIECE_BYTES = 1 << 22
 _EVALUATION = ("evaluation/evaluation.json", "evaluation.json")
 
@@ -98,7 +97,10 @@ def _facts(order: Order, picked: Picked, picture: Picture | None) -> ReportFacts
         starts=picked.starts,
         ends=picked.ends,
         coverage=_coverage(order),
-        left_out=_gaps(order).get("left_out", {}),
+        left_out=order.gaps.get("left_out", {}),
+        untracked=tuple(order.gaps.get("missing_tiles", ())),
+        scoreless=tuple(order.gaps.get("gaps_in_scores", ())),
+        bare=tuple(order.gaps.get("grids_without_imagery", ())),
         scores=tuple(_scores(order)),
         models=_models(order, picked),
         simulated=order.simulated,
@@ -205,14 +207,7 @@ def _coverage(order: Order) -> Coverage | None:
     sums = {name: sum(plane[name] for plane in planes) for name in names}
     missing = dict.fromkeys(name for plane in planes for name in plane["missing_tiles"])
     missing |= dict.fromkeys(order.tracking.gaps if order.tracking else ())
-    missing |= dict.fromkeys(_gaps(order).get("missing_tiles", ()))
     return Coverage(**sums, planes=len(planes), missing=tuple(missing), bare=tuple(bare))
-
-
-def _gaps(order: Order) -> dict[str, Any]:
-    """Return the account of what consolidate did without."""
-    found = _Document.of(order, _GAPS)
-    return found.content if found else {}
 
 
 def _evaluation(order: Order) -> _Document | None:

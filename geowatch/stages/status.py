@@ -63,9 +63,9 @@ class TrackStatus:
 class SitesStatus:
     """What became of what was tracked."""
 
-    sites: int
-    """Sites."""
-    observations: int
+    sites: int | None
+    """Sites; None where consolidate did not finish."""
+    observations: int | None
     """Observations of them."""
     missing_tiles: int
     """Tiles that were allowed to be missing."""
@@ -153,7 +153,7 @@ def _sites(store: Store) -> SitesStatus | None:
     record = read_record(store)
     if record is not None:
         return SitesStatus(record.sites, record.observations, len(record.missing), outdated(store, record))
-    return None if store.size(SITES) is None else SitesStatus(0, 0, 0, "they were not finished")
+    return None if store.size(SITES) is None else SitesStatus(None, None, 0, "they were not finished")
 
 
 def _done(store: Store, recipe: Recipe) -> dict[tuple[str, int], tuple[int, int]]:

@@ -122,7 +122,7 @@ def read_tracked(store: Store) -> TrackedRun:
 
 
 def refuse_gaps(tracked: TrackedRun, *, allowed: bool, events: Events) -> None:
-    """Raise CoverageError for tiles that were not tracked, or had no scores then; note them where that is ``allowed``."""
+    """Raise CoverageError for tiles that were not tracked, or had no scores then; note them where ``allowed``."""
     gaps = (
         (tracked.missing, "not tracked", "run gw track again to do them"),
         (tuple(tracked.tracking.gaps), "without scores when tracked", "run gw predict and gw track again"),

@@ -12,11 +12,12 @@ import pytest
 from support.tracked import ArrayPlanes
 from support.tracked_run import tracked_run
 
-from geowatch.errors import ConfigError, DamagedError
+from geowatch.errors import ConfigError, CoverageError, DamagedError
 from geowatch.grid.lattice import PixelBox
 from geowatch.sites.fragment import Fragment
 from geowatch.stages.clean import CleanConfig, clean
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
+from geowatch.stages.events import Silent
 from geowatch.stages.site_record import RECORD, read_record
 from geowatch.stages.site_tables import OBSERVATIONS, SITES
 from geowatch.stages.status import status
@@ -194,3 +195,31 @@ def test_what_cannot_be_made_is_refused_before_the_long_work(run):
     ):
         with pytest.raises(ConfigError):
             consolidate(ConsolidateConfig(run=str(run.root), **asked))
+
+
+class Noted(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def test_a_missing_tile_is_in_the_summary_the_report_and_the_notes(run):
+    run.delete(fragments(run)[4])
+    asked = {"run": str(run.root), "region_id": "ZZ_R001", "outputs": ("summary", "report")}
+    before = run.get(SITES)
+    with pytest.raises(CoverageError, match="1 tile was not tracked"):
+        consolidate(ConsolidateConfig(**asked))
+    assert run.get(SITES) == before
+    events = Noted()
+    consolidate(ConsolidateConfig(**asked, allow_gaps=True), events)
+    assert any("1 tile was not tracked" in note and "gaps.json" in note for note in events.notes)
+    lines = run.get("sites/summary.csv").decode().splitlines()
+    assert lines[0].endswith(",missing_tiles")
+    assert lines[-1].endswith(",1")
+    page = run.get("sites/report.html").decode()
+    assert "1 tile not tracked" in page
+    assert "cut off" in page
+    assert status(str(run.root)).sites.missing_tiles == 1
+    assert told(run) == {}

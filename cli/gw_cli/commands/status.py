@@ -75,7 +75,12 @@ def _sites(found: SitesStatus | None) -> Iterator[str]:
     if found is None:
         yield "sites   none yet: gw consolidate makes them"
         return
-    gaps = f", {found.missing_tiles:,} tiles missing" if found.missing_tiles else ""
+    if found.sites is None:
+        yield "sites   not finished: gw consolidate makes them"
+        return
+    gaps = (
+        f", {found.missing_tiles:,} missing tile{'s' if found.missing_tiles > 1 else ''}" if found.missing_tiles else ""
+    )
     yield f"sites   {found.sites:,} with {found.observations:,} observations{gaps}"
     if found.outdated is not None:
         yield f"        out of date: {found.outdated}; gw consolidate makes them again"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Count", "counted", "summary_csv", "total", "write_sites_csv"]
 
 _HEAD = ("class", "status", "sites", "ongoing", "area_km2", "mean_area_m2", "mean_score", "first_start", "last_start",
-         "last_end")  # fmt: skip
+         "last_end", "missing_tiles")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,12 @@ def total(counts: Iterable[Count]) -> Count:
     return out
 
 
-def summary_csv(counts: tuple[Count, ...]) -> bytes:
-    """Return the table of classes and statuses, with a last line for all."""
-    return _csv([_HEAD, *(_line(count) for count in (*counts, total(counts)))])
+def summary_csv(counts: tuple[Count, ...], missing_tiles: int = 0) -> bytes:
+    """Return the table of classes and statuses, with a last line for all.
+
+    Each line says how many tiles of the region are missing: sites there are not counted.
+    """
+    return _csv([_HEAD, *([*_line(count), missing_tiles] for count in (*counts, total(counts)))])
 
 
 def write_sites_csv(sites: Batches, path: Path) -> None:

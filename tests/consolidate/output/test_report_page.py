@@ -149,9 +149,9 @@ def test_gaps_are_said_plainly():
     assert "5.0% lies in tiles that are missing: utm18n/3_4, utm18n/3_5" in text
     assert "No imagery at all on grid utm17n" in text
     assert "became no site: 4 for their area." in text
-    assert "No tile is missing" not in text
+    assert "No tile of the heatmap is missing" not in text
     whole = Page(report_page(facts(coverage=Coverage(1000, 1000, 0, 0, 3)))).text
-    assert "No tile is missing." in whole
+    assert "No tile of the heatmap is missing." in whole
     assert "was not counted" in Page(report_page(facts())).text
 
 

@@ -39,7 +39,7 @@ def test_the_summary_has_a_line_for_each_class_and_status_and_one_for_all():
 
 def test_a_region_without_sites_has_a_summary_of_nothing():
     empty = type(SITES).of_table(pa.Table.from_batches([], SITES.schema))
-    assert summary_csv(counted(empty)).decode().splitlines()[1] == "all,all,0,0,0.000000,0.0,0.0000,,,"
+    assert summary_csv(counted(empty)).decode().splitlines()[1] == "all,all,0,0,0.000000,0.0,0.0000,,,,0"
 
 
 def test_the_list_of_sites_has_a_point_inside_each(tmp_path):

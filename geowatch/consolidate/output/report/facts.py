@@ -184,6 +184,12 @@ class ReportFacts:
     """How much was looked at; None where nobody counted."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Places that became no site, by what they lacked."""
+    untracked: tuple[str, ...] = ()
+    """Tiles that were not tracked, and were allowed to be missing."""
+    scoreless: tuple[str, ...] = ()
+    """Tiles that lacked dates when they were tracked."""
+    bare: tuple[str, ...] = ()
+    """Grids that have no imagery."""
     scores: tuple[Score, ...] = ()
     """Figures of an evaluation."""
     files: tuple[tuple[str, int, str], ...] = ()

@@ -16,6 +16,7 @@ __all__ = ["coverage_section", "files_section", "lineage_section", "scores_secti
 
 #: Missing tiles that are named.
 _NAMED = 12
+_CUT_OFF = "Sites there are not found or are cut off."
 
 
 def starts_section(facts: ReportFacts) -> str:
@@ -56,13 +57,13 @@ def coverage_section(facts: ReportFacts) -> str:
     found = facts.coverage
     if found is None:
         unknown = "How much of the region has scores was not counted: <code>gw stitch</code> does."
-        body = element("p", unknown) + _left_out(facts)
+        body = element("p", unknown) + _untracked(facts) + _left_out(facts)
         return element("h2", "Gaps and coverage") + element("div", body, "card")
     whole = max(1, found.region_px)
     shares = (found.scored_px / whole, found.no_imagery_px / whole, found.gap_px / whole)
     names = ("g-scored", "g-none", "g-gap")
     gauge = "".join(f'<i class="{n}" style="width:{s:.3%}"></i>' for n, s in zip(names, shares, strict=True))
-    body = element("div", gauge, "gauge") + _coverage_words(found, shares) + _left_out(facts)
+    body = element("div", gauge, "gauge") + _coverage_words(found, shares) + _untracked(facts) + _left_out(facts)
     return (
         element("h2", "Gaps and coverage")
         + element(
@@ -81,17 +82,30 @@ def _coverage_words(found: Coverage, shares: tuple[float, float, float]) -> str:
     ]
     text = "".join(element("p", line) for line in lines)
     if found.missing:
-        more = f" and {len(found.missing) - _NAMED:,} more" if len(found.missing) > _NAMED else ""
-        named = ", ".join(f"<code>{escape(name)}</code>" for name in found.missing[:_NAMED])
-        gap = (
-            f"{shares[2]:.1%} lies in tiles that are missing: {named}{more}. Sites there are not found or are cut off."
-        )
+        gap = f"{shares[2]:.1%} lies in tiles that are missing: {_named(found.missing)}. {_CUT_OFF}"
         text += element("p", gap, "ko")
     else:
-        text += element("p", "No tile is missing.", "ok")
+        text += element("p", "No tile of the heatmap is missing.", "ok")
     if found.bare:
         text += element("p", f"No imagery at all on grid {escape(', '.join(found.bare))}.", "ko")
     return text
+
+
+def _named(tiles: tuple[str, ...]) -> str:
+    """Return the first names of tiles, and how many more there are."""
+    more = f" and {len(tiles) - _NAMED:,} more" if len(tiles) > _NAMED else ""
+    return ", ".join(f"<code>{escape(name)}</code>" for name in tiles[:_NAMED]) + more
+
+
+def _untracked(facts: ReportFacts) -> str:
+    lines = []
+    if facts.untracked:
+        lines.append(f"{many(len(facts.untracked), 'tile')} not tracked: {_named(facts.untracked)}. {_CUT_OFF}")
+    if facts.scoreless:
+        lines.append(f"{many(len(facts.scoreless), 'tile')} without scores on some dates: {_named(facts.scoreless)}.")
+    if facts.bare and facts.coverage is None:
+        lines.append(f"No imagery at all on grid {escape(', '.join(facts.bare))}.")
+    return "".join(element("p", line, "ko") for line in lines)
 
 
 def _left_out(facts: ReportFacts) -> str:
