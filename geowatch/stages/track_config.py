@@ -16,14 +16,15 @@ class TrackConfig:
     """Run folder with a heatmap."""
     mode: Literal["footprint", "linked", "polygons"] | None = None
     """How planes become pieces: one mask from all dates, a mask a date linked to the next, or classes a date.
-    None: footprint for several dates, polygons for one."""
+    None: footprint for several dates, polygons for one; for boxes linked, and polygons for a run's own of one date."""
     classes: tuple[str, ...] = ()
     """Classes to look for; their scores are added, but one by one in the mode polygons. Empty: Site Preparation and
     Active Construction where the head has them, else all but the background."""
     low: float | None = None
-    """Score from 0 to 1 that a pixel must reach. None: 0.3; 0 for polygons, 0.5 for those of independent classes."""
+    """Score from 0 to 1 that a pixel must reach. None: 0.3; 0 for polygons, 0.5 for those of independent classes; the
+    least that was kept for a run's own boxes."""
     high: float | None = None
-    """Score that a site's best pixels must reach. None: 0.5; as low for polygons."""
+    """Score that a site's best pixels must reach. None: 0.5; as low for polygons and for a run's own boxes."""
     aggregate: str = "mean"
     """How the scores of all dates become one in the mode footprint: mean, max, median or norm:P."""
     smooth_time: str | None = None
@@ -41,7 +42,7 @@ class TrackConfig:
     coarse: int = 1
     """First look at means over cells of this side in pixels, then only where they score; 1 looks everywhere."""
     head: str | None = None
-    """Head of the heatmap. None: its only one with scores."""
+    """Head of scores or of boxes. None: the only one with scores, else the only one of boxes."""
     start: str | None = None
     """First day to look at, YYYY-MM-DD."""
     end: str | None = None

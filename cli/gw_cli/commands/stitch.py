@@ -28,7 +28,8 @@ from gw_cli.session import Session
 def command(ctx: click.Context, /, **given: object) -> None:
     """Finish the heatmap: join, check, write maps and pictures.
 
-    Leaves map.tif (a cloud-optimised GeoTIFF), quicklook.png and coverage.json in the run folder.
+    Leaves map.tif (a cloud-optimised GeoTIFF), quicklook.png and coverage.json in the run folder, and
+    objects.parquet where the network gives boxes.
     Each PART is a run folder with tiles of the same plan, made elsewhere.
     """
     from geowatch.stages.stitch import stitch

@@ -27,7 +27,7 @@ _WHAT = options.combine(
         type=NAMES,
         help="Classes to look for. Left out: Site Preparation and Active Construction, else all but the background.",
     ),
-    options.option("--head", metavar="NAME", help="Head of the heatmap, where it has several."),
+    options.option("--head", metavar="NAME", help="Head to track, of scores or of boxes, where there are several."),
     options.option(
         "--objects", metavar="FILE", help="Track the boxes of a table with time, class and score, not a heatmap."
     ),
