@@ -11,7 +11,7 @@ from pathlib import Path
 
 from geowatch.errors import InputError
 
-__all__ = ["Pairing", "day_in", "pairings"]
+__all__ = ["Pairing", "day_in", "left_over", "pairings"]
 
 _DAY = re.compile(r"(?<!\d)(\d{4})([-_]?)(\d{2})\2(\d{2})(?!\d)")
 _RASTERS = frozenset([".tif", ".tiff", ".png", ".jp2", ".vrt", ".img"])
@@ -69,7 +69,16 @@ def pairings(maps: Sequence[Path], truth: str, days: Sequence[str]) -> list[Pair
     raise InputError(f"the run has several maps: {_names(chosen)}", hint="name one with --map, or its day with --date")
 
 
-def _by_day(maps: Sequence[Path], folder: Path) -> list[Pairing]:
+def left_over(truth: str, pairs: Sequence[Pairing], days: Sequence[str] = ()) -> list[str]:
+    """Return the days of a folder of truth, of those that are asked for, that no map was compared with."""
+    if not Path(truth).is_dir():
+        return []
+    compared = {pair.day for pair in pairs}
+    return [day for day in _truths(Path(truth)) if day not in compared and (not days or day in days)]
+
+
+def _truths(folder: Path) -> dict[str, Path]:
+    """Return the rasters of a folder by the days in their names."""
     truths: dict[str, Path] = {}
     for path in sorted(each for each in folder.iterdir() if each.suffix.lower() in _RASTERS):
         day = day_in(path.name)
@@ -77,6 +86,11 @@ def _by_day(maps: Sequence[Path], folder: Path) -> list[Pairing]:
             raise InputError(f"{folder} has two rasters of {day}: {truths[day].name}, {path.name}", hint="leave one")
         if day is not None:
             truths[day] = path
+    return dict(sorted(truths.items()))
+
+
+def _by_day(maps: Sequence[Path], folder: Path) -> list[Pairing]:
+    truths = _truths(folder)
     found = [Pairing(path, str(truths[day]), day) for path in maps if (day := day_in(path.name)) in truths and day]
     if not found:
         raise InputError(

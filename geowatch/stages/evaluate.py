@@ -20,7 +20,7 @@ from rasterio.windows import Window
 from geowatch.errors import ConfigError, InputError
 from geowatch.lineage import Source
 from geowatch.read.gdal import gdal_env, open_image
-from geowatch.stages.dated import Pairing, pairings
+from geowatch.stages.dated import Pairing, left_over, pairings
 from geowatch.stages.evaluation_picture import draw_evaluation
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.provenance import made, record
@@ -98,6 +98,8 @@ def evaluate_pixels(config: EvaluateConfig, events: Events | None = None) -> Eva
     """
     events = events or Silent()
     pairs = pairings(_map_paths(config), config.truth, config.date)
+    if absent := left_over(config.truth, pairs, config.date):
+        events.note(f"truth of {', '.join(absent)} has no map, and was not compared")
     if len(pairs) > 1 and (config.probability or config.uncertainty):
         raise ConfigError(f"one raster of scores is for one map, not for {len(pairs)}", hint="name a day with --date")
     with gdal_env():

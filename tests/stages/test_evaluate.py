@@ -11,6 +11,7 @@ from support.shell import gw
 
 from geowatch.errors import ConfigError, ImageryError, InputError
 from geowatch.stages.evaluate import EvaluateConfig, evaluate_pixels
+from geowatch.stages.events import Silent
 
 AFFINE = Affine(10, 0, 500_000, 0, -10, 4_000_000)
 FOUND = [[0, 0, 1, 1], [0, 0, 1, 255], [2, 2, 2, 1]]
@@ -206,6 +207,14 @@ def test_a_run_without_a_map_or_with_several_says_so(tmp_path):
         evaluated(tmp_path / "run", tmp_path, TRUTH, map=str(tmp_path / "bare.tif"))
 
 
+class Notes(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
 def series(tmp_path, days=("2020-06-01", "2020-06-11", "2020-06-21")):
     """Return a run with a map of each day; the last truth is missing, and a truth is of no map's day."""
     run, truth = tmp_path / "run", tmp_path / "truth"
@@ -223,7 +232,9 @@ def series(tmp_path, days=("2020-06-01", "2020-06-11", "2020-06-21")):
 
 def test_maps_of_several_days_are_compared_with_the_truth_of_their_day(tmp_path):
     run, truth = series(tmp_path)
-    found = evaluate_pixels(EvaluateConfig(truth=str(truth), run=str(run)))
+    heard = Notes()
+    found = evaluate_pixels(EvaluateConfig(truth=str(truth), run=str(run)), heard)
+    assert heard.notes == ["truth of 2020-07-01 has no map, and was not compared"]
     assert {day: each["accuracy"] for day, each in found.dates.items()} == {"2020-06-01": 0.8, "2020-06-11": 1}
     assert (
         found.overall["confusion"]
