@@ -6,11 +6,8 @@ twice, or two runs doing it at once, writes the same bytes.
 
 from __future__ import annotations
 
-import asyncio
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +23,12 @@ from geowatch.read.reader import BoxReader, Patch
 from geowatch.store.base import Store
 from geowatch.store.markers import StoredObject
 from geowatch.store.shards import join_shard
+from geowatch.store.zarr_objects import add_place, add_times, publish_group, zarr_objects
 
 if TYPE_CHECKING:
     import zarr
 
 __all__ = ["publish_block", "publish_frame", "read_block"]
-
-_NO_TIME = -(2**63)
 
 
 def read_block(layout: CubeLayout, reader: BoxReader, block: Block) -> Patch:
@@ -97,17 +93,10 @@ def publish_frame(store: Store, layout: CubeLayout) -> None:
     """Publish a frame's metadata and coordinates, unless they are there; the group's own entry comes last."""
     if store.size(f"{layout.group}/zarr.json") is not None:
         return
-    entries = _metadata(layout)
-    for key in sorted(entries, key=lambda k: (k.count("/"), k), reverse=True):
-        store.put_if_absent(f"{layout.group}/{key}", entries[key])
+    publish_group(store, {f"{layout.group}/{key}": content for key, content in _metadata(layout).items()})
 
 
 def _metadata(layout: CubeLayout) -> dict[str, bytes]:
-    import zarr
-    from zarr.errors import ZarrUserWarning
-    from zarr.storage import MemoryStore
-
-    memory = MemoryStore()
     plan = layout.plan
     about = {
         "Conventions": "CF-1.11", "title": "gw aligned frame", "gw_version": VERSION, "gw_frame": layout.key,
@@ -115,15 +104,14 @@ def _metadata(layout: CubeLayout) -> dict[str, bytes]:
         "scenes": [scene.scene.id for scene in plan.scenes], "resampling": plan.resampling,
         "composite": plan.composite,
     }  # fmt: skip
-    group = zarr.create_group(memory, zarr_format=3, attributes=about)
-    for plane in _arrays(layout):
-        _add_plane(group, layout, plane)
-    _add_coordinates(group, layout)
-    with warnings.catch_warnings():
-        # Zarr warns that other libraries may not know consolidated metadata; they read the arrays' own.
-        warnings.simplefilter("ignore", ZarrUserWarning)
-        zarr.consolidate_metadata(memory)
-    return asyncio.run(_contents(memory))
+
+    def fill(group: zarr.Group) -> None:
+        for plane in _arrays(layout):
+            _add_plane(group, layout, plane)
+        add_times(group, [plan.scenes[0].scene.time])
+        add_place(group, plan.lattice.affine_of(layout.box), layout.box.shape, plan.lattice.crs)
+
+    return zarr_objects(about, fill)
 
 
 def _names(layout: CubeLayout) -> tuple[str, ...]:
@@ -149,39 +137,3 @@ def _add_plane(group: zarr.Group, layout: CubeLayout, plane: Plane) -> None:
         dimension_names=["time", "y", "x"],
         attributes=attributes,
     )
-
-
-def _add_coordinates(group: zarr.Group, layout: CubeLayout) -> None:
-    time = layout.plan.scenes[0].scene.time
-    seconds = _NO_TIME if time is None else int(time.astimezone(UTC).timestamp())
-    units = {"units": "seconds since 1970-01-01", "calendar": "standard", "_FillValue": _NO_TIME}
-    _coordinate(group, "time", np.array([seconds], np.int64), units)
-    lattice = layout.plan.lattice
-    affine = lattice.affine_of(layout.box)
-    rows, columns = layout.box.shape
-    _coordinate(group, "y", affine.f + (np.arange(rows) + 0.5) * affine.e, {"axis": "Y"})
-    _coordinate(group, "x", affine.c + (np.arange(columns) + 0.5) * affine.a, {"axis": "X"})
-    attributes: dict[str, Any] = {"GeoTransform": " ".join(repr(v) for v in affine.to_gdal())}
-    if lattice.crs is not None:
-        from pyproj import CRS
-
-        wkt = CRS.from_user_input(lattice.crs).to_wkt()
-        attributes |= {"crs_wkt": wkt, "spatial_ref": wkt}
-    group.create_array("spatial_ref", shape=(), dtype="int64", attributes=attributes)
-
-
-def _coordinate(group: zarr.Group, name: str, values: NDArray[Any], attributes: dict[str, Any]) -> None:
-    array = group.create_array(
-        name, shape=values.shape, chunks=values.shape, dtype=values.dtype, dimension_names=[name], attributes=attributes
-    )
-    array[:] = values
-
-
-async def _contents(memory: object) -> dict[str, bytes]:
-    from zarr.core.buffer import default_buffer_prototype
-
-    found: dict[str, bytes] = {}
-    async for key in memory.list():  # type: ignore[attr-defined]
-        buffer = await memory.get(key, default_buffer_prototype())  # type: ignore[attr-defined]
-        found[key] = buffer.to_bytes()
-    return found

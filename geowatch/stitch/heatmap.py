@@ -7,10 +7,8 @@ deliverables crop.
 
 from __future__ import annotations
 
-import asyncio
-import warnings
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,6 +17,7 @@ from affine import Affine
 from geowatch.stitch.codec import compressor
 from geowatch.stitch.quantise import Quantiser
 from geowatch.stitch.shard import inner_chunk_px
+from geowatch.store.zarr_objects import add_place, add_times, publish_group, zarr_objects
 
 if TYPE_CHECKING:
     import zarr
@@ -31,8 +30,6 @@ __all__ = ["HEATMAP", "HeadLayout", "HeatmapLayout", "is_shard"]
 
 #: Key of the heatmap in a run folder.
 HEATMAP = "heatmap.zarr"
-
-_NO_TIME = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,26 +88,17 @@ class HeatmapLayout:
 
     def publish(self, store: Store) -> None:
         """Publish the metadata and coordinates, unless they are there already; the group's own entry comes last."""
-        entries = self.metadata()
-        for key in sorted(entries, key=lambda k: (k.count("/"), k), reverse=True):
-            store.put_if_absent(key, entries[key])
+        publish_group(store, self.metadata())
 
     def metadata(self) -> dict[str, bytes]:
         """Return metadata and coordinate objects by key."""
-        import zarr
-        from zarr.errors import ZarrUserWarning
-        from zarr.storage import MemoryStore
+        made = zarr_objects({"Conventions": "CF-1.11", "title": "gw heatmap"}, self._fill)
+        return {f"{self.group}/{key}": content for key, content in made.items()}
 
-        memory = MemoryStore()
-        group = zarr.create_group(memory, zarr_format=3, attributes={"Conventions": "CF-1.11", "title": "gw heatmap"})
+    def _fill(self, group: zarr.Group) -> None:
         for head in self.heads:
             self._add_head(group, head)
         self._add_coordinates(group)
-        with warnings.catch_warnings():
-            # Zarr warns that other libraries may not know consolidated metadata; they read the arrays' own.
-            warnings.simplefilter("ignore", ZarrUserWarning)
-            zarr.consolidate_metadata(memory)
-        return {f"{self.group}/{key}": content for key, content in asyncio.run(_contents(memory)).items()}
 
     def _add_head(self, group: zarr.Group, head: HeadLayout) -> None:
         tile, stored = self.grid.tile_px // head.reduction, head.quantiser
@@ -142,9 +130,7 @@ class HeatmapLayout:
     def _add_coordinates(self, group: zarr.Group) -> None:
         for reduction, suffix in {h.reduction: h.suffix for h in self.heads}.items():
             self._add_pixels(group, reduction, suffix)
-        seconds = [_NO_TIME if t is None else int(t.astimezone(UTC).timestamp()) for t in self.times]
-        unit = {"units": "seconds since 1970-01-01", "calendar": "standard", "_FillValue": _NO_TIME}
-        _coordinate(group, "time", np.array(seconds, np.int64), unit)
+        add_times(group, self.times)
         for head in self.heads:
             axis = _class_axis(head, self.heads)
             if axis not in group:
@@ -154,17 +140,9 @@ class HeatmapLayout:
     def _add_pixels(self, group: zarr.Group, reduction: int, suffix: str) -> None:
         """Add the coordinates of pixel centres and the georeference of a lattice, whole or reduced."""
         box, lattice = self.grid.array_box, self.grid.lattice
-        affine = lattice.affine_of(box) @ Affine.scale(reduction)
         rows, columns = (side // reduction for side in box.shape)
-        _coordinate(group, f"y{suffix}", affine.f + (np.arange(rows) + 0.5) * affine.e, {"axis": "Y"})
-        _coordinate(group, f"x{suffix}", affine.c + (np.arange(columns) + 0.5) * affine.a, {"axis": "X"})
-        attributes: dict[str, Any] = {"GeoTransform": " ".join(repr(v) for v in affine.to_gdal())}
-        if lattice.crs is not None:
-            from pyproj import CRS
-
-            crs = CRS.from_user_input(lattice.crs)
-            attributes |= {"crs_wkt": crs.to_wkt(), "spatial_ref": crs.to_wkt()}
-        group.create_array(f"spatial_ref{suffix}", shape=(), dtype="int64", attributes=attributes)
+        affine = lattice.affine_of(box) @ Affine.scale(reduction)
+        add_place(group, affine, (rows, columns), lattice.crs, suffix)
 
 
 def is_shard(key: str) -> bool:
@@ -177,22 +155,3 @@ def _class_axis(head: HeadLayout, heads: tuple[HeadLayout, ...]) -> str:
     scores = [h for h in heads if h.kind == "scores"]
     shared = head in scores and all(h.classes == head.classes for h in scores)
     return "class" if shared else f"class_{head.name}"
-
-
-def _coordinate(
-    group: zarr.Group, name: str, values: np.ndarray[tuple[int], np.dtype[np.generic]], attributes: dict[str, Any]
-) -> None:
-    array = group.create_array(
-        name, shape=values.shape, chunks=values.shape, dtype=values.dtype, dimension_names=[name], attributes=attributes
-    )
-    array[:] = values
-
-
-async def _contents(memory: object) -> dict[str, bytes]:
-    from zarr.core.buffer import default_buffer_prototype
-
-    found: dict[str, bytes] = {}
-    async for key in memory.list():  # type: ignore[attr-defined]
-        buffer = await memory.get(key, default_buffer_prototype())  # type: ignore[attr-defined]
-        found[key] = buffer.to_bytes()
-    return found
