@@ -78,7 +78,7 @@ class Axis:
         late = self.is_late(grid, planes)
         one, other = planes[~late], planes[late]
         codes = [_coded(self.days[grid][each]) for each in (one, other)]
-        _, a, b = np.intersect1d(*codes, return_indices=True)
+        _, a, b = np.intersect1d(codes[0], codes[1], return_indices=True)
         out[one[a]], out[other[b]] = other[b], one[a]
         return out
 

@@ -58,12 +58,12 @@ class Keeping:
         found = parts.found
         out = np.zeros(count, dtype=bool)
         out[parts.owner[found.last_piece]] = True
-        days = terms.days_of(found.grid, found.plane)
+        days = terms.days_of(found.grid, found.plane.astype(np.int64))
         for grid, planes in enumerate(terms.planes):
             looked = np.sort(terms.days[grid][planes])
             if not len(looked) or looked[-1] < self.frozen:
                 continue  # no date of this grid can change
-            before = np.searchsorted(looked, self.frozen)
-            last = looked[max(0, before - 1)]
+            before = int(np.searchsorted(looked, self.frozen))
+            last = int(looked[max(0, before - 1)])
             out[parts.owner[(found.grid == grid) & (days >= last)]] = True
         return out

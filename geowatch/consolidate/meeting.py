@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from geowatch.grid.areas import Areas, Spans, dense, meet, unite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -54,7 +53,7 @@ class Pixels:
         none = np.zeros(0, dtype=np.int64)
         return cls(*(np.concatenate([none, *(getattr(p, name) for p in parts)]) for name in ("owner", "y", "x0", "x1")))
 
-    def columns(self, group: str) -> dict[str, NDArray[np.int32]]:
+    def columns(self, group: str) -> dict[str, Any]:
         """Return them as a group of columns of `Found`, each pixel of an owner once."""
         whole = unite(self.owner, self.y, self.x0, self.x1)
         named = zip(("piece", "y", "x0", "x1"), (whole.owner, whole.y, whole.x0, whole.x1), strict=True)

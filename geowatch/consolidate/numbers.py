@@ -42,11 +42,21 @@ class Continued:
     """Sites that were taken in by an older one."""
     dropped: int
     """Sites that are none any more, with what is new."""
+    since: int
+    """First day that is new."""
+    first_new: int
+    """Number from which on sites are new."""
+
+    def document(self) -> dict[str, object]:
+        """Return it as a document has it."""
+        counts = {name: getattr(self, name) for name in ("went_on", "ended", "new", "stayed", "merged", "dropped")}
+        since = str(np.datetime64(self.since, "D"))
+        return counts | {"since": since, "first_new_number": self.first_new, "says": self.said()}
 
     def said(self) -> str:
         """Return it in words.
 
-        >>> Continued(went_on=3, ended=1, new=2, stayed=4, merged=0, dropped=1).said()
+        >>> Continued(went_on=3, ended=1, new=2, stayed=4, merged=0, dropped=1, since=0, first_new=8).said()
         'of 8 earlier sites 3 go on, 1 of them to its end, 4 had ended, 1 is none any more; 2 sites are new'
         """
         ends = f", {self.ended} of them to {'its' if self.ended == 1 else 'their'} end" if self.ended else ""
@@ -103,7 +113,14 @@ def gone_on(shelf: Shelf, succession: Succession, absorbed: Sequence[Ints]) -> t
     dropped = len(going) - int(heir.sum()) - len(merged)
     stays = [earlier.number[succession.ended], earlier.number[merged]]
     became = Continued(
-        int(heir.sum()), was_open - still, new - int(heir.sum()), len(succession.ended), len(merged), dropped
+        int(heir.sum()),
+        was_open - still,
+        new - int(heir.sum()),
+        len(succession.ended),
+        len(merged),
+        dropped,
+        succession.terms.since,
+        earlier.next_number,
     )
     return np.concatenate([numbers, *stays]), became
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -56,8 +56,9 @@ def rejoined_links(before: Found, later: Found, axis: Axis, grid: int, dark: Seq
     each = _Both(found, len(before), counts, _stand_ins(found, len(before), counts, axis.twin(grid)))
     links = _links(each)
     remembered = _remembered(each, dark, bool(len(axis.new(grid))))
-    linked = dict(zip(("link_a", "link_b", "link_px"), links, strict=True))
-    found = replace(found, **linked, **remembered.columns("last"), **_kin(each)).take(counts)
+    columns: dict[str, Any] = dict(zip(("link_a", "link_b", "link_px"), links, strict=True))
+    columns |= remembered.columns("last") | _kin(each)
+    found = replace(found, **columns).take(counts)
     group = components(len(found), found.link_a, found.link_b).astype(np.int64)
     return Whole(found, np.arange(len(found)), group)
 
@@ -129,7 +130,7 @@ def _remembered(each: _Both, dark: Sequence[Pixels], new_dates: bool) -> Pixels:
     return Pixels.join([own, still, told])
 
 
-def _kin(each: _Both) -> dict[str, NDArray[np.generic]]:
+def _kin(each: _Both) -> dict[str, Any]:
     """Return what pieces have to do with earlier sites: their own past, and what was another's on the same date."""
     found, pairs = each.found, each.stands_for
     site = np.full(len(found), -1, dtype=np.int64)

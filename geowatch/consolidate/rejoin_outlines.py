@@ -8,7 +8,7 @@ none of its own outlines is looked at in its scores, so that a site is seen to b
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -70,13 +70,13 @@ def rejoined_outlines(
     return found, component, alone
 
 
-def _series(found: Found, kept: NDArray[np.bool_]) -> dict[str, NDArray[np.generic]]:
+def _series(found: Found, kept: NDArray[np.bool_]) -> dict[str, Any]:
     return {f"series_{name}": getattr(found, f"series_{name}")[kept] for name in ("piece", "plane", "px", "sums")}
 
 
-def _more(found: Found, rows: tuple[Ints, Ints, Ints, Ints]) -> Found:
+def _more(found: Found, rows: tuple[NDArray[np.integer], ...]) -> Found:
     """Return pieces with more observations."""
-    columns = {}
+    columns: dict[str, Any] = {}
     for name, values in zip(("piece", "plane", "px", "sums"), rows, strict=True):
         own = getattr(found, f"series_{name}")
         columns[f"series_{name}"] = np.concatenate([own, np.asarray(values, dtype=own.dtype)])
@@ -101,7 +101,7 @@ def _inherited(before: Found, later: Found, pairs: Shared, at: tuple[Axis, int])
     """Return pieces with the kinship of those that they overlap, and the past of the one that they go on with."""
     site = np.zeros(len(before), dtype=np.int64)
     site[before.kin_piece] = before.kin_site
-    kin = {
+    kin: dict[str, Any] = {
         "kin_piece": pairs.other.astype(np.int32), "kin_site": site[pairs.one].astype(np.int32),
         "kin_px": pairs.px, "kin_own": np.zeros(len(pairs), dtype=bool),
     }  # fmt: skip
@@ -111,7 +111,7 @@ def _inherited(before: Found, later: Found, pairs: Shared, at: tuple[Axis, int])
     mine = Shared(same.earlier[goes_on], goes_on, np.ones(len(goes_on), dtype=np.int64))
     later = replace(_without_past(later, mine, at), **kin)
     past = _past(before, at)
-    heir = np.full(len(before), -1)
+    heir = np.full(len(before), -1, dtype=np.int64)
     heir[mine.one] = mine.other
     row = np.flatnonzero(heir[past.series_piece] >= 0)
     return _more(

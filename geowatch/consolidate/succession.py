@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -111,7 +111,7 @@ class Succession:
         age = np.full(int(max(self.earlier.number.max(initial=0), site.max(initial=0))) + 2, -1, dtype=np.int64)
         age[self.earlier.number[self.going]] = np.arange(len(self.going))
         own = np.flatnonzero((site >= 0) & (age[site] >= 0))
-        kin = {
+        kin: dict[str, Any] = {
             "kin_piece": own.astype(np.int32), "kin_site": age[site[own]].astype(np.int32),
             "kin_px": found.area_px[own], "kin_own": np.ones(len(own), dtype=bool),
         }  # fmt: skip
@@ -208,9 +208,11 @@ class Succession:
         since = np.full(len(found), NO_DAY, dtype=np.int64)
         np.maximum.at(since, met.one, end[met.other])
         kept = self.axis.days[grid][found.series_plane] >= since[found.series_piece]
-        series = {name: getattr(found, f"series_{name}")[kept] for name in ("piece", "plane", "px", "sums")}
+        series: dict[str, Any] = {
+            name: getattr(found, f"series_{name}")[kept] for name in ("piece", "plane", "px", "sums")
+        }
         again = np.unique(met.one)
-        kin = {
+        kin: dict[str, Any] = {
             "kin_piece": np.concatenate([found.kin_piece, again.astype(np.int32)]),
             "kin_site": np.concatenate([found.kin_site, np.full(len(again), ENDED, dtype=np.int32)]),
             "kin_px": np.concatenate([found.kin_px, np.ones(len(again), dtype=np.int64)]),

@@ -38,6 +38,7 @@ from geowatch.stages.tracked import TrackedRun, read_tracked, refuse_gaps
 from geowatch.store import open_store
 
 if TYPE_CHECKING:
+    from geowatch.consolidate.numbers import Continued
     from geowatch.consolidate.terms import Terms
     from geowatch.store import Store
     from geowatch.track.document import Tracking
@@ -89,7 +90,7 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
     work = Consolidation(terms, rules, model, _tolerance(config, terms), succession=succession)
     with tempfile.TemporaryDirectory(prefix="gw-consolidate-") as folder:
         written, became = decided_and_written(work, tracked, naming, Path(folder), events)
-    _account(tracked, work.left_out)
+    _account(tracked, work.left_out, became)
     if became is not None:
         events.note(became.said())
     if not written.sites:
@@ -163,7 +164,7 @@ def _region(config: ConsolidateConfig, tracked: TrackedRun) -> str:
     return config.region_id or (region.id if region is not None else "region")
 
 
-def _account(tracked: TrackedRun, left_out: Counter[str]) -> None:
+def _account(tracked: TrackedRun, left_out: Counter[str], became: Continued | None = None) -> None:
     document = {
         "schema_version": "1",
         "missing_tiles": list(tracked.missing),
@@ -171,6 +172,8 @@ def _account(tracked: TrackedRun, left_out: Counter[str]) -> None:
         "gaps_in_scores": {tile: list(planes) for tile, planes in tracked.tracking.gaps.items()},
         "left_out": dict(sorted(left_out.items())),
     }
+    if became is not None:
+        document["earlier_run"] = became.document()
     tracked.store.put(GAPS, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from geowatch.sites.fragment import Fragment
 from geowatch.track.assembly import Assembly
@@ -20,9 +20,6 @@ from geowatch.track.observed import Series, observe
 from geowatch.track.search import STACK_BYTES, Planes, Search, strips
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from geowatch.grid.lattice import PixelBox
     from geowatch.grid.tiles import Tile
 
@@ -63,10 +60,10 @@ def find(
     )  # fmt: skip
 
 
-def _ends(linked: Links) -> dict[str, NDArray[np.int32]]:
+def _ends(linked: Links) -> dict[str, Any]:
     """Return the columns that lead on to earlier and later planes."""
     held = {"first": linked.first, "last": linked.last}
-    columns = {f"{name}_piece": each.owner for name, each in held.items()}
+    columns: dict[str, Any] = {f"{name}_piece": each.owner for name, each in held.items()}
     runs = {"first": linked.first.runs, "last": linked.last.runs, "dark": linked.dark}
     return columns | {f"{name}_{of}": getattr(each, of) for name, each in runs.items() for of in ("y", "x0", "x1")}
 

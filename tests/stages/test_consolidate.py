@@ -376,7 +376,7 @@ def test_files_that_show_earlier_sites_do_not_stay_beside_later_ones(tmp_path):
     consolidate(ConsolidateConfig(**run, min_area=500, outputs=("geojson",)), heard)
     assert store.size("sites/sites.geojson")
     left = [key for key in store.list("sites/") if not key.endswith(".arrow")]
-    assert left == ["sites/gaps.json", "sites/sites.geojson"]
+    assert left == ["sites/gaps.json", "sites/history.json", "sites/sites.geojson"]
     assert "other files showed earlier sites" in heard.notes[0]
 
 

@@ -152,6 +152,26 @@ class Score:
     """What it says, in a few words."""
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """An earlier run, with whose sites those of this one go on."""
+
+    since: date
+    """First day that is new."""
+    first_new: int
+    """Number from which on sites are new."""
+    says: str
+    """What became of its sites."""
+
+    def became(self, site: Shown) -> str:
+        """Return what became of a site."""
+        if int(site.id.rpartition("_")[2]) >= self.first_new:
+            return "new"
+        if site.end is None:
+            return "goes on"
+        return "ended since" if site.end >= self.since else "had ended"
+
+
 @dataclass(frozen=True)
 class ReportFacts:
     """Everything that the page says."""
@@ -182,6 +202,8 @@ class ReportFacts:
     """Ends by day, of all sites."""
     coverage: Coverage | None = None
     """How much was looked at; None where nobody counted."""
+    earlier: EarlierRun | None = None
+    """The earlier run that this one goes on with."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Places that became no site, by what they lacked."""
     untracked: tuple[str, ...] = ()

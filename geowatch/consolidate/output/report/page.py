@@ -59,6 +59,8 @@ def _parts(facts: ReportFacts) -> Iterator[str]:
 def _title(facts: ReportFacts) -> str:
     span = f", {days(facts.start, facts.end)}" if facts.start or facts.end else ""
     seen = f"{many(total(facts.counts).sites, 'site')} found on {many(facts.times, 'date')}{span}."
+    if facts.earlier is not None:
+        seen += f" Since {facts.earlier.since}, {facts.earlier.says}."
     steps = "".join(element("li", f"<b>{escape(step.name)}</b>{escape(step.says)}") for step in facts.steps)
     return (
         element("p", "Sites of the region", "over")

@@ -88,8 +88,10 @@ def table_section(facts: ReportFacts) -> str:
     if facts.models:
         lead += " An id opens the site's model."
     heads = (("site", ""), ("class", ""), ("status", ""), ("latest phase", ""), ("start", ""), ("end", ""),
-             ("area ▾", "num"), ("score", "num"), ("dates", "num"), ("lon, lat", "num"))  # fmt: skip
+             ("area ▾", "num"), ("score", "num"), ("dates", "num"), ("lon, lat", "num"),
+             ("earlier run", ""))  # fmt: skip
     empty = {1} - {1 for site in sites if site.kind} | {3} - {3 for site in sites if site.phase}
+    empty |= set() if facts.earlier else {len(heads) - 1}
     used = [place for place, _ in enumerate(heads) if place not in empty]
     head = "".join(_head(*heads[place]) for place in used)
     body = "".join(_row(site, facts, used) for site in sites)
@@ -113,7 +115,7 @@ def _row(site: Shown, facts: ReportFacts, used: list[int]) -> str:
         _STATUS.get(site.status, escape(site.status)),
         escape(site.phase or ""),
         f"{site.start or ''}", f"{site.end or ('going on' if site.start else '')}", area(site.area_m2),
-        f"{site.score:.2f}", f"{len(site.sightings)}", place,
+        f"{site.score:.2f}", f"{len(site.sightings)}", place, facts.earlier.became(site) if facts.earlier else "",
     ]  # fmt: skip
-    made = [f'<td class="num">{cells[k]}</td>' if k >= 6 else f"<td>{cells[k]}</td>" for k in used]
+    made = [f'<td class="num">{cells[k]}</td>' if 6 <= k <= 9 else f"<td>{cells[k]}</td>" for k in used]
     return f"<tr>{''.join(made)}</tr>"
