@@ -8,10 +8,12 @@ from datetime import date
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
+import pyarrow as pa
 import pytest
 import shapely
 from support.made_sites import made_tables, many_sites
 
+from geowatch.consolidate.output.batches import Batches
 from geowatch.consolidate.output.report.facts import Coverage, Frame, MapFacts, ReportFacts, Score, Step
 from geowatch.consolidate.output.report.page import report_page
 from geowatch.consolidate.output.report.pick import pick
@@ -132,6 +134,17 @@ def test_few_events_have_their_days_and_of_many_the_number_is_told():
     assert text.count("split on 2017-01-01, merge on 2017-02-01") == 1
     assert text.count("5 splits, 5 merges") == 1
     assert text.count("merge") == 2
+
+
+def test_an_image_without_a_date_among_others_is_left_out_of_the_time_lines():
+    sites, seen = made_tables(3)
+    rows = pa.Table.from_batches(seen, seen.schema)
+    place = rows.schema.get_field_index("date")
+    days = [None, *rows["date"].to_pylist()[1:]]
+    undated = rows.set_column(place, "date", pa.array(days, pa.date32()))
+    text = report_page(facts(sites, Batches.of_table(undated))).decode()
+    assert "None" not in text
+    assert text.count('class="dot') == report_page(facts(sites, seen)).decode().count('class="dot') - 1
 
 
 def test_what_people_wrote_is_text_and_never_markup():

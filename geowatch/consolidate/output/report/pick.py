@@ -113,7 +113,7 @@ def _see(picked: Picked, shown: list[Shown], observations: Batches) -> None:
     place = {site.id: at for at, site in enumerate(shown)}
     for name, rows in groups(observations):
         picked.observations += rows.num_rows
-        picked.dates.update(_column(rows, "date"))
+        picked.dates.update(day for day in _column(rows, "date") if day)
         if name in place:
             shown[place[name]] = replace(shown[place[name]], sightings=tuple(_sightings(rows)))
     picked.sites = tuple(sorted(shown, key=lambda site: (-site.area_m2, site.number)))

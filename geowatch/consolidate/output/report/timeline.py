@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -81,7 +81,8 @@ def draw_axis(axis: Axis) -> str:
 
 
 def draw_time_line(site: Shown, axis: Axis, colors: Mapping[str, str]) -> str:
-    """Return a site's time line."""
+    """Return a site's time line; what was seen on no known day has no place in it."""
+    site = replace(site, sightings=tuple(each for each in site.sightings if each.day))
     parts = [tag("line", x1=axis.at(d), y1=2, x2=axis.at(d), y2=60, class_="grid") for d, _ in axis.ticks()]
     middle = (_CURVE_TOP + _CURVE_BOTTOM) / 2
     parts += [tag("line", x1=0, y1=middle, x2=axis.width, y2=middle, class_="grid dash")]
