@@ -37,6 +37,8 @@ class PhaseDocument(BaseModel):
     mix: tuple[tuple[_Share, ...], ...] | None = None
     """For each phase the share of a site that looks like each of the phases while it lasts; a row need not add up to 1.
     Left out: each phase is known by the score of its own class alone."""
+    resembles: dict[str, tuple[str, ...]] = {}
+    """Phases that may look as these others do as well."""
 
     def model(self) -> PhaseModel:
         """Return the model. Raises ConfigError for phases that are none, and for rows of another length."""
@@ -48,20 +50,26 @@ class PhaseDocument(BaseModel):
                     f"{what} of {size} phases have rows of {[len(row) for row in rows]}",
                     hint=f"give {size} rows of {size} numbers",
                 )
+        like = np.eye(size, dtype=bool)
+        for phase, others in self.resembles.items():
+            like[self.phases.index(phase), [self.phases.index(name) for name in others]] = True
         return PhaseModel(
             self.phases,
             tuple(name in self.active for name in self.phases),
             np.array(self.initial or [1.0] * size),
             np.array(self.transitions, dtype=np.float64).reshape(len(self.transitions), -1),
             None if self.mix is None else np.array(self.mix, dtype=np.float64).reshape(len(self.mix), -1),
+            like if self.resembles else None,
             self.looks,
         )
 
     def _check_names(self) -> None:
         if len(set(self.phases)) < len(self.phases):
             raise ConfigError(f"a phase is named twice among {', '.join(self.phases)}", hint="name each once")
-        if unknown := sorted(set(self.active) - set(self.phases)):
-            raise ConfigError(f"'{unknown[0]}' is active and no phase", hint=f"phases are {', '.join(self.phases)}")
+        alike = {*self.resembles, *(name for each in self.resembles.values() for name in each)}
+        for what, names in (("active", set(self.active)), ("resembled", alike)):
+            if unknown := sorted(names - set(self.phases)):
+                raise ConfigError(f"'{unknown[0]}' is {what} and no phase", hint=f"phases are {', '.join(self.phases)}")
 
 
 def read_phases(text: str) -> PhaseModel:

@@ -7,7 +7,8 @@ order: a site stays in its phase or goes on to a later one, and never back.
 A site's scores are means over its pixels: the shares of it that look like each class. While it is built on, part of it
 is bare, part is built already and part was never touched. So a phase is not known by its own class alone but by a mix
 of all of them, and what an observation says of a phase is how likely its shares are as draws from that mix (a
-multinomial): looks * sum over classes of share * ln(mix).
+multinomial): looks * sum over classes of share * ln(mix). A phase that may look like another as well takes what speaks
+more: a site that was finished long ago looks as it did before it began.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class PhaseModel:
     mix: NDArray[np.float64] | None = None
     """Share of a site that looks like each class (column) in a phase (row), (P, P); None: a phase is known by the score
     of its own class alone."""
+    resembles: NDArray[np.bool_] | None = None
+    """Which phases (column) a phase (row) may look like as well, (P, P); None: each looks like itself alone."""
     looks: float = 1.0
     """How many independent looks an observation counts as: it is a mean of many pixels, and says more than one does."""
 
@@ -77,11 +80,14 @@ class PhaseModel:
         """Return the model of construction: phases in their order, none skipped cheaply, none taken back.
 
         The mixes are round numbers of how such a site looks: it is cleared bit by bit; while it is built on, hardly
-        half of it moves at a time; when it is done, most of it looks built or as if nothing ever went on there.
+        half of it moves at a time; when it is done, it looks built for a while, and then as if nothing ever went on.
         """
         onward = np.array([[90, 7, 2.5, 0.5], [0, 90, 9, 1], [0, 0, 92, 8], [0, 0, 0, 100]]) / 100
         mix = np.array([[94, 2, 2, 2], [30, 55, 10, 5], [25, 15, 45, 15], [60, 2, 8, 30]]) / 100
-        return cls(CONSTRUCTION, (False, True, True, False), np.array([0.7, 0.1, 0.1, 0.1]), onward, mix, 6.0)
+        rests = np.eye(4, dtype=bool)
+        rests[3, 0] = True
+        first = np.array([0.7, 0.1, 0.1, 0.1])
+        return cls(CONSTRUCTION, (False, True, True, False), first, onward, mix, rests, 6.0)
 
     @classmethod
     def alike(cls, names: Sequence[str], active: Sequence[bool]) -> PhaseModel:
@@ -127,7 +133,7 @@ def likeliest(owner: Ints, scores: NDArray[np.float64], model: PhaseModel) -> In
     """
     counts = np.bincount(owner) if len(owner) else np.zeros(0, dtype=np.int64)
     out = np.empty(len(owner), dtype=np.int64)
-    evidence = model.looks * _evidence(scores, model.mix)
+    evidence = model.looks * _strongest_look(_evidence(scores, model.mix), model.resembles)
     start = np.concatenate([[0], np.cumsum(counts)])
     # Owners with as many observations go together, so that none waits for a longer one.
     for length in np.unique(counts[counts > 0]).tolist():
@@ -150,6 +156,13 @@ def _evidence(scores: NDArray[np.float64], mix: NDArray[np.float64] | None) -> N
     for place, says in enumerate(np.log(np.maximum(mix / mix.sum(axis=1, keepdims=True), LEAST_SCORE)).T):
         out += scores[:, place, None] * says
     return out
+
+
+def _strongest_look(evidence: NDArray[np.float64], resembles: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+    """Return what observations (n, P) say of each phase where it may look like others as well."""
+    if resembles is None:
+        return evidence
+    return np.stack([evidence[:, like].max(axis=1) for like in resembles | np.eye(len(resembles), dtype=bool)], axis=1)
 
 
 def _sequences(evidence: NDArray[np.float64], model: PhaseModel) -> Ints:

@@ -57,6 +57,12 @@ def test_a_site_is_built_on_until_hardly_any_of_it_moves():
     assert phases == [0, 0, 2, 2, 2, 2, 3, 3, 3]
 
 
+def test_years_of_rest_do_not_make_a_short_site_unseen():
+    seen = np.array([[0.99, 0, 0.01, 0]] * 8 + [[0.3, 0.1, 0.6, 0]] * 3 + [[0.99, 0, 0, 0.01]] * 60)
+    phases = likeliest(np.zeros(len(seen), int), seen, PhaseModel.of_construction()).tolist()
+    assert phases == [0] * 8 + [2] * 3 + [3] * 60
+
+
 def test_a_site_that_is_unsure_between_quiet_and_done_was_not_done_from_the_beginning():
     seen = np.array([[0.98, 0, 0, 0.02]] * 14 + [[0.2, 0.1, 0.5, 0.2]] * 3 + [[0.8, 0, 0.05, 0.15]] * 9)
     phases = likeliest(np.zeros(len(seen), int), seen, PhaseModel.of_construction()).tolist()
@@ -95,6 +101,7 @@ def test_what_cannot_follow_never_does():
         (json.dumps({"phases": ["a"], "active": [], "transitions": [["much"]]}), "transitions.0.0"),
         (json.dumps({"phases": ["a", "a"], "active": [], "transitions": [[1, 1], [1, 1]]}), "named twice"),
         (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "mix": [[1, 0]]}), "mix of 1 phases"),
+        (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "resembles": {"b": ["a"]}}), "'b' is resem"),
         (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "mix": [[1], [1]]}), "mixes of shape"),
         (json.dumps({"phases": ["a"], "active": [], "transitions": [[1]], "initial": [1, 1]}), "has \\(2,\\) first"),
         (json.dumps({"phases": ["a"], "active": ["b"], "transitions": [[1]]}), "'b' is active"),
@@ -164,7 +171,8 @@ def test_the_model_that_the_docs_show_is_one():
     text = (Path(__file__).parents[2] / "docs/concepts/tracking.md").read_text()
     model = read_phases(text.split("```yaml")[1].split("```")[0])
     assert model.names == ("bare", "growing", "harvested")
-    assert model.mix.tolist() == [[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.5, 0.05, 0.45]]
+    assert model.mix.tolist() == [[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.2, 0.05, 0.75]]
+    assert model.resembles.tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 1]]
 
 
 def test_outlines_that_a_table_cannot_hold_are_refused_and_not_cut_off():
