@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geowatch.grid.areas import dense, unite
+from geowatch.sites.pieces import Pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,79 +35,15 @@ _GROUPS = {
 }
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Found:
-    """Pieces of any number of tiles: the columns of `Fragment`, and the grid of each piece.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Found(Pieces):
+    """Pieces of any number of tiles, with the grid of each, and what binds them to sites of an earlier run.
 
     Rows of runs, series, links and edges name pieces by their place in this table.
     """
 
     grid: NDArray[np.int16]
     """Of each piece: its grid, by place among the plan's."""
-    plane: NDArray[np.int32]
-    """Place on the time axis; -1 for scores aggregated over time."""
-    kind: NDArray[np.int16]
-    """Class."""
-    y: NDArray[np.int32]
-    """Row of the first pixel."""
-    x: NDArray[np.int32]
-    """Column of the first pixel."""
-    area_px: Ints
-    """Pixels."""
-    strong_px: Ints
-    """Pixels at or above the high threshold."""
-    score_sum: Ints
-    """Sum of scores, in score units."""
-    peak: NDArray[np.int32]
-    """Largest score, in score units."""
-    run_piece: NDArray[np.int32]
-    """Of each run: its piece."""
-    run_y: NDArray[np.int32]
-    """Row."""
-    run_x0: NDArray[np.int32]
-    """First column."""
-    run_x1: NDArray[np.int32]
-    """Column after the last."""
-    series_piece: NDArray[np.int32]
-    """Of each observation: its piece."""
-    series_plane: NDArray[np.int32]
-    """Place on the time axis."""
-    series_px: Ints
-    """Pixels with scores."""
-    series_sums: Ints
-    """Sums of scores by class, (observations, K)."""
-    link_a: NDArray[np.int32]
-    """Of each link: the earlier piece."""
-    link_b: NDArray[np.int32]
-    """The later piece."""
-    link_px: Ints
-    """Pixels that both have."""
-    first_piece: NDArray[np.int32]
-    """Of each run of pixels that no earlier plane saw: its piece."""
-    first_y: NDArray[np.int32]
-    """Row."""
-    first_x0: NDArray[np.int32]
-    """First column."""
-    first_x1: NDArray[np.int32]
-    """Column after the last."""
-    last_piece: NDArray[np.int32]
-    """Of each run of pixels that were part of a piece when they were last seen: that piece."""
-    last_y: NDArray[np.int32]
-    """Row."""
-    last_x0: NDArray[np.int32]
-    """First column."""
-    last_x1: NDArray[np.int32]
-    """Column after the last."""
-    edge_piece: NDArray[np.int32]
-    """Of each edge of an outline: its piece."""
-    edge_y: NDArray[np.int32]
-    """Row of the pixel inside."""
-    edge_x: NDArray[np.int32]
-    """Column of the pixel inside."""
-    edge_side: NDArray[np.uint8]
-    """Side of that pixel."""
-    edge_share: NDArray[np.uint16]
-    """Where the threshold lies between its centre and its neighbour's."""
     bond_a: NDArray[np.int32]
     """Of each bond: a piece of an earlier run."""
     bond_b: NDArray[np.int32]

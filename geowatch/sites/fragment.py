@@ -20,6 +20,7 @@ import pyarrow as pa
 from geowatch.errors import DamagedError, PlanError
 from geowatch.grid.lattice import PixelBox
 from geowatch.grid.tiles import Tile
+from geowatch.sites.pieces import Pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,12 +76,11 @@ def fragment_key(digest: str, tile: Tile) -> str:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Fragment:
-    """The pieces of one tile: columns of NumPy, one group a table.
+class Fragment(Pieces):
+    """The pieces of one tile.
 
     Pieces are sorted by (plane, kind, y, x), runs by (piece, y, x0), series by (piece, plane), links by (a, b),
-    edges by (piece, y, x, side). All pixels are lattice pixels. What begins with ``first``, ``last`` and ``dark`` is
-    there in linked pieces alone: it tells a run of later dates how pieces go on.
+    edges by (piece, y, x, side).
     """
 
     tile: Tile
@@ -88,83 +88,12 @@ class Fragment:
     box: PixelBox
     """Pixels that were searched: the tile's core within the region's bounds."""
 
-    plane: NDArray[np.int32]
-    """Of each piece: its place on the time axis; `AGGREGATED` for scores aggregated over time."""
-    kind: NDArray[np.int16]
-    """Of each piece: index of its class; 0 where classes are joined."""
-    y: NDArray[np.int32]
-    """Of each piece: row of its first pixel."""
-    x: NDArray[np.int32]
-    """Of each piece: column of its first pixel in row-major order."""
-    area_px: NDArray[np.int64]
-    """Of each piece: pixels."""
-    strong_px: NDArray[np.int64]
-    """Of each piece: pixels whose score reaches the high threshold."""
-    score_sum: NDArray[np.int64]
-    """Of each piece: sum of scores over its pixels, in score units."""
-    peak: NDArray[np.int32]
-    """Of each piece: largest score, in score units."""
-
-    run_piece: NDArray[np.int32]
-    """Of each run of pixels: its piece."""
-    run_y: NDArray[np.int32]
-    """Of each run: its row."""
-    run_x0: NDArray[np.int32]
-    """Of each run: first column."""
-    run_x1: NDArray[np.int32]
-    """Of each run: column after the last."""
-
-    series_piece: NDArray[np.int32]
-    """Of each observation: the piece that was looked at."""
-    series_plane: NDArray[np.int32]
-    """Of each observation: place on the time axis."""
-    series_px: NDArray[np.int64]
-    """Of each observation: pixels of the piece that have scores then."""
-    series_sums: NDArray[np.int64]
-    """Of each observation: sums of scores over them by class, shape (observations, K), in score units."""
-
-    link_a: NDArray[np.int32]
-    """Of each link: the earlier piece."""
-    link_b: NDArray[np.int32]
-    """Of each link: the later piece."""
-    link_px: NDArray[np.int64]
-    """Of each link: pixels that both have."""
-
-    first_piece: NDArray[np.int32]
-    """Of each run of pixels that no earlier plane saw: its piece."""
-    first_y: NDArray[np.int32]
-    """Its row."""
-    first_x0: NDArray[np.int32]
-    """First column."""
-    first_x1: NDArray[np.int32]
-    """Column after the last."""
-
-    last_piece: NDArray[np.int32]
-    """Of each run of pixels that were part of a piece when they were last seen: that piece."""
-    last_y: NDArray[np.int32]
-    """Its row."""
-    last_x0: NDArray[np.int32]
-    """First column."""
-    last_x1: NDArray[np.int32]
-    """Column after the last."""
-
     dark_y: NDArray[np.int32]
     """Of each run of pixels that no plane saw: its row."""
     dark_x0: NDArray[np.int32]
     """First column."""
     dark_x1: NDArray[np.int32]
     """Column after the last."""
-
-    edge_piece: NDArray[np.int32]
-    """Of each pixel edge on an outline: its piece. Edges are there only with sub-pixel outlines."""
-    edge_y: NDArray[np.int32]
-    """Of each edge: row of the pixel inside."""
-    edge_x: NDArray[np.int32]
-    """Of each edge: column of the pixel inside."""
-    edge_side: NDArray[np.uint8]
-    """Of each edge: `TOP`, `RIGHT`, `BOTTOM` or `LEFT`."""
-    edge_share: NDArray[np.uint16]
-    """Of each edge: where the threshold lies between the pixel's centre (0) and its neighbour's (65535)."""
 
     def __post_init__(self) -> None:
         for name, dtype in _columns().items():
