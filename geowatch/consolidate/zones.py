@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
+from geowatch.consolidate.axis import order_in_day
 from geowatch.consolidate.candidates import Candidates, candidates_of
 from geowatch.consolidate.found import Found
 from geowatch.consolidate.joins import Whole
@@ -66,7 +67,10 @@ def _near_runs(found: Found, terms: Terms) -> NDArray[np.intp]:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Clock:
-    """The times of all grids on one axis: images of one day are matched in their order."""
+    """The times of all grids on one axis: images of one day are matched in their order.
+
+    An image that an earlier run and this one looked at is one time; its plane is this run's.
+    """
 
     day: Ints
     """Day of each time."""
@@ -76,7 +80,8 @@ class _Clock:
     @classmethod
     def of(cls, terms: Terms) -> _Clock:
         day = [days[planes] for days, planes in zip(terms.days, terms.planes, strict=True)]
-        order = [_order_in_day(days) for days in day]
+        earlier = terms.earlier or (0,) * len(day)
+        order = [_orders(days, planes < n) for days, planes, n in zip(day, terms.planes, earlier, strict=True)]
         every = np.concatenate(
             [np.zeros((2, 0), np.int64), *(np.stack(both) for both in zip(day, order, strict=True))], 1
         )
@@ -113,16 +118,11 @@ class _Clock:
         return np.maximum.accumulate(there) if len(there) else there
 
 
-def _order_in_day(days: Ints) -> Ints:
-    """Return the place of each day among those of the same day.
-
-    >>> _order_in_day(np.array([4, 7, 7, 7, 9])).tolist()
-    [0, 0, 1, 2, 0]
-    """
-    order = np.argsort(days, kind="stable")
-    first = np.searchsorted(days[order], days[order])
+def _orders(days: Ints, earlier: NDArray[np.bool_]) -> Ints:
+    """Return the place of each image among those of its day and run: what two runs saw on a day is one time."""
     out = np.empty(len(days), dtype=np.int64)
-    out[order] = np.arange(len(days)) - first
+    for run in (earlier, ~earlier):
+        out[run] = order_in_day(days[run])
     return out
 
 
