@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
@@ -27,7 +28,10 @@ ALGORITHM = "3"
 #: Classes that a site is made of, where a network has them: the phases of construction of the SMART programme.
 _SITE_CLASSES = ("Site Preparation", "Active Construction")
 #: Names of classes that are nothing to look for.
-_NOTHING = {"background", "none", "no activity", "no change", "nothing", "other", "unknown", "nodata", "no data"}
+_NOTHING = {
+    "background", "none", "no activity", "no change", "nochange", "unchanged", "same", "nothing", "other", "unknown",
+    "nodata", "no data",
+}  # fmt: skip
 _DAY_0 = date(1970, 1, 1)
 
 
@@ -43,9 +47,11 @@ def default_salient(classes: Sequence[str]) -> tuple[str, ...]:
     ('Site Preparation', 'Active Construction')
     >>> default_salient(("background", "cloud", "shadow"))
     ('cloud', 'shadow')
+    >>> default_salient(("No_change", "change"))
+    ('change',)
     """
     named = tuple(name for name in _SITE_CLASSES if name in classes)
-    return named or tuple(name for name in classes if name.casefold() not in _NOTHING)
+    return named or tuple(name for name in classes if re.sub("[_-]", " ", name.casefold()) not in _NOTHING)
 
 
 class _Document(BaseModel):
