@@ -91,7 +91,9 @@ class Succession:
         planes = self.axis.planes
         if self.tracked.mode == "linked":
             planes = tuple(each[self.axis.counts(grid, each)] for grid, each in enumerate(planes))
-        return replace(self.tracked, days=self.axis.days, planes=planes, since=self.axis.since)
+        return replace(
+            self.tracked, days=self.axis.days, planes=planes, since=self.axis.since, earlier=self.axis.earlier
+        )
 
     @cached_property
     def going(self) -> NDArray[np.intp]:

@@ -54,6 +54,8 @@ class Terms:
     """Whether pixels that meet at a corner are one component (8)."""
     since: int = NO_DAY
     """With an earlier run: the first day that is new."""
+    earlier: tuple[int, ...] = ()
+    """With an earlier run: of each grid, how many places on the time axis are that run's; they come first."""
 
     def days_of(self, grid: NDArray[np.integer], plane: Ints) -> Ints:
         """Return the day of each plane of a grid."""

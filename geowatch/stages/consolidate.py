@@ -32,7 +32,7 @@ from geowatch.stages.site_deciding import decided_and_written, succession_of
 from geowatch.stages.site_deliverables import deliver_sites
 from geowatch.stages.site_record import SiteRecord, fragments_digest, read_record, write_record
 from geowatch.stages.site_stale import remove_stale, table_digests
-from geowatch.stages.site_tables import GAPS, OBSERVATIONS, ONGOING, SITES, stored_batches, stored_digest
+from geowatch.stages.site_tables import GAPS, HISTORY, OBSERVATIONS, ONGOING, SITES, stored_batches, stored_digest
 from geowatch.stages.site_writing import Written
 from geowatch.stages.tracked import TrackedRun, read_tracked, refuse_gaps
 from geowatch.store import open_store
@@ -213,7 +213,8 @@ def _seal(tracked: TrackedRun, written: Written, delivered: dict[str, str], befo
         observations=written.observations,
         files=(),
     )
-    write_record(store, record, {ONGOING: stored_digest(store, ONGOING)} | written.digests | delivered, before)
+    beside = {key: stored_digest(store, key) for key in (ONGOING, HISTORY) if store.size(key) is not None}
+    write_record(store, record, beside | written.digests | delivered, before)
 
 
 def _by_folder(digests: dict[str, str]) -> dict[str, str]:

@@ -65,7 +65,7 @@ def flip(run: LocalStore, key: str, at: int) -> None:
 def test_a_sound_run_has_nothing_to_tell(run):
     found = verify(VerifyConfig(str(run.root)))
     assert (found.tiles, found.fragments, found.damaged) == (0, 9, ())
-    assert found.files == len(read_record(run).files) == 9
+    assert found.files == len(read_record(run).files) == 10
     listed = {each.key for each in read_record(run).files}
     assert {SITES, OBSERVATIONS, "sites/sites.parquet", "sites/sites.geojson", "sites/summary.csv"} <= listed
 

@@ -20,9 +20,12 @@ from geowatch.grid.crs import to_lonlat
 from geowatch.grid.plan import Grid, Plan, PlanRequest, make_plan
 from geowatch.grid.region import parse_region
 from geowatch.grid.tiles import TileTable
+from geowatch.sites.fragment import fragment_key
 from geowatch.stages.tracked import TrackedRun
 from geowatch.stitch.cover import Cover
-from geowatch.track.document import GridPlanes, Tracking
+from geowatch.store import LocalStore
+from geowatch.store.plans import write_plan
+from geowatch.track.document import TRACKING, GridPlanes, Tracking
 from geowatch.track.finding import find
 from support.tracked import ArrayPlanes
 
@@ -88,6 +91,20 @@ class Scene:
         )
         rows = tuple(table[np.lexsort((table.ix, table.iy))] for table in (tables[grid.id] for grid in plan.grids))
         return TrackedRun(None, plan, tracking, rows, ())
+
+    def stored(self, discs: Sequence[Disc], folder: Path, tile_px: int) -> tuple[LocalStore, dict[str, ArrayPlanes]]:
+        """Return a run folder that was tracked, and the planes of each grid."""
+        store, run = LocalStore(folder), self.tracked(discs, tile_px)
+        plan, tables = self.plan(tile_px)
+        write_plan(store, plan, tables)
+        store.put(TRACKING, run.tracking.to_json())
+        planes = {grid.id: self.planes(grid, discs) for grid in plan.grids}
+        for grid, border in zip(plan.grids, run.terms.borders, strict=True):
+            search = replace(run.tracking.search(run.tracking.of_grid(grid.id)), border=border)
+            for tile in tables[grid.id]:
+                fragment = find(search, planes[grid.id], tile, grid.work(tile))
+                store.put(fragment_key(run.tracking.digest, tile), fragment.to_bytes())
+        return store, planes
 
     def planes(self, grid: Grid, discs: Sequence[Disc]) -> ArrayPlanes:
         box, step, days = grid.bounds, grid.lattice, self.days_of(grid.id)
