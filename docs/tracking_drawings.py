@@ -31,7 +31,13 @@ LOW, HIGH = 3, 7
 
 def tracking_drawings() -> dict[str, Drawing]:
     """Give each drawing by name."""
-    return {"hysteresis": hysteresis(), "fragments": fragments(), "linking": linking(), "phases": phases()}
+    return {
+        "hysteresis": hysteresis(),
+        "fragments": fragments(),
+        "linking": linking(),
+        "phases": phases(),
+        "going-on": going_on(),
+    }
 
 
 def _score(y: int, x: int) -> int:
@@ -258,6 +264,40 @@ def phases() -> Drawing:
         drawing.say(x, 344, text, font_size=13, font_weight="bold")
     text = "One strange date does not turn time back: phases follow their order, weighed against what each date says."
     drawing.say(450, 380, text, font_size=13, fill=GREY)
+    return drawing
+
+
+#: Where sites are active, by date: in the earlier run's dates (0 to 5) and in those that are new (6 to 11).
+COURSES = (
+    ("had ended: stays", ((1, 4),)),
+    ("goes on, and ends", ((3, 8),)),
+    ("was too young: now a site", ((5, 10),)),
+    ("active again: a new site", ((0, 2), (7, 12))),
+)
+
+
+def going_on() -> Drawing:
+    """Sites of two runs that follow each other, and what is decided on which dates."""
+    drawing = Drawing(900, 330, "What goes on from an earlier run to a later one")
+    left, step, dates = 260, 48, 12
+    cut = left + 6 * step
+    drawing.box(left, 46, 6 * step, 230, fill=PALE[GREY], stroke="none")
+    drawing.say(left + 3 * step, 32, "dates of the earlier run: scores frozen", font_size=13, fill=GREY)
+    drawing.say(left + 9 * step, 32, "new dates", font_size=13, fill=GREY)
+    for date in range(dates):
+        drawing.line(left + (date + 0.5) * step, 270, left + (date + 0.5) * step, 276, stroke=GREY)
+    for row, (name, spans) in enumerate(COURSES):
+        y = 66 + 52 * row
+        drawing.say(left - 14, y + 19, name, anchor="end", font_size=13)
+        for begin, end in spans:
+            colour = BLUE if end <= 6 else ORANGE
+            drawing.box(
+                left + begin * step + 2, y, (end - begin) * step - 4, 28, fill=PALE[colour], stroke=colour, rx=4
+            )
+    drawing.line(cut, 46, cut, 284, stroke=INK, stroke_dasharray="4 3")
+    drawing.say(cut, 302, "cut", font_size=13, font_weight="bold")
+    text = "What crosses the cut is decided on all of its dates; what ended before it is never touched again."
+    drawing.say(450, 322, text, font_size=13, fill=GREY)
     return drawing
 
 

@@ -59,14 +59,15 @@ class Continued:
         >>> Continued(went_on=3, ended=1, new=2, stayed=4, merged=0, dropped=1, since=0, first_new=8).said()
         'of 8 earlier sites 3 go on, 1 of them to its end, 4 had ended, 1 is none any more; 2 sites are new'
         """
-        ends = f", {self.ended} of them to {'its' if self.ended == 1 else 'their'} end" if self.ended else ""
+        ends = f", {self.ended} of them to {_verb(self.ended, 'its', 'their')} end" if self.ended else ""
+        ends = " to its end" if self.ended == self.went_on == 1 else ends
         parts = [f"{self.went_on} {_verb(self.went_on, 'goes', 'go')} on{ends}"]
         parts += [f"{self.stayed} had ended"] if self.stayed else []
         parts += [f"{self.merged} merged with others"] if self.merged else []
         parts += [f"{self.dropped} {_verb(self.dropped, 'is', 'are')} none any more"] if self.dropped else []
         total = self.went_on + self.stayed + self.merged + self.dropped
         new = f"{self.new} {_verb(self.new, 'site is', 'sites are')} new"
-        return f"of {total} earlier sites {', '.join(parts)}; {new}"
+        return f"of {total} earlier {_verb(total, 'site', 'sites')} {', '.join(parts)}; {new}"
 
 
 def _verb(count: int, one: str, several: str) -> str:
