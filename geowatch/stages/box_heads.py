@@ -38,7 +38,7 @@ def settle_boxes(
         BoxesPin(
             name=head.name,
             classes=head.objects,
-            colors=_colors(head),
+            colors=_colors(head, manifest),
             min_score=_least(config, head) if config.min_score is not None else before.get(head.name, head.min_score),
             max_overlap=head.max_overlap,
             margin_px=margin_of(windows),
@@ -57,8 +57,10 @@ def _least(config: PredictConfig, head: BoxesSpec) -> float:
     return asked
 
 
-def _colors(head: BoxesSpec) -> tuple[str, ...]:
-    colors = head.colors or default_colors(head.classes)
+def _colors(head: BoxesSpec, manifest: Manifest) -> tuple[str, ...]:
+    """Return the colours of objects: as the package says, else others than those of its maps."""
+    maps = [name for each in manifest.heads for name in each.classes]
+    colors = head.colors or default_colors((*maps, *head.classes))[len(maps) :]
     return tuple(color for name, color in zip(head.classes, colors, strict=True) if name in head.objects)
 
 
