@@ -155,7 +155,7 @@ def _to_geojson(events: Events, bundle: Bundle, config: ConvertConfig) -> str:
             hint="write --to coco or masks",
         )
     if lost:
-        events.note(f"{lost} labels are left out: their images have no georeference")
+        events.note(f"left out, as their images have no georeference: {lost} of {len(bundle.annotations)} labels")
     document = {"type": "FeatureCollection", "features": features}
     return save_json(document, Path(config.output), "dataset convert", config)
 

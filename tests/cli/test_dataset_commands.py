@@ -84,7 +84,7 @@ def test_a_search_leaves_a_file_of_items(eolearn_series, tmp_path):
     with serve_stac([found], failures=[503]) as server:
         said = gw("dataset", "search", eolearn_series.region, "--stac", server.url, "-o", tmp_path / "items.json")
         code, failed = refused("dataset", "search", eolearn_series.region, "--stac", server.url, "--end", "2015-01-01")
-    assert said == f"{tmp_path}/items.json: 1 items of 1 days\n"
+    assert said == f"{tmp_path}/items.json: 1 item of 1 day\n"
     assert (code, "hint:" in failed) == (2, True)
 
 

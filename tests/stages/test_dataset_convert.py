@@ -207,7 +207,7 @@ def test_labels_without_a_place_on_the_earth_are_not_dropped_from_geojson_in_sil
     converted(plain, tmp_path / "i/a.tif", labels=str(tmp_path / "l"))
     notes = Notes()
     convert_dataset(ConvertConfig(str(tmp_path / "x.geojson"), SourceConfig((str(both),)), to="geojson"), notes)
-    assert notes.said == ["5 labels are left out: their images have no georeference"]
+    assert notes.said == ["left out, as their images have no georeference: 5 of 10 labels"]
     assert len(json.loads((tmp_path / "x.geojson").read_text())["features"]) == 5
     with pytest.raises(ImageryError, match="none of the 5 labels is on an image with a georeference"):
         converted(tmp_path / "y.geojson", plain, to="geojson")

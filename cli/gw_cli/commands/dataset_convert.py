@@ -8,6 +8,7 @@ from gw_cli import dataset_options, options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
 from gw_cli.values import NAMES
+from gw_cli.words import counted
 
 
 @gw_command(
@@ -44,4 +45,4 @@ def command(ctx: click.Context, /, **given: object) -> None:
 
     session: Session = ctx.obj
     done = convert_dataset(session.configure(ctx, given), session.events)
-    session.made(f"{done.file}: {done.images} images, {done.labels} labels")
+    session.made(f"{done.file}: {counted(done.images, 'image')}, {counted(done.labels, 'label')}")

@@ -7,6 +7,7 @@ import click
 from gw_cli import options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
+from gw_cli.words import counted
 
 
 @gw_command(
@@ -33,5 +34,5 @@ def command(ctx: click.Context, /, **given: object) -> None:
 
     session: Session = ctx.obj
     done = export_dataset(session.configure(ctx, given), session.events)
-    sites = f", {done.sites} sites in {done.outlines} outlines" if done.sites else ""
-    session.made(f"{done.file}: {done.images} images{sites}")
+    sites = f", {counted(done.sites, 'site')} in {counted(done.outlines, 'outline')}" if done.sites else ""
+    session.made(f"{done.file}: {counted(done.images, 'image')}{sites}")

@@ -11,6 +11,7 @@ import click
 from gw_cli import dataset_options, options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
+from gw_cli.words import counted
 
 if TYPE_CHECKING:
     from geowatch.datasets.scanning import Row, Summary
@@ -80,12 +81,19 @@ def _row(row: Row, width: int) -> str:
     return f"{row.id:<{width}}  {when:<16}  {row.sensor:<16}  {size:<22}  cloud {cloud:>4}  {','.join(row.bands)}"
 
 
+def _span(each: Summary) -> str:
+    if not each.first:
+        return "no dates"
+    last = "" if each.first == each.last else f" to {each.last}"
+    return f"{counted(each.days, 'day')}, {each.first}{last}"
+
+
 def _summary(each: Summary) -> str:
-    days = f"{each.days} days, {each.first} to {each.last}" if each.first else "no dates"
-    gap = f", longest gap {each.longest_gap_days} days" if each.longest_gap_days else ""
+    days = _span(each)
+    gap = f", longest gap {counted(each.longest_gap_days, 'day')}" if each.longest_gap_days else ""
     cloud = "" if each.cloud_percent is None else f", mean cloud {each.cloud_percent:.0f}%"
     place = ""
     if each.extent is not None:
         west, south, east, north = each.extent
         place = f", {west:.4f} to {east:.4f} E, {south:.4f} to {north:.4f} N"
-    return f"{each.sensor}: {each.scenes} images on {days}{gap}{cloud}{place}"
+    return f"{each.sensor}: {counted(each.scenes, 'image')} on {days}{gap}{cloud}{place}"

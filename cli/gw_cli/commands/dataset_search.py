@@ -8,6 +8,7 @@ from gw_cli import options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
 from gw_cli.values import COUNT, DATE
+from gw_cli.words import counted
 
 
 @gw_command(
@@ -43,4 +44,4 @@ def command(ctx: click.Context, /, **given: object) -> None:
 
     session: Session = ctx.obj
     done = search_imagery(session.configure(ctx, given), session.events)
-    session.made(f"{done.file}: {done.items} items of {done.days} days")
+    session.made(f"{done.file}: {counted(done.items, 'item')} of {counted(done.days, 'day')}")

@@ -8,6 +8,7 @@ from gw_cli import dataset_options, options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
 from gw_cli.values import NAMES
+from gw_cli.words import counted
 
 
 @gw_command(
@@ -47,5 +48,5 @@ def command(ctx: click.Context, /, **given: object) -> None:
     from geowatch.stages.dataset_parts import split_dataset
 
     session: Session = ctx.obj
-    parts = split_dataset(session.configure(ctx, given), session.events)
-    session.made(f"{made.file}: {made.images} images, {made.annotations} labels" for made in parts)
+    for made in split_dataset(session.configure(ctx, given), session.events):
+        session.made(f"{made.file}: {counted(made.images, 'image')}, {counted(made.annotations, 'label')}")

@@ -11,6 +11,7 @@ from gw_cli import dataset_options, options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
 from gw_cli.values import SHARE
+from gw_cli.words import counted
 
 
 @gw_command(
@@ -52,7 +53,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
 
 def _lines(domains: dict[str, Any]) -> Iterator[str]:
     for name, found in domains.items():
-        yield f"{name}: {found['scenes']} images, {found['count']:,} pixels"
+        yield f"{name}: {counted(found['scenes'], 'image')}, {found['count']:,} pixels"
         yield f"{'band':<16}{'mean':>12}{'std':>12}{'min':>12}{'2%':>12}{'50%':>12}{'98%':>12}{'max':>12}"
         for i, channel in enumerate(found["channels"]):
             spread = [found["quantiles"][share][i] for share in ("0.02", "0.5", "0.98")]

@@ -7,6 +7,7 @@ import click
 from gw_cli import dataset_options, options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
+from gw_cli.words import counted
 
 
 @gw_command(
@@ -30,4 +31,4 @@ def command(ctx: click.Context, /, **given: object) -> None:
 
     session: Session = ctx.obj
     made = union_datasets(session.configure(ctx, given), session.events)
-    session.made(f"{made.file}: {made.images} images, {made.annotations} labels")
+    session.made(f"{made.file}: {counted(made.images, 'image')}, {counted(made.annotations, 'label')}")

@@ -8,6 +8,7 @@ from geowatch.errors import DamagedError
 from gw_cli import options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
+from gw_cli.words import counted
 
 
 @gw_command(
@@ -35,8 +36,8 @@ def command(ctx: click.Context, /, **given: object) -> None:
     config = session.configure(ctx, given)
     found = validate_dataset(config, session.events)
     session.made(f"{problem.where}: {problem.what}" for problem in found.problems)
-    session.made(f"{found.images} images, {found.annotations} labels, {len(found.problems)} problems")
+    counts = {"image": found.images, "label": found.annotations, "problem": len(found.problems)}
+    session.made(", ".join(counted(number, what) for what, number in counts.items()))
     if found.problems:
-        raise DamagedError(
-            f"{config.bundle} has {len(found.problems)} problems", hint="mend them, or leave those images out"
-        )
+        fact = f"{config.bundle} has {counted(len(found.problems), 'problem')}"
+        raise DamagedError(fact, hint="mend them, or leave those images out")
