@@ -45,6 +45,10 @@ DOCUMENTS = {
     "geowatch.store.markers:Marker": ("markers/", "One file for each finished tile."),
     "geowatch.stages.aligned:AlignedDocument": ("cube.json", "Where the frames of a run are aligned."),
     "geowatch.read.cubemarkers:BlockMarker": ("markers/ of a cube", "One file for each finished block of a frame."),
+    "geowatch.stages.site_record:SiteRecord": (
+        "sites.json",
+        "What sites are made of, and each of their files, written last by `gw consolidate`.",
+    ),
     "geowatch.consolidate.phase_document:PhaseDocument": (
         "phases.yaml",
         "A model of phases and how they follow each other, for `gw consolidate --transitions`.",
