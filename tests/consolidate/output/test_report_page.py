@@ -226,3 +226,10 @@ def test_pixels_without_a_place_have_no_north_and_no_kilometres(metres, north):
     page = Page(report_page(facts(map=replace(facts().map, metres_per_unit=metres, region=None))))
     assert bool(page.of("north")) is north
     assert ("2 km" in page.text) is north
+
+
+def test_areas_of_pixels_without_a_place_are_counted_in_pixels():
+    known = facts()
+    page = report_page(replace(known, map=replace(known.map, crs=None, metres_per_unit=None))).decode()
+    assert "<small>px</small>" in page
+    assert not any(f"<small>{unit}</small>" in page for unit in ("m²", "ha", "km²"))

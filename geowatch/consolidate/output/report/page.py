@@ -76,7 +76,7 @@ def _figures(facts: ReportFacts) -> str:
     shown = [
         (f"{everything.sites:,}", f"sites, {confirmed:,} of them confirmed"),
         (f"{everything.ongoing:,}", "still going on at the last date"),
-        (area(everything.area_m2), "in all sites together"),
+        (area(everything.area_m2, facts.map.crs), "in all sites together"),
         (f"{facts.observations:,}", f"observations on {many(facts.times, 'date')}"),
     ]
     if facts.coverage is not None:

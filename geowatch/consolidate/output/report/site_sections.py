@@ -41,7 +41,9 @@ def time_lines_section(facts: ReportFacts) -> str:
         color = color_of(site.label, facts.colors)
         thumb = draw_thumb(site, color, facts.map.rows_down)
         drawn = draw_time_line(site, axis, facts.colors)
-        lines.append(f'<div class="line" id="site-{site.number}"><div>{_words(site)}</div>{thumb}{drawn}</div>')
+        lines.append(
+            f'<div class="line" id="site-{site.number}"><div>{_words(site, facts.map.crs)}</div>{thumb}{drawn}</div>'
+        )
     body = "".join(lines) + _phases(sites, facts)
     return element("h2", "Time lines") + element("p", escape(lead)) + element("div", body, "lines")
 
@@ -54,12 +56,12 @@ def _phases(sites: tuple[Shown, ...], facts: ReportFacts) -> str:
     return element("ul", "".join(entries), "legend") if entries else ""
 
 
-def _words(site: Shown) -> str:
+def _words(site: Shown, crs: str | None) -> str:
     ongoing = f"since {site.start}, going on" if site.start else "without a date"
     span = f"{site.start}" if site.start == site.end else f"{site.start} to {site.end}"
     days = span if site.start and site.end else ongoing
     kind = f"{escape(site.kind)}, " if site.kind else ""
-    figures = f"{kind}{area(site.area_m2)}, score {site.score:.2f}"
+    figures = f"{kind}{area(site.area_m2, crs)}, score {site.score:.2f}"
     return (
         f"<b>{escape(site.id)}</b><p>{figures}<br>{escape(days)}<br>"
         f"{_STATUS.get(site.status, escape(site.status))}{_events(site)}</p>"
@@ -114,7 +116,7 @@ def _row(site: Shown, facts: ReportFacts, used: list[int]) -> str:
         f'<i class="swatch" style="background:{color}"></i>{linked}', escape(site.kind),
         _STATUS.get(site.status, escape(site.status)),
         escape(site.phase or ""),
-        f"{site.start or ''}", f"{site.end or ('going on' if site.start else '')}", area(site.area_m2),
+        f"{site.start or ''}", f"{site.end or ('going on' if site.start else '')}", area(site.area_m2, facts.map.crs),
         f"{site.score:.2f}", f"{len(site.sightings)}", place, facts.earlier.became(site) if facts.earlier else "",
     ]  # fmt: skip
     made = [f'<td class="num">{cells[k]}</td>' if 6 <= k <= 9 else f"<td>{cells[k]}</td>" for k in used]

@@ -24,12 +24,16 @@ def many(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def area(area_m2: float) -> str:
-    """Return an area in the unit that fits, as HTML.
+def area(area_m2: float, crs: str | None) -> str:
+    """Return an area in the unit that fits, as HTML; pixels without a CRS have no metres.
 
-    >>> area(2400.0), area(84_000.0), area(3_210_000.0)
+    >>> area(2400.0, "EPSG:32618"), area(84_000.0, "EPSG:32618"), area(3_210_000.0, "EPSG:32618")
     ('2,400 <small>m²</small>', '8.4 <small>ha</small>', '3.21 <small>km²</small>')
+    >>> area(84_000.0, None)
+    '84,000 <small>px</small>'
     """
+    if crs is None:
+        return f"{area_m2:,.0f} <small>px</small>"
     if area_m2 >= 1e6:
         return f"{area_m2 / 1e6:,.2f} <small>km²</small>"
     if area_m2 >= 1e4:
