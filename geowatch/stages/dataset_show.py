@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from affine import Affine
 
-from geowatch.errors import ConfigError
+from geowatch.errors import ConfigError, ImageryError
 from geowatch.grid.lattice import Lattice, PixelBox
 from geowatch.read.crs import move_points
 from geowatch.read.frames import make_frames
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["ShowConfig", "Shown", "show_dataset"]
 
 _CACHE_BYTES = 64 << 20
-#: Pixels of the images, along one side, that a pixel of a thumbnail may take in.
+#: Pixels of an image without overviews, along one side, that a pixel of a thumbnail may take in.
 _COARSEST = 256
 _REGION, _SITE = (255, 255, 255), (255, 214, 10)
 #: Indices, whose values are shown from 0 to 1 whatever the series holds.
@@ -136,11 +136,6 @@ def _lattice(scenes: Sequence[Scene], region: BaseGeometry | None, side_px: int)
     crs = scenes[0].bands[0].grid.crs
     bounds = _bounds(scenes, crs) if region is None or crs is None else _bounds_of(region, crs)
     step = max(bounds[2] - bounds[0], bounds[3] - bounds[1]) / side_px
-    if step > _COARSEST * max(max(band.grid.steps) for scene in scenes for band in scene.bands) and len(scenes) > 1:
-        raise ConfigError(
-            f"the {len(scenes)} images lie too far apart to be seen on thumbnails of {side_px} pixels",
-            hint="a sheet shows one place: choose it with --region, --bbox or --video",
-        )
     down = step if crs is None else -step
     lattice = Lattice.of_affine(crs, Affine(step, 0, bounds[0], 0, down, bounds[1] if crs is None else bounds[3]))
     return lattice, lattice.box_covering(bounds)
@@ -194,7 +189,15 @@ class _Sheet:
     def _read(self, frame: Frame, remote: Remote) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         finest = min(max(s.band(b).grid.steps) for s in frame.scenes for b in self._bands)
         shrinks = self._lattice.resolution > finest
-        plan = plan_frame(frame, self._bands, self._lattice, resampling="average" if shrinks else "bilinear")
+        try:
+            plan = plan_frame(frame, self._bands, self._lattice, resampling="average" if shrinks else "bilinear")
+        except ImageryError as error:
+            if self._lattice.resolution < _COARSEST * finest:
+                raise
+            raise ConfigError(
+                f"images that lie so far apart are not seen on thumbnails of {self._config.thumb_px} pixels",
+                hint="a sheet shows one place: choose it with --region, --bbox or --video",
+            ) from error
         values = np.zeros((len(self._bands), *self._box.shape), np.float32)
         valid = np.zeros(self._box.shape, bool)
         part = self._box & plan.extent
