@@ -21,7 +21,10 @@ from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES
 from geowatch.stages.tile import TileConfig, tile
 from geowatch.stages.track import TrackConfig, track
 from geowatch.store import LocalStore
+from geowatch.track.document import TRACKING, Tracking
 
+#: Dates of the first of two runs: sites are open then.
+CUT = 3
 WAYS = {
     "footprint": {"aggregate": "median", "low": 0.62, "high": 0.66, "close_px": 1, "subpixel": True},
     "linked": {"mode": "linked", "smooth_time": "3", "low": 0.65, "high": 0.7},
@@ -77,6 +80,34 @@ def test_sites_of_many_tiles_and_of_one_are_the_same_bytes(runs, way):
     assert len({site["key"] for site in sites}) == len(sites)
     assert [site["number"] for site in sites] == list(range(len(sites)))
     assert sum(site["n_observations"] for site in sites) == len(rows(many[1]))
+
+
+def test_sites_of_a_real_series_in_two_runs_are_those_of_one(runs):
+    way, rules = {"mode": "linked", "low": 0.8, "high": 0.83, "subpixel": True}, {"min_area": 500, "min_days": 15}
+
+    def sites(run: Path, **asked: object) -> dict[str, dict]:
+        consolidate(ConsolidateConfig(run=str(run), deliver=False, **rules, **asked))
+        tables = [rows(LocalStore(run).get(key)) for key in (SITES, OBSERVATIONS)]
+        seen = {site["site_id"]: [] for site in tables[0]}
+        for row in tables[1]:
+            seen[row.pop("site_id")].append(row | {"time": None})
+        return {
+            site["key"]: site | {"seen": seen[site["site_id"]], "site_id": None, "number": None} for site in tables[0]
+        }
+
+    one, before, after = runs[12, 512], runs[8, 40], runs[12, 30]
+    track(TrackConfig(run=str(one), workers=1, **way))
+    days = [f"{time:%Y-%m-%d}" for time in Tracking.from_json(LocalStore(one).get(TRACKING)).grids[0].times]
+    track(TrackConfig(run=str(before), workers=1, end=days[CUT - 1], **way))
+    track(TrackConfig(run=str(after), workers=1, start=days[CUT], **way))
+    whole, early = sites(one), sites(before)
+    last = sites(after, previous=str(before))
+    merged = {key for key in last if key not in whole}
+    assert len(whole) > 3
+    assert merged <= {key for key in early if "merge" in (last[key]["events"] or "")}
+    same = [key for key in whole if last.get(key) == whole[key]]
+    assert len(same) >= len(whole) - len(merged)
+    assert any(key in early and whole[key]["n_observations"] > early[key]["n_observations"] for key in same)
 
 
 def test_sites_go_on_when_dates_are_added(runs):

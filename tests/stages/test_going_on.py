@@ -118,7 +118,7 @@ def cut_series(draw, least=3, most=7):
     return stored, cuts, overlaps, tiles
 
 
-@settings(calm, max_examples=40)
+@settings(calm, max_examples=15)
 @given(
     cut_series(),
     st.fixed_dictionaries(
@@ -209,7 +209,7 @@ def expected(course: list[int | None], cuts: list[int], anew: bool) -> list[tupl
 course = st.lists(st.sampled_from([0, 0, 1, 2, None]), min_size=6, max_size=6)
 
 
-@settings(calm, max_examples=20)
+@settings(calm, max_examples=10)
 @given(st.lists(course, min_size=1, max_size=4), st.sets(st.integers(1, 5), min_size=1, max_size=3), st.booleans())
 def test_sites_of_fixed_outlines_begin_and_end_as_told(courses, cuts, anew):
     cuts = sorted(cuts)
@@ -229,7 +229,7 @@ def day(when: date) -> int:
     return (when - EPOCH).days
 
 
-@settings(calm, max_examples=20)
+@settings(calm, max_examples=10)
 @given(
     st.lists(st.lists(st.sampled_from([0, 1, 2, 3]), min_size=6, max_size=6).map(sorted), min_size=1, max_size=4),
     st.sets(st.integers(1, 5), min_size=1, max_size=3),
