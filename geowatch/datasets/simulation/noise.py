@@ -34,7 +34,7 @@ def coherent(rng: np.random.Generator, shape: tuple[int, int], cell_px: float) -
     shift = rng.random(2)
     grid = rng.standard_normal(cells, np.float32)
     rows = _splined(grid, shape[0], cell_px, float(shift[0]))
-    field = _splined(rows.T, shape[1], cell_px, float(shift[1])).T
+    field = _splined(np.ascontiguousarray(rows.T), shape[1], cell_px, float(shift[1])).T
     # A cubic B-spline averages: the mean over phases of the sum of its squared weights is 151/315 along an axis.
     return np.ascontiguousarray(field * np.float32(315 / 151))
 

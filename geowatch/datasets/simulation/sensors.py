@@ -96,6 +96,8 @@ def _shifted(x: NDArray[np.float32], by: float, axis: int) -> NDArray[np.float32
     part = np.float32(by - whole)
     places = np.arange(x.shape[axis])
     a = np.take(x, np.clip(places - whole, 0, x.shape[axis] - 1), axis)
+    if part == 0:
+        return a
     b = np.take(x, np.clip(places - whole - 1, 0, x.shape[axis] - 1), axis)
     return (1 - part) * a + part * b
 

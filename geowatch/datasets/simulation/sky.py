@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geowatch.datasets.simulation.noise import coherent, fractal, smoothstep, to_shares
+from geowatch.datasets.simulation.noise import coherent, fractal, smoothstep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,15 +73,21 @@ def make_sky(rng: np.random.Generator, shape: tuple[int, int], share: float, lat
     relief = fractal(rng, full, float(rng.uniform(40, 220)), levels=6, falloff=0.55)
     here = relief[pad : pad + shape[0], pad : pad + shape[1]]
     sunward = relief[pad - dy : pad - dy + shape[0], pad - dx : pad - dx + shape[1]]
-    ranks = to_shares(np.maximum(here, sunward))
     if share <= 0.005:
         return Sky(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
-    edge = float(np.maximum(here, sunward)[ranks >= 1 - share].min(initial=np.inf)) if share < 1 else -np.inf
+    edge = _edge(np.maximum(here, sunward), share) if share < 1 else -np.inf
     if not math.isfinite(edge):
         edge = float(relief.min()) - 1
     cloud = smoothstep(here, edge - 0.12, edge + 0.35)
     shadow = smoothstep(sunward, edge - 0.12, edge + 0.35) * (1 - cloud)
     return Sky(cloud, shadow)
+
+
+def _edge(field: NDArray[np.float32], share: float) -> float:
+    """Return the least of the largest values of a field that make up ``share`` of it; infinite where there is none."""
+    ranks = (np.arange(field.size, dtype=np.float32) + 0.5) / field.size
+    first = int(np.searchsorted(ranks, np.float32(1 - share)))
+    return float(np.partition(field, first, axis=None)[first]) if first < field.size else math.inf
 
 
 def _shadow_shift(rng: np.random.Generator, lat: float, day: int) -> tuple[int, int]:
@@ -120,6 +126,7 @@ def _without_weakest(strength: NDArray[np.float32], which: NDArray[np.bool_], sh
     """Return ``which`` without the ``share`` of its pixels where ``strength`` is least."""
     if not which.any() or share >= 1:
         return np.zeros_like(which)
-    limit = np.sort(strength[which])[min(int(share * which.sum()), int(which.sum()) - 1)]
+    place = min(int(share * which.sum()), int(which.sum()) - 1)
+    limit = np.partition(strength[which], place)[place]
     kept: NDArray[np.bool_] = which & (strength >= limit)
     return kept
