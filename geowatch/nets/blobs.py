@@ -101,12 +101,12 @@ class BlobDetector(nn.Module):
 
 def _places(like: Tensor, radii_px: tuple[int | float, ...]) -> tuple[Tensor, ...]:
     """Return the label, radius, row and column of each place of ``like`` (labels, S, H, W), each in its shape."""
-    kind = {"dtype": like.dtype, "device": like.device}
-    labels = torch.arange(like.shape[0], **kind).view(-1, 1, 1, 1)
-    radii = torch.tensor(radii_px, **kind).view(1, -1, 1, 1)
-    rows = torch.arange(like.shape[2], **kind).view(1, 1, -1, 1) + 0.5
-    columns = torch.arange(like.shape[3], **kind).view(1, 1, 1, -1) + 0.5
-    return tuple(each.expand_as(like) for each in (labels, radii, rows, columns))
+    labels = torch.arange(like.shape[0], dtype=like.dtype, device=like.device)
+    radii = torch.tensor(radii_px, dtype=like.dtype, device=like.device)
+    rows = torch.arange(like.shape[2], dtype=like.dtype, device=like.device) + 0.5
+    columns = torch.arange(like.shape[3], dtype=like.dtype, device=like.device) + 0.5
+    axes = labels.view(-1, 1, 1, 1), radii.view(1, -1, 1, 1), rows.view(1, 1, -1, 1), columns.view(1, 1, 1, -1)
+    return tuple(each.expand_as(like) for each in axes)
 
 
 def _curvatures(grey: Tensor, sigma: float) -> tuple[Tensor, Tensor, Tensor]:
