@@ -111,7 +111,6 @@ _DATASETS = {
     "dataset_show": ("ShowConfig", "show_dataset"),
     "dataset_sources": ("ChoiceConfig",),
     "dataset_stats": ("StatsConfig", "dataset_stats"),
-    "source": ("SourceConfig",),
     "dataset_validate": ("ValidateConfig", "validate_dataset"),
 }
 _MODULE_OF = {name: name for name in _MODULES} | {name: module for module, name in _MODULES.items()}
@@ -119,7 +118,8 @@ _MODULE_OF |= dict.fromkeys(("EvaluateConfig", "evaluate_pixels"), "evaluate")
 _MODULE_OF |= dict.fromkeys(("EvaluateSitesConfig", "evaluate_sites"), "evaluate_sites")
 _MODULE_OF |= dict.fromkeys(("CompileConfig", "compile_model"), "compiling")
 _MODULE_OF |= dict.fromkeys(("QuantiseConfig", "quantise_model"), "quantising")
-_MODULE_OF |= dict.fromkeys(_MODEL, "model") | {"ImageryConfig": "imagery", "lineage": "lineage"}
+_MODULE_OF |= dict.fromkeys(_MODEL, "model")
+_MODULE_OF |= {"ImageryConfig": "imagery", "SourceConfig": "source", "lineage": "lineage"}
 _MODULE_OF |= {name: module for module, names in _DATASETS.items() for name in names}
 
 __all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604  # every one is a string
