@@ -108,7 +108,7 @@ def _traced(
     torch.onnx.export(
         net,
         tuple(torch.from_numpy(x) for x in tensors.values()),
-        file,
+        file,  # type: ignore[arg-type]  # it takes what can be written to
         dynamo=False,
         dynamic_axes={name: list(free_axes[name]) for name in tensors},
         input_names=list(tensors),

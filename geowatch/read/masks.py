@@ -145,4 +145,5 @@ def hidden(raw: NDArray[np.generic], values: Sequence[int], bits: int) -> Bool:
 def _one_of(raw: NDArray[np.generic], values: Sequence[int]) -> Bool:
     if raw.dtype != np.uint8:
         return np.isin(raw, values)
-    return np.isin(np.arange(256), values)[raw]
+    table = np.isin(np.arange(256), values)
+    return np.asarray(table[raw])

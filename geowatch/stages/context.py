@@ -29,7 +29,8 @@ from geowatch.stages.box_heads import finder_of
 from geowatch.stages.choosing import threads_of
 from geowatch.stages.imagery import Bound, asked_imagery, bind, read_bound
 from geowatch.stages.looks import find_members, noisy_net, shown_package
-from geowatch.stages.parts import Part, TimeBlock, blocks_of, layout_of, parts_of
+from geowatch.stages.parts import Part, TimeBlock, blocks_of, joined, layout_of, parts_of
+from geowatch.stages.passes import cut_passes
 from geowatch.stages.process import give_back_memory, steady_memory
 from geowatch.stages.provenance import made, scene_sources
 from geowatch.stages.recipes import find_package, has_package, settle_recipe
@@ -71,7 +72,7 @@ class Job:
     grid: str
     """Grid of the tiles."""
     time: int
-    """Time block: with blocks of one plane, the plane's place on the time axis."""
+    """First time block: with blocks of one plane, the plane's place on the time axis."""
     tiles: tuple[Tile, ...]
     """What to compute."""
     members: tuple[str, ...]
@@ -88,6 +89,8 @@ class Job:
     """Whether results must survive a loss of power."""
     in_memory: bool
     """Whether to stitch in memory."""
+    blocks: int = 1
+    """Time blocks that are computed in one pass, from ``time`` on."""
     queries: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """(address, query) of remote imagery; it travels in memory and is written nowhere."""
 
@@ -124,8 +127,14 @@ class Session:
         Raises:
             MemoryBudgetError: where not even one fits.
         """
+        columns = cut_to_memory(loaded(self._load, self.blocks), self.plan.tile_px, self.config.memory_bytes)[1]
+        return min(columns, self.plan.sweep_tiles[1])
+
+    @property
+    def _load(self) -> Workload:
+        """The workload of one plane."""
         heads = self.recipe.heads
-        load = Workload(
+        return Workload(
             windows=WindowLattice(self.recipe.window_px, self.recipe.stride_px),
             bands=sum(len(spec.bands) for spec in self.package.manifest.inputs),
             dates=self.package.manifest.dates,
@@ -136,8 +145,12 @@ class Session:
                 record.bytes for package in (self.package, *self.members) for record in package.manifest.files.values()
             ),
         )
-        columns = cut_to_memory(loaded(load, self.blocks), self.plan.tile_px, self.config.memory_bytes)[1]
-        return min(columns, self.plan.sweep_tiles[1])
+
+    def passes(self, blocks: Sequence[TimeBlock], tiles: tuple[Tile, ...]) -> Iterator[TimeBlock]:
+        """Yield the passes that compute ``tiles`` in time blocks, by what memory allows."""
+        # Boxes are gathered for one block at a time.
+        alone = bool(self.recipe.boxes) or self.config.in_memory
+        return cut_passes(blocks, tiles, self._load, 0 if alone else self.config.memory_bytes)
 
     def tiles(self, grid: str) -> TileTable:
         """Tiles of a grid."""
@@ -150,7 +163,7 @@ class Session:
             self.config.run, str(self.package.path), self.recipe.digest, block.grid.id, block.number, tiles,
             members, self.batch, threads_of(self.config, 1, self.recipe.backend.threads),
             self.config.device or self.recipe.backend.device.partition("-")[0], self.config.cache,
-            self.config.fsync, self.config.in_memory, tuple(self.bound.remote.queries.items()),
+            self.config.fsync, self.config.in_memory, block.count, tuple(self.bound.remote.queries.items()),
         )  # fmt: skip
 
     def publish(self) -> None:
@@ -328,7 +341,8 @@ def run_job(job: Job, watch: Watch) -> Figures:
 def _run(job: Job, watch: Watch) -> Figures:
     setting = _Setting(job.batch, job.threads, job.device, job.cache)
     opened = _opened(job.run, (job.package, *job.members), job.recipe, setting)
-    block = next(b for b in opened.blocks if (b.grid.id, b.number) == (job.grid, job.time))
+    numbers = range(job.time, job.time + job.blocks)
+    block = joined([b for b in opened.blocks if b.grid.id == job.grid and b.number in numbers])
     with ExitStack() as stack:
         readers = tuple(map(stack.enter_context, _readers(block, job, opened)))
         inputs = dressed(opened.network.manifest, opened.recipe.norm).inputs
@@ -338,6 +352,7 @@ def _run(job: Job, watch: Watch) -> Figures:
             cover=Cover(block.grid),
             look=block.look(readers, opened.bound.bands, inputs, opened.recipe.norm),
             block=block.number,
+            blocks=block.count,
             network=opened.network,
             blend=cast("Blend", opened.recipe.blend),
             recipe=opened.recipe.digest,

@@ -26,9 +26,11 @@ __all__ = ["Filling"]
 class Filling:
     """The row of cores that is being filled; rows of pixels come from the top down."""
 
-    def __init__(self, layout: HeatmapLayout, tiles: Iterable[Tile]) -> None:
+    def __init__(self, layout: HeatmapLayout, tiles: Iterable[Tile], blocks: int = 1) -> None:
+        """Open the rows of ``tiles``, with the planes of ``blocks`` time blocks."""
         self._grid: Grid = layout.grid
         self._layout = layout
+        self._blocks = blocks
         self._rows: dict[int, list[Tile]] = defaultdict(list)
         for tile in sorted(tiles):
             self._rows[tile.iy].append(tile)
@@ -61,5 +63,5 @@ class Filling:
         if iy in self._rows:
             # Taken out of the list: a row of cores opens once.
             tiles = tuple(self._rows.pop(iy))
-            self._open[iy] = CoreRow(self._grid, tiles, self._layout.heads, self._layout.block)
+            self._open[iy] = CoreRow(self._grid, tiles, self._layout.heads, self._layout.block, self._blocks)
         return self._open.get(iy)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from geowatch.read.remote import Remote
     from geowatch.stages.imagery import Bound
 
-__all__ = ["Part", "TimeBlock", "blocks_of", "layout_of", "parts_of", "planes_seen"]
+__all__ = ["Part", "TimeBlock", "blocks_of", "joined", "layout_of", "parts_of", "planes_seen"]
 
 _DAY_0 = date(1970, 1, 1)
 
@@ -95,7 +95,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class TimeBlock:
-    """The planes of a grid that are computed in one pass and stored as one."""
+    """The planes of a grid that are stored as one, or those of several blocks that are computed in one pass."""
 
     grid: Grid
     """Where."""
@@ -104,7 +104,14 @@ class TimeBlock:
     parts: tuple[Part, ...]
     """Its planes; those that see nothing at all are left out."""
     planes: int
-    """Planes that it has room for."""
+    """Planes that one of its blocks has room for."""
+    count: int = 1
+    """How many blocks it is, from ``number`` on."""
+
+    @property
+    def room(self) -> int:
+        """Planes that it has room for."""
+        return self.planes * self.count
 
     @property
     def frames(self) -> tuple[FramePlan, ...]:
@@ -189,6 +196,13 @@ def blocks_of(parts: Sequence[Part], planes: int = 1) -> tuple[TimeBlock, ...]:
     for part in parts:
         found.setdefault((part.grid.id, part.time // planes), []).append(part)
     return tuple(TimeBlock(own[0].grid, number, tuple(own), planes) for (_, number), own in found.items())
+
+
+def joined(blocks: Sequence[TimeBlock]) -> TimeBlock:
+    """Return the pass that computes blocks of a grid that follow each other."""
+    parts = tuple(part for block in blocks for part in block.parts)
+    first, last = blocks[0], blocks[-1]
+    return TimeBlock(first.grid, first.number, parts, first.planes, last.number + last.count - first.number)
 
 
 def planes_seen(frames: Sequence[Frame], dates: int, series: SeriesPin) -> list[tuple[int, set[int]]]:

@@ -26,6 +26,7 @@ from geowatch.store.markers import MarkerPlace, is_done, markers_in
 
 if TYPE_CHECKING:
     from geowatch.grid.tiles import Tile
+    from geowatch.stages.parts import TimeBlock
 
 __all__ = ["PredictConfig", "Predicted", "predict"]
 
@@ -114,7 +115,7 @@ class _Work:
 def _work(config: PredictConfig, session: Session) -> _Work:
     shares = (config.shard or (1, 1))[1]
     marked = set(markers_in(session.store, session.recipe.digest))
-    jobs: list[Job] = []
+    wanted: dict[tuple[str, tuple[Tile, ...]], list[TimeBlock]] = defaultdict(list)
     total = left = 0
     columns = session.sweep_columns
     for block in session.blocks:
@@ -124,10 +125,12 @@ def _work(config: PredictConfig, session: Session) -> _Work:
         rest = share.without(partial(_is_finished, session, marked, block.number))
         total, left = total + share.tile_count, left + rest.tile_count
         if config.in_memory:
-            tiles = tuple(tile for sweep in rest for tile in sweep.tiles)
-            jobs += [session.job(block, tiles)] if tiles else []
+            cuts = [tuple(tile for sweep in rest for tile in sweep.tiles)]
         else:
-            jobs += [session.job(block, tiles) for sweep in rest for tiles in _narrowed(sweep.tiles, columns)]
+            cuts = [tiles for sweep in rest for tiles in _narrowed(sweep.tiles, columns)]
+        for tiles in filter(None, cuts):
+            wanted[block.grid.id, tiles].append(block)
+    jobs = [session.job(each, cut) for (_, cut), blocks in wanted.items() for each in session.passes(blocks, cut)]
     return _Work(jobs, total, total - left)
 
 

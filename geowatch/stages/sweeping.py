@@ -88,7 +88,9 @@ class Sweeper:
     cover: Cover
     look: Look
     block: int
-    """Which time block; the look's views are its planes."""
+    """The first time block; the look's views are its planes and those of the next."""
+    blocks: int
+    """How many time blocks are computed in this pass."""
     network: Network
     blend: Blend
     recipe: str
@@ -106,8 +108,8 @@ class Sweeper:
         with Behind(self._publisher(figures), depth=_CORE_ROWS_BEHIND, name="gw-write") as writer:
             worked = [tile for tile in tiles if self._work(tile)]
             for tile in sorted(set(tiles) - set(worked)):
-                writer.put(list(_core_row(self.layout, tile).cores()))
-            filling = Filling(self.layout, worked)
+                writer.put(list(_core_row(self, tile).cores()))
+            filling = Filling(self.layout, worked, self.blocks)
             found = self._gathering()
 
             def hand_on(cores: list[Core]) -> None:
@@ -139,7 +141,7 @@ class Sweeper:
 
     def _publisher(self, figures: Figures) -> Callable[[list[Core]], None]:
         def publish_one(core: Core) -> Marker:
-            return publish_core(self.store, self.layout, core, self.block, self.recipe)
+            return publish_core(self.store, self.layout, core, self.block + core.block, self.recipe)
 
         def publish(cores: list[Core]) -> None:
             # Two at a time: when the network is done with a sweep, a core of the machine would idle.
@@ -297,8 +299,9 @@ def _only_plane(view: View) -> int:
     return next(plane for plane in view.planes if plane is not None)
 
 
-def _core_row(layout: HeatmapLayout, tile: Tile) -> CoreRow:
-    return CoreRow(layout.grid, (tile,), layout.heads, layout.block)
+def _core_row(sweeper: Sweeper, tile: Tile) -> CoreRow:
+    layout = sweeper.layout
+    return CoreRow(layout.grid, (tile,), layout.heads, layout.block, sweeper.blocks)
 
 
 def _band(sweeper: Sweeper, head: HeadLayout, columns: tuple[int, int], dates: int) -> Band:
@@ -316,7 +319,7 @@ class _Whole:
 
     def __init__(self, sweeper: Sweeper, work: PixelBox) -> None:
         windows = sweeper.network.windows
-        self._layout = sweeper.layout
+        self._sweeper = sweeper
         # As far as windows reach, so that it starts and ends where coarser pixels do.
         self._box = windows.hull(work)
         self._views = sweeper.look.planes
@@ -359,10 +362,10 @@ class _Whole:
 
     def cores(self, tile: Tile) -> list[Core]:
         """Return a tile's core, of scores that are complete."""
-        row = _core_row(self._layout, tile)
+        row = _core_row(self._sweeper, tile)
         for view, heads, keeps in zip(self._views, self._heads, self._keeps, strict=True):
             for number, (plane, keep) in enumerate(zip(view.planes, keeps, strict=True)):
-                own = zip(self._layout.heads, heads, strict=True)
+                own = zip(self._sweeper.layout.heads, heads, strict=True)
                 if plane is not None:
                     row.put(self._box, tuple(_plane_of(h, each.scores, number) for h, each in own), keep, plane)
         return list(row.cores())

@@ -178,7 +178,7 @@ def with_block(
 def loaded(load: Workload, blocks: Sequence[TimeBlock]) -> Workload:
     """Return a workload with the planes and frames of the largest time block."""
     frames = max(len(block.frames) for block in blocks)
-    planes = max(block.planes for block in blocks)
+    planes = max(block.room for block in blocks)
     if planes == 1 and frames == load.dates:
         return load
     one = -(-(load.bands or 0) // load.dates)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geowatch.grid.lattice import PixelBox
+from geowatch.stitch.shard import inner_chunk_px
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,23 +41,37 @@ class Core:
     """Pixels that have scores."""
     objects: tuple[Detections, ...] = ()
     """Boxes of each head of boxes, in the order of files."""
+    parts: tuple[PixelBox, ...] = ()
+    """Where in the core the stored values of each head are, in its pixels from the core's first; all else is fill.
+    Empty: they are those of the whole core."""
+    block: int = 0
+    """Which of the time blocks that are computed in one pass, counted from the first."""
 
 
 class CoreRow:
     """The cores of adjacent tiles of one row of tiles, being filled from the top down."""
 
-    def __init__(self, grid: Grid, tiles: tuple[Tile, ...], heads: tuple[HeadLayout, ...], block: int = 1) -> None:
+    def __init__(
+        self, grid: Grid, tiles: tuple[Tile, ...], heads: tuple[HeadLayout, ...], block: int = 1, blocks: int = 1
+    ) -> None:
+        """Open the cores of ``blocks`` time blocks of ``block`` planes each.
+
+        Of a core that the region fills in part only the chunks that it meets are held.
+        """
         self.tiles = tiles
         boxes = [grid.core(tile) for tile in tiles]
         #: All pixels of the row, gaps between tiles included.
         self.box = PixelBox(boxes[0].y0, boxes[0].x0, boxes[-1].y1, boxes[-1].x1)
         self._grid = grid
         self._heads = heads
-        self._boxes = tuple(coarser(self.box, h.reduction) for h in heads)
+        self._block = block
+        self._work = self.box & grid.bounds
+        self._boxes = tuple(_held(self.box, self._work, h.reduction, grid.tile_px) for h in heads)
         self._stored = [
-            h.quantiser.empty((block, len(h.classes), *box.shape)) for h, box in zip(heads, self._boxes, strict=True)
+            h.quantiser.empty((block * blocks, len(h.classes), *box.shape))
+            for h, box in zip(heads, self._boxes, strict=True)
         ]
-        self._valid = np.zeros((block, *self.box.shape), bool)
+        self._valid = np.zeros((block * blocks, *self._work.shape), bool)
 
     def put(self, box: PixelBox, scores: tuple[NDArray[Any], ...], keep: NDArray[np.bool_], plane: int = 0) -> None:
         """Take finished rows; what lies outside the row's box is dropped.
@@ -65,12 +80,12 @@ class CoreRow:
             box: Where they are; a multiple of each head's reduction at all four sides.
             scores: Scores of each head, shape (K, height / reduction, width / reduction) of ``box``; or stored values.
             keep: Which pixels have scores, shape (height, width).
-            plane: Which plane of the time block they belong to.
+            plane: Which plane of the time blocks they belong to.
         """
-        part = box & self.box
+        part = box & self._work
         if not part:
             return
-        self._valid[(plane, *part.within(self.box))] = keep[part.within(box)]
+        self._valid[(plane, *part.within(self._work))] = keep[part.within(box)]
         for stored, head, mine, values in zip(self._stored, self._heads, self._boxes, scores, strict=True):
             theirs = coarser(box, head.reduction)
             shared = theirs & mine
@@ -78,14 +93,39 @@ class CoreRow:
             head.quantiser.encode_into(stored[here], values[there], _coarser_mask(keep, head.reduction)[there[1:]])
 
     def cores(self) -> Iterator[Core]:
-        """Hand out the cores, from left to right."""
-        for tile in self.tiles:
-            core = self._grid.core(tile)
-            heads = tuple(
-                stored[(slice(None), slice(None), *coarser(core, head.reduction).within(mine))]
-                for stored, head, mine in zip(self._stored, self._heads, self._boxes, strict=True)
-            )
-            yield Core(tile, heads, int(self._valid[(slice(None), *core.within(self.box))].sum()))
+        """Hand out the cores, block after block and from left to right."""
+        for first in range(0, len(self._valid), self._block):
+            planes = slice(first, first + self._block)
+            for tile in self.tiles:
+                yield self._core(tile, planes)
+
+    def _core(self, tile: Tile, planes: slice) -> Core:
+        core = self._grid.core(tile)
+        wholes = [coarser(core, head.reduction) for head in self._heads]
+        held = [whole & mine for whole, mine in zip(wholes, self._boxes, strict=True)]
+        heads = tuple(
+            stored[(planes, slice(None), *part.within(mine))] if part else stored[planes, :, :0, :0]
+            for stored, part, mine in zip(self._stored, held, self._boxes, strict=True)
+        )
+        work = core & self._work
+        valid_px = int(self._valid[(planes, *work.within(self._work))].sum()) if work else 0
+        parts = tuple(_from(whole, part) for part, whole in zip(held, wholes, strict=True))
+        return Core(tile, heads, valid_px, parts=parts, block=planes.start // self._block)
+
+
+def _held(box: PixelBox, work: PixelBox, reduction: int, tile_px: int) -> PixelBox:
+    """Return the chunks of a row of cores that the region meets, in pixels of a head."""
+    chunk = inner_chunk_px(tile_px // reduction)
+    box, work = coarser(box, reduction), coarser(work, reduction)
+    if not work:
+        return PixelBox(box.y0, box.x0, box.y0, box.x0)
+    y0, x0 = ((a - b) // chunk * chunk + b for a, b in ((work.y0, box.y0), (work.x0, box.x0)))
+    y1, x1 = (-(-(a - b) // chunk) * chunk + b for a, b in ((work.y1, box.y0), (work.x1, box.x0)))
+    return PixelBox(y0, x0, y1, x1)
+
+
+def _from(whole: PixelBox, part: PixelBox) -> PixelBox:
+    return PixelBox(part.y0 - whole.y0, part.x0 - whole.x0, part.y1 - whole.y0, part.x1 - whole.x0)
 
 
 def coarser(box: PixelBox, reduction: int) -> PixelBox:

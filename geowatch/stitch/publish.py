@@ -21,8 +21,10 @@ __all__ = ["publish_core"]
 def publish_core(store: Store, layout: HeatmapLayout, core: Core, block: int, recipe: str) -> Marker:
     """Publish a core of a time block under the recipe with digest ``recipe``; doing it twice does no harm."""
     objects: list[StoredObject] = []
-    for head, stored in zip(layout.heads, core.heads, strict=True):
-        content = encode_shard(stored, head.quantiser.is_fill, inner_chunk_px(stored.shape[-1]))
+    for number, (head, stored) in enumerate(zip(layout.heads, core.heads, strict=True)):
+        side = layout.grid.tile_px // head.reduction
+        at = (core.parts[number].y0, core.parts[number].x0) if core.parts else (0, 0)
+        content = encode_shard(stored, head.quantiser.is_fill, inner_chunk_px(side), side_px=side, at=at)
         key = layout.shard_key(head, core.tile, block)
         if content is None:
             store.delete(key)  # what a damaged run may have left there

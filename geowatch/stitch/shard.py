@@ -42,7 +42,12 @@ def inner_chunk_px(tile_px: int) -> int:
 
 
 def encode_shard(
-    core: NDArray[np.generic], is_fill: Callable[[NDArray[np.generic]], NDArray[np.bool_]], chunk_px: int
+    core: NDArray[np.generic],
+    is_fill: Callable[[NDArray[np.generic]], NDArray[np.bool_]],
+    chunk_px: int,
+    *,
+    side_px: int | None = None,
+    at: tuple[int, int] = (0, 0),
 ) -> bytes | None:
     """Return the bytes of a shard with chunks (1, 1, chunk_px, chunk_px), or None where all of it is fill.
 
@@ -50,9 +55,14 @@ def encode_shard(
         core: Stored values, shape (T, K, H, W), little endian.
         is_fill: Tells where stored values are fill; chunks that are all fill take no bytes.
         chunk_px: Side of a chunk; it divides H and W.
+        side_px: Side of the shard where ``core`` is a part of it; the rest is fill.
+        at: First row and column of that part in the shard, multiples of ``chunk_px``.
     """
-    counts = (core.shape[0], core.shape[1], core.shape[2] // chunk_px, core.shape[3] // chunk_px)
-    return join_shard(counts, _encoded(core, counts, is_fill, chunk_px))
+    here = (core.shape[0], core.shape[1], core.shape[2] // chunk_px, core.shape[3] // chunk_px)
+    counts = here if side_px is None else (*here[:2], side_px // chunk_px, side_px // chunk_px)
+    first = (0, 0, at[0] // chunk_px, at[1] // chunk_px)
+    chunks = _encoded(core, here, is_fill, chunk_px)
+    return join_shard(counts, ((tuple(np.add(first, place).tolist()), content) for place, content in chunks))
 
 
 def _encoded(

@@ -32,7 +32,7 @@ from geowatch.grid.lattice import PixelBox
 from geowatch.package.importing import import_onnx
 from geowatch.package.spec import ImportSpec
 from geowatch.predict.recipe import read_recipe
-from geowatch.stages import context
+from geowatch.stages import context, passes
 from geowatch.stages.clean import CleanConfig, clean
 from geowatch.stages.events import Silent
 from geowatch.stages.features import FeaturesConfig, features
@@ -43,6 +43,7 @@ from geowatch.stages.predict import predict
 from geowatch.stages.predict_config import PredictConfig
 from geowatch.stages.status import status
 from geowatch.stages.stitch import StitchConfig, stitch
+from geowatch.stages.sweeping import Sweeper
 from geowatch.stages.tile import TileConfig, tile
 from geowatch.stages.timing import NormConfig, TimeConfig
 from geowatch.stages.verify import VerifyConfig, verify
@@ -98,6 +99,27 @@ def test_a_plane_stands_at_each_step_and_sees_its_span(undisturbed):
 @pytest.mark.parametrize("block", [2, 3, 4, 16])
 def test_how_many_planes_are_stored_as_one_changes_no_value(images, package, undisturbed, tmp_path, block):
     assert_same(run_series(tmp_path / "run", images, package, time=TimeConfig(time_block=block)), undisturbed)
+
+
+def test_how_many_blocks_are_computed_at_once_changes_no_byte(images, package, tmp_path, monkeypatch):
+    runs = {}
+    for name, limit in (("together", passes.PASS_BYTES), ("alone", 0)):
+        made = []
+        monkeypatch.setattr(passes, "PASS_BYTES", limit)
+        monkeypatch.setattr(
+            Sweeper, "run", lambda self, tiles, real=Sweeper.run, made=made: made.append(self) or real(self, tiles)
+        )
+        runs[name] = run_series(tmp_path / name, images, package, time=TimeConfig(time_block=2)), made
+        monkeypatch.undo()
+    (together, one), (alone, each) = runs["together"], runs["alone"]
+    assert {sweeper.blocks for sweeper in each} == {1}
+    assert len(one) < len(each) == sum(sweeper.blocks for sweeper in one)
+    for folder in ("heatmap.zarr", "markers"):
+        files = [
+            {p.relative_to(run): p.read_bytes() for p in sorted((run / folder).rglob("*")) if p.is_file()}
+            for run in map(Path, (together, alone))
+        ]
+        assert files[0] == files[1]
 
 
 @pytest.mark.parametrize(

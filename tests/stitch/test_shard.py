@@ -23,6 +23,18 @@ def core_of(stored, seed, tile=64, chunk=16):
     return quantiser, core
 
 
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), chunks=st.tuples(*[st.integers(0, 4)] * 4))
+def test_a_part_of_a_core_makes_the_shard_of_the_whole(seed, chunks):
+    quantiser, core = core_of("uint8", seed)
+    (y0, y1), (x0, x1) = sorted(chunks[:2]), sorted(chunks[2:])
+    place = (..., slice(16 * y0, 16 * y1), slice(16 * x0, 16 * x1))
+    whole = quantiser.empty(core.shape)
+    whole[place] = core[place]
+    part = encode_shard(core[place], quantiser.is_fill, 16, side_px=64, at=(16 * y0, 16 * x0))
+    assert part == encode_shard(whole, quantiser.is_fill, 16)
+
+
 @pytest.mark.parametrize("stored", ["uint8", "uint16", "float16", "float32"])
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 1000))
