@@ -64,7 +64,17 @@ described = combine(
     option("--clip", type=PAIR, metavar="LOW,HIGH", help="Third step: limit to this range."),
     flag("--log1p", help="Fourth step: natural logarithm of 1 + x."),
     option("--indices", type=NAMES, help="Last step: append these indices, such as ndvi,nbr."),
-    option("--layout", type=click.Choice(["auto", "NCHW", "NHWC"]), help="Order of the axes.  [default: auto]"),
+    option(
+        "--layout",
+        type=click.Choice(["auto", "NCHW", "NHWC", "NTCHW", "NCTHW", "NTHWC"]),
+        help="Order of the axes: N window, T date, C channel.  [default: auto]",
+    ),
+    option(
+        "--input-tensors",
+        type=NAMES,
+        metavar="NAME,...",
+        help="Inputs of the graph, that of the oldest date first. Left out: in the graph's order.",
+    ),
     option("--output-tensor", metavar="NAME", help="Output to use, where the graph has several."),
     option(
         "--activation",

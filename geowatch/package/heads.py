@@ -71,6 +71,11 @@ def _axes(
         return "NCHW", shape[1], (shape[2], shape[3])
     if raw.ndim == 4 and shape[3] in {1, classes} and _reduces(shape[1:3], window):
         return "NHWC", shape[3], (shape[1], shape[2])
+    if raw.ndim == 5:
+        raise PackageError(
+            f"output {output!r} has shape {shape}: five axes, which are no {_dates(spec)} dates of {classes} classes",
+            hint="export it as N x classes x H x W, or with an axis of as many dates as go in before the classes",
+        )
     raise PackageError(
         f"output {output!r} has shape {shape} for windows of {window} px and {classes} classes",
         hint="name as many --classes as the output has channels; its size is the window's, 1/2, 1/4 or 1/8",

@@ -75,7 +75,7 @@ class InputSpec(Document):
     """Which of the frames of a prediction it shows, counted from 0, oldest first."""
     sensors: tuple[Identifier, ...] = ()
     """Sensors that the network was made for; empty means any."""
-    layout: Literal["NCHW", "NHWC", "NTCHW", "NCTHW"] = "NCHW"
+    layout: Literal["NCHW", "NHWC", "NTCHW", "NCTHW", "NTHWC"] = "NCHW"
     """Order of the tensor's axes: N window, T date, C channel, H row, W column."""
     dtype: Literal["float32", "float16", "float64", "uint8", "uint16"] = "float32"
     """Number type of the tensor; whole numbers are rounded and limited to their range."""

@@ -57,8 +57,10 @@ class ImportSpec:
     """Fourth step: natural logarithm of 1 + x."""
     indices: tuple[str, ...] = ()
     """Last step: append these normalised differences as channels (``ndvi``, ``ndwi``, ``nbr`` ...)."""
-    layout: Literal["auto", "NCHW", "NHWC"] = "auto"
+    layout: Literal["auto", "NCHW", "NHWC", "NTCHW", "NCTHW", "NTHWC"] = "auto"
     """Order of the input's axes; auto finds the axis that has as many places as there are channels."""
+    input_tensors: tuple[str, ...] = ()
+    """Input tensors of the graph, that of the oldest date first; empty takes them in the graph's own order."""
     output_tensor: str | None = None
     """Output tensor of the graph to use, where it has several."""
     activation: Literal["auto"] | Activation = "auto"
@@ -208,6 +210,12 @@ def complaint(error: ValueError) -> str:
 
 
 def _plain_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[InputSpec, ...]:
+    graph = _in_order(graph, spec)
+    if odd := [tensor for tensor in graph if len(tensor.dims) not in {4, 5}]:
+        raise PackageError(
+            f"input {odd[0].name!r} is {_shape(odd[0])}: that is no image",
+            hint="gw feeds images alone: export the network with the other inputs as constants, or without them",
+        )
     if len(graph) == spec.dates:
         return tuple(_part(tensor, spec, date, 1) for date, tensor in enumerate(graph))
     if len(graph) == 1:
@@ -216,6 +224,23 @@ def _plain_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[Inpu
         f"the graph has {len(graph)} inputs ({', '.join(t.name for t in graph)}) for {spec.dates} date(s)",
         hint=f"say --dates {len(graph)} if each takes the same bands of one date, else use --spec",
     )
+
+
+def _in_order(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[TensorInfo, ...]:
+    """Return the graph's inputs, oldest date first. Raises PackageError where others are named than there are."""
+    known = {tensor.name: tensor for tensor in graph}
+    if not spec.input_tensors:
+        return graph
+    if sorted(spec.input_tensors) != sorted(known):
+        raise PackageError(
+            f"inputs are named as {', '.join(spec.input_tensors)}; the graph takes {', '.join(known)}",
+            hint="name each of them once with --input-tensors, oldest date first",
+        )
+    return tuple(known[name] for name in spec.input_tensors)
+
+
+def _shape(tensor: TensorInfo) -> str:
+    return " x ".join("?" if size is None else str(size) for size in tensor.dims)
 
 
 def _part(tensor: TensorInfo, spec: ImportSpec, date: int, joined: int) -> InputSpec:
@@ -251,7 +276,7 @@ def _dtype(tensor: TensorInfo) -> Literal["float32", "float16", "float64", "uint
 
 
 #: Layouts and the axes of channels and dates in them; the first that fits is taken.
-_AXES = {"NCHW": (1, None), "NHWC": (3, None), "NTCHW": (2, 1), "NCTHW": (1, 2)}
+_AXES = {"NCHW": (1, None), "NHWC": (3, None), "NTCHW": (2, 1), "NCTHW": (1, 2), "NTHWC": (4, 1)}
 
 
 def _layout(tensor: TensorInfo, spec: ImportSpec, channels: int, joined: int) -> str:
@@ -262,12 +287,17 @@ def _layout(tensor: TensorInfo, spec: ImportSpec, channels: int, joined: int) ->
     exact = [name for name, pairs in sizes.items() if all(have == want for have, want in pairs)]
     # A free axis may be anything: only the most common layout is taken without being said.
     free = [name for name, pairs in sizes.items() if all(have in {None, want} for have, want in pairs)]
-    found = exact or [name for name in free if name != "NHWC" or spec.layout == "NHWC"]
+    found = exact or [name for name in free if not name.endswith("C") or spec.layout == name]
     if not found:
-        shape = " x ".join("?" if d is None else str(d) for d in dims)
         raise PackageError(
-            f"input {tensor.name!r} is {shape}: no axis takes {joined} date(s) of {channels} channels",
-            hint="the number of --bands (and --indices) times --dates is the number of channels",
+            f"input {tensor.name!r} is {_shape(tensor)}: no axis takes {joined} date(s) of {channels} channels",
+            hint="the number of --bands (and --indices) times --dates is the number of channels; windows come first, "
+            "and --layout names the other axes",
+        )
+    if {"NTCHW", "NCTHW"} <= set(found) and joined > 1:
+        raise PackageError(
+            f"input {tensor.name!r} is {_shape(tensor)}: dates and channels are as many, and their order is not clear",
+            hint="say --layout NTCHW (dates first) or NCTHW (channels first)",
         )
     return found[0]
 

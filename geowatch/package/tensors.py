@@ -51,12 +51,12 @@ def feeds(specs: tuple[InputSpec, ...], inputs: Mapping[str, NDArray[np.float32]
 
 def _tensor(parts: tuple[InputSpec, ...], arrays: list[NDArray[np.float32]]) -> NDArray[Any]:
     layout = parts[0].layout
-    if layout in {"NTCHW", "NCTHW"}:
+    if "T" in layout:
         joined = np.stack(arrays, axis=layout.index("T"))
     else:
         joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
-    if layout == "NHWC":
-        joined = np.moveaxis(joined, 1, -1)
+    if layout.endswith("C"):
+        joined = np.moveaxis(joined, -3, -1)
     return np.ascontiguousarray(_cast(joined, parts[0].dtype))
 
 

@@ -79,6 +79,38 @@ def two_dates_net(channels: int = 2) -> ModelProto:
     return model(nodes, [value("before", dims), value("after", dims)], [value("y", None)], w=weights(1, channels))
 
 
+#: How two dates of two bands go in: sizes of the axes of each input (d the bands of both dates), and the order of axes
+#: that makes them N, H, W, then date and band; those of one input are one axis then.
+FORMS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "two inputs": ("ncHW", (0, 2, 3, 1)),
+    "two inputs, channels last": ("nHWc", (0, 1, 2, 3)),
+    "stacked": ("ndHW", (0, 2, 3, 1)),
+    "stacked, channels last": ("nHWd", (0, 1, 2, 3)),
+    "dates before bands": ("ntcHW", (0, 3, 4, 1, 2)),
+    "bands before dates": ("nctHW", (0, 3, 4, 2, 1)),
+    "dates, channels last": ("ntHWc", (0, 2, 3, 1, 4)),
+}
+
+
+def net_of_form(form: str, *, side: int | None = None, last: str | None = None, classes: int = 3) -> ModelProto:
+    """The same convolution of two dates of two bands, however they go in; ``side`` fixes the windows' size."""
+    axes, order = FORMS[form]
+    sizes: dict[str, Dim] = {"n": "n", "H": side or "h", "W": side or "w", "c": 2, "t": 2, "d": 4}
+    names = ("early", "late") if form.startswith("two") else ("x",)
+    nodes = [helper.make_node("Transpose", [name], [f"{name}_last"], perm=order) for name in names]
+    if len(names) > 1:
+        nodes.append(helper.make_node("Concat", [f"{name}_last" for name in names], ["flat"], axis=3))
+    else:
+        nodes.append(helper.make_node("Reshape", ["x_last", "four"], ["flat"]))
+    nodes += [helper.make_node("Transpose", ["flat"], ["both"], perm=[0, 3, 1, 2]), conv("both", "logits")]
+    if last is not None:
+        nodes.append(helper.make_node(last, ["logits"], ["y"], **({"axis": 1} if last == "Softmax" else {})))
+    inputs = [value(name, [sizes[axis] for axis in axes]) for name in names]
+    outputs = [value("logits" if last is None else "y", None)]
+    stored = {"w": weights(classes, 4)} | ({} if len(names) > 1 else {"four": np.array([0, 0, 0, 4])})
+    return model(nodes, inputs, outputs, **stored)
+
+
 def two_heads_net(channels: int = 2) -> ModelProto:
     """Outputs ``land`` (3 classes) and ``cloud`` (1 class), both logits."""
     nodes = [conv("x", "land", "w"), conv("x", "cloud", "v")]

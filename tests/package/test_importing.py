@@ -17,9 +17,11 @@ from geowatch.package import (
     open_backend,
 )
 from tests.package.networks import (
+    FORMS,
     conv,
     conv_net,
     model,
+    net_of_form,
     nhwc_net,
     random_windows,
     two_dates_net,
@@ -147,6 +149,75 @@ def test_dates_with_an_axis_of_their_own_are_joined(imported):
     assert {i.layout for i in package.manifest.inputs} == {"NTCHW"}
     windows = {f"x.{t}": random_windows((2, 2, 32, 32), seed=t) for t in range(3)}
     assert probabilities(package, windows)["scores"].shape == (2, 3, 32, 32)
+
+
+@pytest.fixture
+def two_dates(onnx_file, tmp_path):
+    """Return a function that imports a network of a form and gives its probabilities of two dates that differ."""
+    windows = [random_windows((2, 2, 32, 32), seed) for seed in (1, 2)]
+
+    def scores(form, spec=SPEC, **net):
+        package = import_onnx(onnx_file(net_of_form(form, **net)), replace(spec, dates=2), tmp_path / "package")
+        by_date = {part.name: windows[part.date] for part in package.manifest.inputs}
+        return probabilities(package, by_date)["scores"]
+
+    return scores
+
+
+@pytest.mark.parametrize("side", [None, 32])
+@pytest.mark.parametrize("form", FORMS)
+def test_two_dates_give_the_same_whatever_form_they_go_in_by(two_dates, onnx_file, tmp_path, form, side):
+    said = {"nHWc": "NHWC", "nHWd": "NHWC", "ntHWc": "NTHWC"} if side is None else {}
+    unclear = {"ntcHW": "NTCHW", "nctHW": "NCTHW"}
+    found = two_dates(form, replace(SPEC, layout=(said | unclear).get(FORMS[form][0], "auto")), side=side)
+    plain = import_onnx(onnx_file(net_of_form("two inputs")), replace(SPEC, dates=2), tmp_path / "plain")
+    windows = {name: random_windows((2, 2, 32, 32), seed) for name, seed in (("early", 1), ("late", 2))}
+    np.testing.assert_allclose(found, probabilities(plain, windows)["scores"], atol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["dates before bands", "bands before dates"])
+def test_as_many_dates_as_bands_ask_for_their_order(two_dates, form):
+    with pytest.raises(PackageError, match="as many") as caught:
+        two_dates(form)
+    assert "--layout NTCHW" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("last", "classes", "spec"),
+    [
+        (None, 1, {"classes": ("same", "changed")}),
+        ("Sigmoid", 1, {"classes": ("changed",)}),
+        (None, 2, {"classes": ("same", "changed")}),
+        ("Softmax", 2, {"classes": ("same", "changed")}),
+    ],
+    ids=["a logit", "a probability", "two logits", "two probabilities"],
+)
+def test_a_change_is_scored_whatever_form_it_comes_out_by(two_dates, last, classes, spec):
+    found = two_dates("stacked", replace(SPEC, **spec), last=last, classes=classes)
+    assert found.shape == (2, len(spec["classes"]), 32, 32)
+    assert 0 <= found.min() < found.max() <= 1
+
+
+def test_the_order_of_dates_is_the_graphs_unless_it_is_said(imported):
+    spec = replace(SPEC, classes=("change",), dates=2)
+    turned = imported(two_dates_net(), replace(spec, input_tensors=("after", "before")))
+    assert [(i.tensor, i.date) for i in turned.manifest.inputs] == [("after", 0), ("before", 1)]
+    with pytest.raises(PackageError, match="the graph takes before, after") as caught:
+        imported(two_dates_net(), replace(spec, input_tensors=("after", "after")))
+    assert "--input-tensors" in str(caught.value.hint)
+
+
+def test_inputs_that_are_no_images_and_outputs_of_five_axes_say_what_to_do(imported):
+    nodes = [conv("x", "c"), helper.make_node("Add", ["c", "day"], ["y"])]
+    dated = model(nodes, [value("x", ("n", 2, "h", "w")), value("day", ("n", 1))], [value("y", None)], w=weights(3, 2))
+    with pytest.raises(PackageError, match=r"input 'day' is \? x 1: that is no image") as caught:
+        imported(dated)
+    assert "constants" in str(caught.value.hint)
+    nodes = [conv("x", "c"), helper.make_node("Unsqueeze", ["c", "at"], ["y"])]
+    deep = model(nodes, [value("x", ("n", 2, "h", "w"))], [value("y", None)], w=weights(3, 2), at=np.array([2]))
+    with pytest.raises(PackageError, match="five axes") as caught:
+        imported(deep)
+    assert "N x classes x H x W" in str(caught.value.hint)
 
 
 def test_several_heads_are_described_in_full(imported):

@@ -21,6 +21,7 @@ def parts(layout: str, **more: object) -> tuple[InputSpec, ...]:
         ("NHWC", (2, 4, 5, 6), lambda t, c: (..., 2 * t + c)),
         ("NTCHW", (2, 3, 2, 4, 5), lambda t, c: (slice(None), t, c)),
         ("NCTHW", (2, 2, 3, 4, 5), lambda t, c: (slice(None), c, t)),
+        ("NTHWC", (2, 3, 4, 5, 2), lambda t, c: (slice(None), t, ..., c)),
     ],
 )
 def test_dates_that_share_a_tensor_are_joined_in_its_layout(layout, shape, index):
