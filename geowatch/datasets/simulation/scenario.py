@@ -73,6 +73,10 @@ class SimulationSpec:
     """Building sites of a made-up region; None: about one for each 12,000 pixels."""
     jitter_px: float = 0.2
     """Deviation of each image's position, in pixels of its sensor."""
+    noise: float = 1.0
+    """Factor of the sensors' noise."""
+    radiometry: float = 1.0
+    """Factor of how far the sensors' bands deviate from the truth, and so from each other."""
     omission: float = 0.06
     """Share of cloudy pixels that masks miss."""
     commission: float = 0.02
@@ -83,7 +87,8 @@ class SimulationSpec:
             ("cloudy", self.cloudy, 0, 0.95), ("omission", self.omission, 0, 1), ("commission", self.commission, 0, 1),
             ("jitter_px", self.jitter_px, 0, 3), ("size_px", self.size_px, 64, 20_000), ("lat", self.lat, -70, 70),
             ("lon", self.lon, -180, 180), ("seed", self.seed, 0, 2**32), ("resolution_m", self.resolution_m, 1, 100),
-            ("revisit_days", self.revisit_days, 1, 90),
+            ("revisit_days", self.revisit_days, 1, 90), ("noise", self.noise, 0, 20),
+            ("radiometry", self.radiometry, 0, 20),
         ):  # fmt: skip
             if not low <= value <= high:
                 raise ConfigError(f"{name} of a simulation is {value}", hint=f"choose {low} to {high}")

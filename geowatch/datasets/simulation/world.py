@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
@@ -119,7 +119,8 @@ def render(world: World, overpass: Overpass) -> Picture:
     sky = make_sky(rng, (ground.shape[1], ground.shape[2]), overpass.cloudy, world.scenario.lat, day)
     bright = ground[:3].mean(axis=0)
     mask = flawed_mask(rng, sky, bright, spec.omission, spec.commission)
-    measured = sense(rng, sensor, _through(rng, ground, sky.cloud, sky.shadow), spec.seed, spec.jitter_px)
+    flawed = replace(sensor, noise=spec.noise * sensor.noise, gain=spec.radiometry * sensor.gain)
+    measured = sense(rng, flawed, _through(rng, ground, sky.cloud, sky.shadow), spec.seed, spec.jitter_px)
     cut = _footprint(rng, sensor.partial, (measured.shape[1], measured.shape[2]))
     values = np.clip(np.rint(measured * QUANTISATION), 1, 65535).astype(np.uint16)
     values[:, ~cut] = 0
