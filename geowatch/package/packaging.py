@@ -99,7 +99,9 @@ def _described(source: NetSource, spec: ImportSpec) -> ImportSpec:
     if "inputs" in known:
         known["inputs"] = TypeAdapter(tuple[InputSpec, ...]).validate_python(known["inputs"])
     if "boxes" in known:
-        known["boxes"] = TypeAdapter(tuple[BoxesSpec, ...]).validate_python(known["boxes"])
+        said = {name: getattr(spec, name) for name in ("min_score", "max_overlap") if name not in silent}
+        boxes = TypeAdapter(tuple[BoxesSpec, ...]).validate_python(known["boxes"])
+        known["boxes"] = tuple(each.model_copy(update=said) for each in boxes)
     return replace(spec, **known)
 
 

@@ -81,9 +81,12 @@ def test_options_that_make_no_sense_are_refused(options, said):
 
 def test_it_describes_itself_and_is_packaged(tmp_path: Path):
     source = NetSource(net="blobs", options={"polarity": "dark", "radii_px": (2, 4), "most": 50})
-    package = load_package(package_net(source, ImportSpec(bands=("nir",), window=(64, 64)), tmp_path / "package").path)
+    package = load_package(
+        package_net(source, ImportSpec(bands=("nir",), window=(64, 64), min_score=0.4), tmp_path / "package").path
+    )
     manifest = package.manifest
     assert manifest.boxes[0].objects == ("dark spot",)
+    assert manifest.boxes[0].min_score == 0.4
     assert manifest.heads == ()
     assert manifest.bands == ("nir",)
     assert not manifest.window.fixed
