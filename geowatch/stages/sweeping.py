@@ -137,7 +137,7 @@ class Sweeper:
         return figures
 
     def _gathering(self) -> Gathering:
-        return Gathering(len(self.layout.boxes), self.layout.grid.tile_px)
+        return Gathering(self.layout, self.block)
 
     def _publisher(self, figures: Figures) -> Callable[[list[Core]], None]:
         def publish_one(core: Core) -> Marker:
@@ -235,7 +235,6 @@ class _Adding:
         self._into = into
         self._views = sweeper.look.planes
         self._heads = sweeper.layout.heads
-        self._first = sweeper.block * sweeper.layout.block
         self._objects: list[list[ByHead]] = [[] for _ in self._views]
         columns_px = hull.x0, hull.x1
         told = [head for head in self._heads if head.kind != "seen"]
@@ -258,9 +257,7 @@ class _Adding:
         self._gather(strip, view)
         keeps = strip.keeps_above(strip.box.y0 + self._stride)
         bands, y = self._bands[view], 0
-        # A network that gives boxes alone has no bands: all that is stored is where it looked.
-        seen = ((np.ones((1, self._stride, strip.box.width), np.float32),),)
-        for pieces in zip(*(band.finished() for band in bands), strict=True) if bands else seen:
+        for pieces in self._finished(bands, strip.box.width):
             rows = pieces[0].shape[1] * self._heads[0].reduction
             box = PixelBox(strip.box.y0 + y, strip.box.x0, strip.box.y0 + y + rows, strip.box.x1)
             self._put(view, box, pieces, [keep[y : y + rows] for keep in keeps])
@@ -268,11 +265,21 @@ class _Adding:
         for band in bands:
             band.move_on()
 
+    def _finished(self, bands: Sequence[Band | DeviceBand], width: int) -> Iterator[tuple[NDArray[Any], ...]]:
+        """Yield the finished rows of each head; where a network looked that gives boxes alone has no band."""
+        if len(bands) == len(self._heads):
+            yield from zip(*(band.finished() for band in bands), strict=True)
+            return
+        told = zip(*(band.finished() for band in bands), strict=True) if bands else ((),)
+        for pieces in told:
+            high = pieces[0].shape[1] * self._heads[-1].reduction if pieces else self._stride
+            yield np.ones((1, high, width), np.float32), *pieces
+
     def _gather(self, strip: Strip, view: int) -> None:
         """Hand the boxes of a row of windows on to the tiles that own them."""
         found, self._objects[view] = self._objects[view], []
         if found:
-            self._into.found.put(found, strip.keep, strip.box, self._first + _only_plane(self._views[view]))
+            self._into.found.put(found, strip.keep, strip.box, _only_plane(self._views[view]))
 
     def _put(
         self, view: int, box: PixelBox, pieces: tuple[NDArray[Any], ...], keeps: Sequence[NDArray[np.bool_]]
@@ -324,7 +331,6 @@ class _Whole:
         self._box = windows.hull(work)
         self._views = sweeper.look.planes
         self._keeps = [[np.zeros(self._box.shape, bool) for _ in view.planes] for view in self._views]
-        self._first = sweeper.block * sweeper.layout.block
         self._objects: list[list[ByHead]] = [[] for _ in self._views]
         self._heads: list[list[InMemory]] = [[] for _ in self._views]
         for head in sweeper.layout.heads:
@@ -333,6 +339,7 @@ class _Whole:
             box = coarser(self._box, head.reduction)
             for view, heads in zip(self._views, self._heads, strict=True):
                 heads.append(InMemory(len(view.planes) * len(head.classes), coarse, weights, box))
+                heads[-1].scores[:] = head.kind == "seen"
 
     def seen(self, row: Row) -> Row:
         """Note which pixels of a row are kept."""
@@ -346,10 +353,8 @@ class _Whole:
         views = [cut.row.view for cut in batch for _ in cut.kx]
         for view, boxes in zip(views, seen.objects, strict=bool(seen.objects)):
             self._objects[view].append(boxes)
-        for heads in self._heads if not seen.layers else ():
-            for each in heads:
-                each.scores[:] = 1.0
-        for number, scores in enumerate(seen.layers):
+        told = (number for number, head in enumerate(self._sweeper.layout.heads) if head.kind != "seen")
+        for number, scores in zip(told, seen.layers, strict=bool(seen.layers)):
             for view, (ky, kx), window in zip(views, places(batch), scores, strict=True):
                 self._heads[view][number].add(ky, kx, window)
 
@@ -357,7 +362,7 @@ class _Whole:
         """Hand all boxes on to the tiles that own them."""
         for view, keeps, boxes in zip(self._views, self._keeps, self._objects, strict=True):
             if boxes:
-                found.put(boxes, keeps[0], self._box, self._first + _only_plane(view))
+                found.put(boxes, keeps[0], self._box, _only_plane(view))
         return found
 
     def cores(self, tile: Tile) -> list[Core]:

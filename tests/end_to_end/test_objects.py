@@ -273,3 +273,23 @@ def test_objects_of_a_series_become_sites_with_dates(days, detector_package, tmp
     spans = sorted(zip(map(str, sites["start"].to_pylist()), map(str, sites["end"].to_pylist()), strict=True))
     assert len(spans) == 4
     assert spans[-1][0] == "2020-05-11"
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_features_are_stored_beside_boxes(found, whole, in_memory):
+    run = found("features", looks=LooksConfig(features="grey"), in_memory=in_memory)
+    assert windows_told(run) == windows_told(whole)
+    box, values = placed(run, "features")
+    _, seen = placed(run, "seen")
+    assert ((seen[0, 0] == 255) == np.isnan(values[0, 0])).all()
+    assert np.nanmax(values) > 0.5
+
+
+def test_shares_that_were_made_apart_are_joined(whole, scene, region, detector_package, tmp_path):
+    parts = []
+    for share in (1, 2):
+        plan_job(tmp_path / f"part{share}", region, scene, 64)
+        predict(config_of(tmp_path / f"part{share}", scene, detector_package, shard=(share, 2)))
+        parts.append(str(tmp_path / f"part{share}"))
+    stitch(StitchConfig(run=parts[0], parts=(parts[1],)))
+    assert (tmp_path / "part1/objects.parquet").read_bytes() == (whole / "objects.parquet").read_bytes()
