@@ -386,3 +386,27 @@ def test_images_without_dates_do_not_go_on(tmp_path):
     series.days = [None] * 3
     with pytest.raises(ConfigError, match="without dates"):
         series.run(2, 3, 5, first)
+
+
+def rows_of(*frames: str) -> np.ndarray:
+    """Return planes of one row: ``#`` scores, ``?`` is hidden."""
+    stored = {"#": 230, ".": 0, "?": 255}
+    return np.array([[[[stored[mark] for mark in frame]]] for frame in frames], np.uint8)
+
+
+def test_a_site_that_is_hidden_for_the_whole_of_a_run_is_the_same_afterwards(tmp_path):
+    stored = rows_of("..###...", "?????...", "..??#...", "..###...")
+    for cuts in ([1, 2], [1, 2, 3], [2, 3]):
+        folder = tmp_path / str(cuts)
+        folder.mkdir()
+        last = Series(stored, {"mode": "linked"}, {}, folder).chain(cuts, [0] * 4, [3, 5, 64, 2])[-1]
+        (site,) = last.sites.values()
+        assert (day(site["start"]), site["end"], site["n_observations"]) == (17000, None, 3)
+
+
+def test_what_a_site_that_merged_held_together_stays_together(tmp_path):
+    stored = rows_of(".###...###..", "...#####.##.", "...#####.##.", "...#####.##.")
+    runs = Series(stored, {"mode": "linked"}, {}, tmp_path).chain([1, 2, 3], [0] * 4, [3, 5, 64, 2])
+    assert [len(run.sites) for run in runs] == [2, 2, 2, 2]
+    older, other = sorted(runs[-1].sites.values(), key=lambda site: site["number"])
+    assert (older["end"], older["area_px"], day(other["end"])) == (None, 9, 17016)
