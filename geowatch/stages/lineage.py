@@ -29,10 +29,11 @@ def lineage(run: str = "gw-run", artifact: str | None = None) -> tuple[Made, ...
     records = sorted(_records(store), key=lambda made: (made.artifact, made.made_at))
     found = tuple(made for made in records if artifact in {None, made.artifact})
     if not found:
-        known = ", ".join(sorted({made.artifact for made in records})) or "nothing"
-        raise InputError(
-            f"{store.url} has no record of '{artifact or 'anything'}'", hint=f"there are records of: {known}"
+        known = ", ".join(sorted({made.artifact for made in records}))
+        hint = (
+            f"there are records of: {known}" if known else "name the run with --run, and what it made as it lies there"
         )
+        raise InputError(f"{store.url} has no record of '{artifact or 'anything'}'", hint=hint)
     return found
 
 
