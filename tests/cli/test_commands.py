@@ -18,8 +18,8 @@ SPEECH = {"config", "set", "as_json", "log_json", "debug"}
 
 
 IN_FILES_ONLY = {
-    "import": {"inputs", "heads"},
-    "package": {"inputs", "heads"},
+    "import": {"inputs", "heads", "boxes"},
+    "package": {"inputs", "heads", "boxes"},
     "run": {"predict.shard", "stitch.parts"},
 }
 """Keys that no option sets: documents in full, and what makes no sense for a whole run."""
