@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -77,3 +78,42 @@ def test_sites_are_the_same_bytes_for_two_workers(small, tmp_path):
     other = again(config, tmp_path / "two", tiles=9, workers=2)
     for name in SITES:
         assert (other / name).read_bytes() == (Path(config.out) / "run" / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_a_real_region_is_simulated_and_scored_against_its_own_truth(shared_data, package, tmp_path):
+    smart = shared_data("smart")
+    done = demo_sites(
+        DemoSitesConfig(
+            out=str(tmp_path), region=str(smart / "region_models/BR_R002.geojson"), truth=(str(smart / "site_models"),),
+            resolution=60.0, revisit_days=30, start="2017-06-01", end="2019-12-31", cloudy=0.2, model=package, tiles=1,
+            workers=1,
+        )
+    )  # fmt: skip
+    assert done.figures["truth annotations"] == 12
+    assert done.figures["truth sites"] >= 1
+    assert "simulat" in Path(done.report).read_text().lower()
+    for path in (tmp_path / "run/sites/site_models").glob("*"):
+        assert path.name.startswith("BR_R002_")
+        for feature in json.loads(path.read_text())["features"][1:]:
+            assert "2017-06-01" <= feature["properties"]["observation_date"] <= "2019-12-31"
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "hint"),
+    [
+        ({"region": None}, "without --region", "region model"),
+        ({"region": "{}/region_models"}, "holds 24 regions", "one region model"),
+        ({"region": "{}/region_models/AE_R001.geojson", "truth": ()}, "million pixels", "--resolution"),
+        ({"region": "{}/region_models/PE_R001.geojson"}, "no site of PE_R001", "--truth"),
+    ],
+)
+def test_a_region_that_cannot_be_simulated_is_refused_with_a_remedy(shared_data, tmp_path, change, said, hint):
+    smart = shared_data("smart")
+    given = {"truth": (str(smart / "site_models"),)} | change
+    given["region"] = given["region"] and given["region"].format(smart)
+    given |= {"resolution": 5.0} if "million" in said else {}
+    with pytest.raises(ConfigError, match=said) as caught:
+        demo_sites(DemoSitesConfig(out=str(tmp_path), **given))
+    assert hint in caught.value.hint
+    assert not (tmp_path / "run").exists()
