@@ -279,7 +279,7 @@ def test_objects_of_a_series_become_sites_with_dates(days, detector_package, tmp
 def test_features_are_stored_beside_boxes(found, whole, in_memory):
     run = found("features", looks=LooksConfig(features="grey"), in_memory=in_memory)
     assert windows_told(run) == windows_told(whole)
-    box, values = placed(run, "features")
+    _, values = placed(run, "features")
     _, seen = placed(run, "seen")
     assert ((seen[0, 0] == 255) == np.isnan(values[0, 0])).all()
     assert np.nanmax(values) > 0.5
@@ -293,3 +293,19 @@ def test_shares_that_were_made_apart_are_joined(whole, scene, region, detector_p
         parts.append(str(tmp_path / f"part{share}"))
     stitch(StitchConfig(run=parts[0], parts=(parts[1],)))
     assert (tmp_path / "part1/objects.parquet").read_bytes() == (whole / "objects.parquet").read_bytes()
+
+
+def test_planes_of_several_blocks_that_see_the_same_frames_keep_their_boxes(days, detector_package, tmp_path):
+    tables = []
+    for name, block in (("one", 1), ("many", 8)):
+        time = TimeConfig(time_sampling="uniform", time_span_days=60, time_step_days=5, time_block=block)
+        plan_job(tmp_path / name, None, days, 32)
+        predict(config_of(tmp_path / name, days, detector_package, time=time))
+        stitch(StitchConfig(run=str(tmp_path / name), quicklook=False, probability=False))
+        tables.append(geopandas.read_parquet(tmp_path / name / "objects.parquet"))
+    counts = tables[0].groupby("plane").size()
+    assert len(counts) >= 5
+    assert set(counts) <= {2, 3, 4}
+    # Where blocks begin is absolute, so the axis may begin earlier.
+    first, second = (table.drop(columns="plane") for table in tables)
+    assert first.equals(second)
