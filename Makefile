@@ -90,7 +90,6 @@ $(VENV)/.gw-bench: $(VENV)/.gw-dev
 bench: $(VENV)/.gw-bench $(PEERS)/.made ## measure all, and write docs/benchmarks (some 40 minutes on a quiet machine)
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python benchmarks/bench_read.py
-	@$(BIN)/python benchmarks/bench_cube.py
 
 bench-quick: $(VENV)/.gw-bench $(PEERS)/.made ## small measurements, to see that all of them run
 	@$(BIN)/python -m benchmarks --quick

@@ -17,6 +17,7 @@ dropped before each window (`posix_fadvise`), and readers are opened anew.
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import sys
@@ -217,8 +218,8 @@ def forget(files: Iterable[Path]) -> None:
         os.close(handle)
 
 
-def report(case: Case, folder: Path, count: int) -> None:
-    """Measure a case and print its rows."""
+def report(case: Case, folder: Path, count: int) -> dict[str, dict[str, float]]:
+    """Measure a case and print its rows; return seconds of images and cube for each setting."""
     windows = places(case.plans, count)
     cube = aligned(case, folder, windows)
     stored = sum(p.stat().st_size for p in folder.rglob("*") if "/c/" in str(p))
@@ -228,10 +229,13 @@ def report(case: Case, folder: Path, count: int) -> None:
         f"megapixels of bands in {cube.seconds:.1f} s, {stored / cube.pixels:.2f} bytes each",
         flush=True,
     )
+    found = {}
     for setting in (Setting(), Setting(threads=THREADS), Setting(cold=True)):
         seconds = measure(case, cube, windows[: max(4, count // 3)] if setting.cold else windows, setting)
         name = f"{'cold' if setting.cold else 'warm'}, {setting.threads} thread{'s' if setting.threads > 1 else ''}"
         print(f"  {name:15} {compared(seconds.wall)}; processor {compared(seconds.processor)}", flush=True)
+        found[name] = {f"{side}_s": statistics.median(seconds.wall[side]) for side in ("images", "cube")}
+    return found
 
 
 def compared(seconds: dict[str, list[float]]) -> str:
@@ -241,12 +245,15 @@ def compared(seconds: dict[str, list[float]]) -> str:
 
 
 def main() -> None:
-    """Measure; print tables."""
+    """Measure; print tables. The last line is JSON."""
+    found = {}
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 24
     with tempfile.TemporaryDirectory() as temporary:
         for number, case in enumerate(cases(Path(temporary))):
             # Warping takes long enough to be measured by fewer windows.
-            report(case, Path(temporary) / f"cube{number}", count // 4 if case.name == "other zone" else count)
+            windows = count // 4 if case.name == "other zone" else count
+            found[case.name] = report(case, Path(temporary) / f"cube{number}", windows)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks import prose
 from benchmarks.charts import charts
 from benchmarks.figures import Document, EndToEnd, PeerRun, Way, end_to_ends
+from benchmarks.page_of_time import tables
 from benchmarks.results import ROOT
 from benchmarks.scale import QUICK
 from benchmarks.session import WORK, Session
@@ -23,12 +24,16 @@ FOLDER = ROOT / "docs" / "benchmarks"
 RESULTS = "results.json"
 
 
-def publish(session: Session) -> Path:
-    """Write the page of a session: a full one to docs, a quick one beside its results."""
+def publish(session: Session, *, keep: bool = False) -> Path:
+    """Write the page of a session: a full one to docs, a quick one beside its results.
+
+    ``keep`` leaves what is published of parts that the session has not measured; the page says which these are.
+    """
     quick = session.scale.name == QUICK.name
     folder = WORK / QUICK.name / "page" if quick else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    document = session.results.parts()
+    kept = folder / RESULTS
+    document = (json.loads(kept.read_text()) if keep and kept.exists() else {}) | session.results.parts()
     # In the order of the session: the first setup is the plain one.
     (folder / RESULTS).write_text(json.dumps(document, indent=1) + "\n")
     for name, text in files(document).items():
@@ -44,7 +49,7 @@ def files(document: Document) -> dict[str, str]:
 
 def _page(document: Document, pictures: set[str]) -> str:
     sections: tuple[Callable[[Document], Iterator[str]], ...] = (
-        _targets, _end_to_end, _peers, _memory, _windows, _stages, _codecs, _others, _method,
+        _targets, _end_to_end, _peers, _memory, _windows, _stages, _codecs, _times, _others, _method,
     )  # fmt: skip
     lines = [
         "# Benchmarks",
@@ -72,10 +77,20 @@ def _machine(document: Document) -> Iterator[str]:
         f"Python {facts['python']}. State of the sources: `{document['machine']['state']}`."
     )
     yield ""
+    yield from _earlier(document)
     yield "Libraries: " + ", ".join(f"{name} {version}" for name, version in facts["libraries"].items()) + "."
     yield ""
     yield from prose.REPEAT.splitlines()
     yield ""
+
+
+def _earlier(document: Document) -> Iterator[str]:
+    """Yield which parts were measured before, with other sources."""
+    now = document["machine"]["state"]
+    for state in sorted({part["state"] for part in document.values()} - {now}):
+        names = sorted(name for name, part in document.items() if part["state"] == state)
+        yield f"Measured before, with the sources `{state}`: {', '.join(names)}."
+        yield ""
 
 
 def _targets(document: Document) -> Iterator[str]:
@@ -247,6 +262,12 @@ def _codecs(document: Document) -> Iterator[str]:
 
 def _codec_cell(row: Document) -> str:
     return f"{row['share']:.1%}, {row['encode_mb_s']:.0f}, {row['decode_mb_s']:.0f}"
+
+
+def _times(document: Document) -> Iterator[str]:
+    for title, words, head, rows in tables(document):
+        yield from (f"## {title}", "", *words.splitlines(), "")
+        yield from _table(head, rows)
 
 
 def _others(document: Document) -> Iterator[str]:

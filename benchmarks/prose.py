@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["AGREEMENT", "CODECS", "FLOORS", "MEMORY", "METHOD", "PEERS", "REPEAT", "STAGES", "WINDOWS"]
+__all__ = [
+    "AGREEMENT",
+    "CODECS",
+    "CONSOLIDATE",
+    "CUBE",
+    "FLOORS",
+    "MEMORY",
+    "METHOD",
+    "PEERS",
+    "REPEAT",
+    "SERIES",
+    "STAGES",
+    "TRACK",
+    "WINDOWS",
+]
 
 REPEAT = """\
 `make bench` takes all of it again and writes this page; `make bench-quick` shows in minutes that it runs.
@@ -50,6 +64,28 @@ Scores of one byte take plain zstd 1: level 3 is a little smaller and markedly s
 much larger, and shuffling cannot help single bytes. Wider scores gain from a shuffle both ways, so they take
 blosc. Differences of rows before zstd would save more than any level, but no core codec of Zarr v3 takes them, and a
 heatmap must open everywhere.
+"""
+
+SERIES = """\
+`gw predict` over made-up images of 500 x 500 px, one each 5 days, with the shipped network of seasons, which sees 37
+dates of a year for a plane each 10 days. Time blocks that see the same images are computed in one pass where memory
+allows; *block by block* is the same with little memory. Both give the same bytes. Seconds are the processor's, of the
+whole process; one run each.
+"""
+
+TRACK = """\
+`gw track` in one process over made-up heatmaps of 12 dates and three classes. Megapixels are those of planes: pixels
+times dates. One run each; memory is that of the process at its peak.
+"""
+
+CONSOLIDATE = """\
+`gw consolidate` in one process over made-up regions of about 100 polygons a tile, tracked over four dates, which cross
+seams and corners; the tables alone are written. One run each.
+"""
+
+CUBE = """\
+Windows of 256 px, 12 dates and 6 bands at random places: from images (COGs), and from the cube that `gw dataset align`
+made of them. Both give the same bytes; medians over windows. The series is made of one real scene of each sensor.
 """
 
 METHOD = """\

@@ -93,3 +93,30 @@ def test_pictures_and_tables_hold_the_same_figures():
 @pytest.mark.parametrize("module", [pictures, spread, targets], ids=lambda m: m.__name__)
 def test_examples_hold(module):
     assert doctest.testmod(module).failed == 0
+
+
+def test_figures_of_time_and_places_stand_in_tables_of_their_own():
+    parts = {
+        "series": {
+            "100 dates, blocks together": {"cpu_s": 9.0, "ms_a_plane": 90.0, "reads_an_image": 1.0, "peak_mb": 512.3},
+        },
+        "track": {
+            "4096 px, linked": {
+                "mpx_a_second": 30.0, "mpx_a_cpu_second": 20.0, "whole_s": 9.5, "pieces": 7000, "peak_mb": 300.0,
+            },
+        },
+        "consolidate": [{"tiles": 625, "polygons": 60_000, "seconds": 12.0, "cpu_seconds": 11.0, "peak_mb": 400.0}],
+        "cube": {"native": {"warm, 1 thread": {"images_s": 0.4, "cube_s": 0.1}}},
+    }  # fmt: skip
+    page = files(session(**{name: ({"rows": rows}, {}) for name, rows in parts.items()}))["README.md"]
+    assert "| 100 | blocks together | 9.0 | 90 | 1.00 | 512 |" in page
+    assert "| 4096² | linked | 30.0 | 20.0 | 9.5 | 7,000 | 300 |" in page
+    assert "| 625 | 60,000 | 12.0 | 5,000 | 400 |" in page
+    assert "| native | warm, 1 thread | 400.0 | 100.0 | 4.0 |" in page
+
+
+def test_parts_that_were_measured_before_are_named():
+    document = session(start=({}, {}))
+    document["start"]["state"] = "before"
+    assert "Measured before, with the sources `before`: start." in files(document)["README.md"]
+    assert "Measured before" not in files(session(start=({}, {})))["README.md"]
