@@ -188,7 +188,7 @@ def test_missing_tiles_are_refused_or_written_down(made, tmp_path):
     gaps = json.loads((folder / "track.json").read_text())["gaps"]
     assert done.gaps == 2
     assert sorted(gaps.values()) == [[1], [2]]
-    with pytest.raises(CoverageError, match="2 tiles had no scores when they were tracked"):
+    with pytest.raises(CoverageError, match="2 tiles were without scores when tracked"):
         consolidate(ConsolidateConfig(run=str(folder), deliver=False))
     assert sorted(json.loads((folder / "sites/gaps.json").read_text())["gaps_in_scores"].values()) == [[1], [2]]
     consolidate(ConsolidateConfig(run=str(folder), deliver=False, allow_gaps=True))
