@@ -116,7 +116,7 @@ def test_figures_of_time_and_places_stand_in_tables_of_their_own():
 
 
 def test_parts_that_were_measured_before_are_named():
-    document = session(start=({}, {}))
-    document["start"]["state"] = "before"
-    assert "Measured before, with the sources `before`: start." in files(document)["README.md"]
-    assert "Measured before" not in files(session(start=({}, {})))["README.md"]
+    document = session(cube=({"rows": {}}, {}))
+    assert "Measured before" not in files(document)["README.md"]
+    document["cube"]["state"] = "before"
+    assert "Measured before, with the sources `before`: cube." in files(document)["README.md"]
