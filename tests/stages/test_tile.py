@@ -256,7 +256,7 @@ def test_prices_come_from_a_file(base, tmp_path, tiny_package, scene):
     ("change", "error", "fact"),
     [
         ({"resolution": None}, RegionError, "how large a pixel"),
-        ({"region": "nowhere.geojson"}, RegionError, "nowhere.geojson cannot be read"),
+        ({"region": "nowhere.geojson"}, RegionError, "nowhere.geojson' cannot be read"),
         ({"crs": "nonsense"}, ConfigError, "no CRS"),
         ({"tile_size": -5}, ConfigError, "tiles of -5 px"),
         ({"machine": "abacus"}, ConfigError, "no machine 'abacus'"),
