@@ -40,6 +40,11 @@ class _Both:
     stands_for: Shared
     """Pieces that do not count, those of the other run that do and share their pixels, and how many."""
 
+    @property
+    def links(self) -> tuple[NDArray[np.integer], ...]:
+        """Links as each run has them: (earlier piece, later piece, pixels)."""
+        return self.found.link_a, self.found.link_b, self.found.link_px
+
 
 def rejoined_links(before: Found, later: Found, axis: Axis, grid: int, dark: Sequence[Pixels]) -> Whole:
     """Return the pieces that count, linked.
@@ -54,10 +59,12 @@ def rejoined_links(before: Found, later: Found, axis: Axis, grid: int, dark: Seq
     found = Found.join([before, later])
     counts = axis.counts(grid, found.plane)
     each = _Both(found, len(before), counts, _stand_ins(found, len(before), counts, axis.twin(grid)))
-    links = _links(each)
+    links = _links(each, axis, grid)
     remembered = _remembered(each, dark, bool(len(axis.new(grid))))
     columns: dict[str, Any] = dict(zip(("link_a", "link_b", "link_px"), links, strict=True))
     columns |= remembered.columns("last") | _kin(each)
+    if not counts[: len(before)].all():  # what later dates have changed held some of them together
+        columns |= {name: np.zeros(0, dtype=np.int32) for name in ("bond_a", "bond_b")}
     found = replace(found, **columns).take(counts)
     group = components(len(found), found.link_a, found.link_b).astype(np.int64)
     return Whole(found, np.arange(len(found)), group)
@@ -81,7 +88,7 @@ def _stand_ins(found: Found, earlier: int, counts: NDArray[np.bool_], twin: Ints
     return Shared(*(np.concatenate(column) for column in columns))
 
 
-def _links(each: _Both) -> tuple[NDArray[np.int32], NDArray[np.int32], Ints]:
+def _links(each: _Both, axis: Axis, grid: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Ints]:
     """Return the links between pieces that count; what is told twice counts once."""
     found = each.found
     old = Pixels.of(found, "last")
@@ -89,12 +96,24 @@ def _links(each: _Both) -> tuple[NDArray[np.int32], NDArray[np.int32], Ints]:
     new = Pixels.of(found, "first")
     over = shared(old, new[new.owner >= each.earlier])
     over = over[each.counts[over.one] & each.counts[over.other]]
-    a, b, px = _translated(each, found.link_a.astype(np.int64), found.link_b.astype(np.int64), found.link_px)
+    a, b, px = _translated(each, *(column[_told(each, axis, grid)].astype(np.int64) for column in each.links))
     a, b, px = (np.concatenate(pair) for pair in ((a, over.one), (b, over.other), (px, over.px)))
     pairs, at = np.unique(np.stack([a, b], axis=1), axis=0, return_inverse=True)
     most = np.zeros(len(pairs), dtype=np.int64)
     np.maximum.at(most, at.reshape(-1), px)
     return pairs[:, 0].astype(np.int32), pairs[:, 1].astype(np.int32), most
+
+
+def _told(each: _Both, axis: Axis, grid: int) -> NDArray[np.bool_]:
+    """Return which links tell something.
+
+    Those of the earlier run to dates that later ones have changed do not, where this run saw the dates before them.
+    """
+    planes = axis.planes[grid]
+    if not (axis.is_late(grid, planes) & ~axis.counts(grid, planes)).any():
+        return np.ones(len(each.found.link_a), dtype=bool)
+    changed = (np.arange(len(each.found)) < each.earlier) & ~each.counts
+    return ~changed[each.found.link_a] & ~changed[each.found.link_b]
 
 
 def _translated(each: _Both, a: Ints, b: Ints, px: Ints) -> tuple[Ints, Ints, Ints]:
