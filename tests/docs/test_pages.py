@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = {"python", "console"}
 KNOWN = RUN | {"text", "yaml", "json"}
 PAGES = sorted([ROOT / "README.md", *(p for p in (ROOT / "docs").rglob("*.md") if "reference" not in p.parts)])
+#: Lines that a log gets of work that takes over two seconds, here or on a slower machine.
+PROGRESS = re.compile(r"^\w+: [\d,]+/[\d,]+, .*\n", re.MULTILINE)
 FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^\1```\s*$", re.MULTILINE | re.DOTALL)
 
 
@@ -55,7 +57,7 @@ def run_console(text: str, folder: Path) -> None:
             timeout=300,
             check=False,
         )
-        printed = done.stdout + done.stderr
+        printed = done.stdout + PROGRESS.sub("", done.stderr)
         fails = shown.startswith("error:")
         assert (done.returncode != 0) == fails, f"$ {command}\n{printed}"
         if shown.strip():
