@@ -49,6 +49,7 @@ DOCUMENTS = {
         "sites.json",
         "What sites are made of, and each of their files, written last by `gw consolidate`.",
     ),
+    "geowatch.stages.site_ongoing:History": ("sites/history.json", "What a later run must know, for `--previous`."),
     "geowatch.consolidate.phase_document:PhaseDocument": (
         "phases.yaml",
         "A model of phases and how they follow each other, for `gw consolidate --transitions`.",
