@@ -30,6 +30,7 @@ from geowatch.stages.provenance import made, record
 from geowatch.stages.site_checks import check_outputs
 from geowatch.stages.site_deciding import decided_and_written, succession_of
 from geowatch.stages.site_deliverables import deliver_sites
+from geowatch.stages.site_ongoing import earlier_sources
 from geowatch.stages.site_record import SiteRecord, fragments_digest, read_record, write_record
 from geowatch.stages.site_stale import remove_stale, table_digests
 from geowatch.stages.site_tables import GAPS, HISTORY, OBSERVATIONS, ONGOING, SITES, stored_batches, stored_digest
@@ -86,6 +87,7 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
     before, recorded = table_digests(store), _recorded(store)
     naming = Naming(tracked.terms, _region(config, tracked), config.status, () if model is None else model.names)
     succession = succession_of(config.previous, tracked, rules, naming, events)
+    sources = _sources(config, tracked.tracking)
     terms = tracked.terms if succession is None else succession.terms
     work = Consolidation(terms, rules, model, _tolerance(config, terms), succession=succession)
     with tempfile.TemporaryDirectory(prefix="gw-consolidate-") as folder:
@@ -98,7 +100,7 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
     delivered = {} if not config.deliver else _deliver(config, tracked, events)
     if (gone := remove_stale(store, before, delivered)) is not None:
         events.note(gone)
-    _record(config, tracked, written, delivered)
+    _record(config, store, written, delivered, sources)
     _seal(tracked, written, delivered, recorded)
     files = (*written.digests, GAPS, *delivered)
     return Consolidated(
@@ -182,16 +184,25 @@ def _deliver(config: ConsolidateConfig, tracked: TrackedRun, events: Events) -> 
     return deliver_sites(tracked.store, tracked.plan, sites, observations, config, events).digests
 
 
-def _record(config: ConsolidateConfig, tracked: TrackedRun, written: Written, delivered: dict[str, str]) -> None:
-    digest = tracked.tracking.digest
-    fragments = [Source(f"fragments/{digest[:12]}", version=f"tracking:{digest}", role="fragments")]
+def _sources(config: ConsolidateConfig, tracking: Tracking) -> list[Source]:
+    fragments = Source(f"fragments/{tracking.digest[:12]}", version=f"tracking:{tracking.digest}", role="fragments")
+    return [fragments, *([] if config.previous is None else earlier_sources(open_store(config.previous)))]
+
+
+def _beside(store: Store) -> dict[str, str]:
+    # What a later run goes on with.
+    return {key: stored_digest(store, key) for key in (ONGOING, HISTORY) if store.size(key) is not None}
+
+
+def _record(
+    config: ConsolidateConfig, store: Store, written: Written, delivered: dict[str, str], sources: list[Source]
+) -> None:
     figures = {"sites": written.sites, "observations": written.observations}
-    for key, sha256 in written.digests.items():
-        entry = made("consolidate", key, config, sources=fragments, figures=figures, sha256=sha256)
-        record(tracked.store, entry)
+    for key, sha256 in (_beside(store) | written.digests).items():
+        record(store, made("consolidate", key, config, sources=sources, figures=figures, sha256=sha256))
     tables = [Source(key, version=f"sha256:{sha256}", role="sites") for key, sha256 in written.digests.items()]
     for key, sha256 in _by_folder(delivered).items():
-        record(tracked.store, made("consolidate", key, config, sources=tables, sha256=sha256))
+        record(store, made("consolidate", key, config, sources=tables, sha256=sha256))
 
 
 def _recorded(store: Store) -> SiteRecord | None:
@@ -213,8 +224,7 @@ def _seal(tracked: TrackedRun, written: Written, delivered: dict[str, str], befo
         observations=written.observations,
         files=(),
     )
-    beside = {key: stored_digest(store, key) for key in (ONGOING, HISTORY) if store.size(key) is not None}
-    write_record(store, record, beside | written.digests | delivered, before)
+    write_record(store, record, _beside(store) | written.digests | delivered, before)
 
 
 def _by_folder(digests: dict[str, str]) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from geowatch.lineage import Made, Source, dump
@@ -61,9 +63,19 @@ def _public(value: object) -> object:
 
 
 def record(store: Store, entry: Made) -> None:
-    """Publish a record beside those of other calls that made the artifact; the same bytes need only one."""
-    name = entry.sha256 or f"{entry.made_at.replace(':', '')}-{os.urandom(3).hex()}"
+    """Publish a record beside those of other calls that made the artifact.
+
+    The same bytes that were made from the same sources need only one.
+    """
+    name = f"{entry.made_at.replace(':', '')}-{os.urandom(3).hex()}"
+    if entry.sha256:
+        name = "-".join([entry.sha256, *([_digest(entry.sources)] if entry.sources else [])])
     store.put_if_absent(f"{LINEAGE}/{entry.artifact}/{name}.json", dump(entry))
+
+
+def _digest(sources: Iterable[Source]) -> str:
+    told = json.dumps([asdict(source) for source in sources], sort_keys=True, default=str)
+    return sha256(told.encode()).hexdigest()[:12]
 
 
 def scene_sources(plans: Iterable[FramePlan]) -> list[Source]:

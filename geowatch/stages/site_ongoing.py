@@ -13,8 +13,10 @@ from geowatch.consolidate.axis import frozen_from
 from geowatch.consolidate.ongoing import ongoing_row, ongoing_schema
 from geowatch.consolidate.terms import NO_DAY
 from geowatch.errors import DamagedError, InputError
+from geowatch.lineage import Source
+from geowatch.read.remote import public
 from geowatch.stages.deliverables import file_digest
-from geowatch.stages.site_tables import HISTORY, ONGOING
+from geowatch.stages.site_tables import HISTORY, ONGOING, stored_digest
 from geowatch.track.timewise import MovingMean
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from geowatch.store import Store
     from geowatch.track.document import Tracking
 
-__all__ = ["AGAIN", "OPTIONS", "History", "frozen_day", "write_ongoing"]
+__all__ = ["AGAIN", "OPTIONS", "History", "earlier_sources", "frozen_day", "write_ongoing"]
 
 _AT_ONCE = 16_384
 _OPTIONS = {"compression": "zstd", "use_threads": False}
@@ -118,6 +120,20 @@ class History(BaseModel):
             for name in grids
         )
         return days, tuple(np.array(self.planes.get(name, ()), dtype=np.int64) for name in grids)
+
+
+def earlier_sources(store: Store) -> list[Source]:
+    """Return what a later run is made from besides its own fragments: what an earlier one left, each with its digest.
+
+    Raises:
+        InputError: where there is none.
+        DamagedError: for what is none.
+    """
+    digests = {HISTORY: stored_digest(store, HISTORY)} | History.read(store).files
+    return [
+        Source(f"{public(store.url)}/{key}", store.size(key), f"sha256:{digest}", "earlier run")
+        for key, digest in sorted(digests.items())
+    ]
 
 
 def frozen_day(tracking: Tracking, terms: Terms) -> int | None:

@@ -7,6 +7,7 @@ import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +25,7 @@ from geowatch.grid.choice import LatticeChoice
 from geowatch.grid.lattice import PixelBox
 from geowatch.stages import site_looks
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
+from geowatch.stages.lineage import lineage
 from geowatch.stages.site_tables import FOOTPRINTS, HISTORY, OBSERVATIONS, ONGOING, SITES
 from geowatch.store import LocalStore
 
@@ -366,6 +368,35 @@ def test_a_run_is_not_its_own_previous_one(tmp_path):
     first = series.run(0, 2, 5)
     with pytest.raises(ConfigError, match="its own previous run"):
         consolidate(ConsolidateConfig(run=str(first.store.root), previous=str(first.store.root), deliver=False))
+
+
+def test_sites_that_go_on_lead_back_to_what_the_earlier_run_left(tmp_path):
+    series = one_box(tmp_path, [1, 1, 1])
+    first = series.run(0, 2, 5)
+    last = series.run(2, 3, 5, first)
+    for key in (SITES, OBSERVATIONS, FOOTPRINTS, ONGOING, HISTORY):
+        (alone,), (made,) = lineage(first.store.url, key), lineage(last.store.url, key)
+        assert [source.role for source in alone.sources] == ["fragments"]
+        assert made.sources[0].role == "fragments"
+        assert {each.uri: (each.bytes, each.version) for each in made.sources if each.role == "earlier run"} == {
+            f"{first.store.url}/{name}": (first.store.size(name), f"sha256:{sha256(first.store.get(name)).hexdigest()}")
+            for name in (SITES, OBSERVATIONS, FOOTPRINTS, ONGOING, HISTORY)
+        }
+
+
+def test_the_same_sites_of_another_earlier_run_lead_back_to_it_too(tmp_path):
+    series = one_box(tmp_path, [0, 0, 1])
+    runs = [series.run(0, after, 5) for after in (1, 2)]
+    last = series.run(2, 3, 5, runs[0])
+    before = last.store.get(SITES)
+    consolidate(
+        ConsolidateConfig(
+            run=last.store.url, previous=runs[1].store.url, deliver=False, region_id="ZZ_R001", phases="argmax"
+        )
+    )
+    assert last.store.get(SITES) == before
+    led = [{each.uri.rpartition("/sites/")[0] for each in made.sources[1:]} for made in lineage(last.store.url, SITES)]
+    assert sorted(led, key=str) == sorted([{run.store.url} for run in runs], key=str)
 
 
 def test_scores_that_are_gone_are_asked_for_and_no_site_is_left_open_without_them(tmp_path):
