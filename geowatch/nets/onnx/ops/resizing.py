@@ -59,20 +59,24 @@ _NEAREST: Mapping[str, Callable[[Weights], Weights]] = MappingProxyType(
 
 
 def _places(rule: Rule, n: int, m: int, scale: float) -> Weights:
-    """Return where the ``m`` pixels of the new axis lie on the old one of ``n``."""
-    i = np.arange(m, dtype=np.float64)
+    """Return where the ``m`` pixels of the new axis lie on the old one of ``n``.
+
+    Where the last bit decides which pixel is the nearest, it is that of the reference runtime, which counts in
+    float32, but divides for "asymmetric" in float64.
+    """
+    i, step, half = np.arange(m, dtype=np.float32), np.float32(scale), np.float32(0.5)
     if rule.coordinates == "align_corners":
-        return i * (n - 1) / (m - 1) if m > 1 else i * 0
-    if rule.coordinates == "asymmetric":
-        return i / scale
-    if rule.coordinates == "tf_half_pixel_for_nn":
-        return (i + 0.5) / scale
-    if rule.coordinates == "pytorch_half_pixel" and m == 1:
-        return i * 0
-    if rule.coordinates == "half_pixel_symmetric":
-        shift = n / 2 * (1 - m / (n * scale))
-        return shift + (i + 0.5) / scale - 0.5
-    return (i + 0.5) / scale - 0.5
+        where = i * np.float32(n - 1) / np.float32(m - 1) if m > 1 else i * 0
+    elif rule.coordinates == "asymmetric":
+        where = (i.astype(np.float64) / scale).astype(np.float32)
+    elif rule.coordinates == "tf_half_pixel_for_nn":
+        where = (i + half) / step
+    elif rule.coordinates == "pytorch_half_pixel" and m == 1:
+        where = i * 0
+    else:
+        shift = np.float32(n / 2 * (1 - m / (n * scale))) if rule.coordinates == "half_pixel_symmetric" else 0
+        where = shift + (i + half) / step - half
+    return where.astype(np.float64)
 
 
 @lru_cache(maxsize=16)
