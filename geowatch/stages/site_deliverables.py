@@ -115,7 +115,8 @@ def _geojson(order: Order) -> None:
 
 
 def _summary(order: Order) -> None:
-    order.put("sites/summary.csv", summary_csv(order.counts, len(order.gaps.get("missing_tiles", ()))))
+    missing = len(order.gaps.get("missing_tiles", ()))
+    order.put("sites/summary.csv", summary_csv(order.counts, missing, goes_on=order.earlier is not None))
     order.write("sites/sites.csv", lambda path: write_sites_csv(order.sites, path))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import rasterio
 from rasterio.errors import RasterioIOError
 
+from geowatch.consolidate.output.earlier import EarlierRun
 from geowatch.consolidate.output.summary import Count, counted
 from geowatch.errors import ConfigError, StoreError
 from geowatch.stages.deliverables import file_digest, put_object
@@ -62,7 +63,7 @@ class Order:
     def counts(self) -> tuple[Count, ...]:
         """Sites by class and status, counted once."""
         if self.counted is None:
-            self.counted = counted(self.sites)
+            self.counted = counted(self.sites, self.earlier)
         return self.counted
 
     @property
@@ -78,6 +79,11 @@ class Order:
             found = json.loads(self.store.get(GAPS))
             return found if isinstance(found, dict) else {}
         return {}
+
+    @property
+    def earlier(self) -> EarlierRun | None:
+        """The earlier run that this one goes on with."""
+        return EarlierRun.told(self.gaps)
 
     @property
     def simulated(self) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import shapely
 from shapely.geometry import Polygon
 
-from geowatch.consolidate.output.report.facts import Coverage, EarlierRun, MapFacts, ReportFacts, Score, Step
+from geowatch.consolidate.output.report.facts import Coverage, MapFacts, ReportFacts, Score, Step
 from geowatch.consolidate.output.report.page import report_page
 from geowatch.consolidate.output.report.pick import Picked, pick
 from geowatch.consolidate.output.report.text import many
@@ -98,7 +97,7 @@ def _facts(order: Order, picked: Picked, picture: Picture | None) -> ReportFacts
         starts=picked.starts,
         ends=picked.ends,
         coverage=_coverage(order),
-        earlier=_earlier(order),
+        earlier=order.earlier,
         left_out=order.gaps.get("left_out", {}),
         untracked=tuple(order.gaps.get("missing_tiles", ())),
         scoreless=tuple(order.gaps.get("gaps_in_scores", ())),
@@ -109,13 +108,6 @@ def _facts(order: Order, picked: Picked, picture: Picture | None) -> ReportFacts
         lineage=tuple(_lineage(order)),
         colors=_colors(order),
     )
-
-
-def _earlier(order: Order) -> EarlierRun | None:
-    told = order.gaps.get("earlier_run")
-    if told is None:
-        return None
-    return EarlierRun(date.fromisoformat(told["since"]), told["first_new_number"], told["says"])
 
 
 def map_facts(order: Order, picked: Picked, picture: Frame | None) -> MapFacts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
 import tempfile
 from collections import defaultdict
@@ -382,6 +384,16 @@ def test_sites_that_go_on_lead_back_to_what_the_earlier_run_left(tmp_path):
             f"{first.store.url}/{name}": (first.store.size(name), f"sha256:{sha256(first.store.get(name)).hexdigest()}")
             for name in (SITES, OBSERVATIONS, FOOTPRINTS, ONGOING, HISTORY)
         }
+
+
+def test_the_summary_counts_what_became_of_earlier_sites(tmp_path):
+    series = one_box(tmp_path, [1, 1, 1], [1, 1, 0], [1, 0, 0], [0, 0, 1], phases="argmax")
+    runs = [series.run(0, 2, 5, deliver=True, outputs=("summary",))]
+    runs.append(series.run(2, 3, 5, runs[0], deliver=True, outputs=("summary",)))
+    first, last = (list(csv.DictReader(io.StringIO(run.store.get("sites/summary.csv").decode())))[-1] for run in runs)
+    names = ("sites", "ongoing", "goes_on", "ended_since", "had_ended", "new")
+    assert [first[name] for name in names] == ["3", "2", "", "", "", ""]
+    assert [last[name] for name in names] == ["4", "2", "1", "1", "1", "1"]
 
 
 def test_the_same_sites_of_another_earlier_run_lead_back_to_it_too(tmp_path):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import shapely
 
 from geowatch.consolidate.output.batches import Batches, geometries, lonlat
+from geowatch.consolidate.output.earlier import BECAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from geowatch.consolidate.output.earlier import EarlierRun
+
 __all__ = ["Count", "counted", "summary_csv", "total", "write_sites_csv"]
 
+_BECAME = tuple(name.replace(" ", "_") for name in BECAME)
 _HEAD = ("class", "status", "sites", "ongoing", "area_km2", "mean_area_m2", "mean_score", "first_start", "last_start",
-         "last_end", "missing_tiles")  # fmt: skip
+         "last_end", *_BECAME, "missing_tiles")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Count:
     """Latest start."""
     last_end: date | None = None
     """Latest end."""
+    became: tuple[int, ...] = (0,) * len(BECAME)
+    """Where there is an earlier run: how many go on, ended since, had ended before, and are new."""
 
     @property
     def mean_score(self) -> float:
@@ -64,14 +70,15 @@ class Count:
             _known(min, self.first_start, other.first_start),
             _known(max, self.last_start, other.last_start),
             _known(max, self.last_end, other.last_end),
+            tuple(one + more for one, more in zip(self.became, other.became, strict=True)),
         )
 
 
-def counted(sites: Batches) -> tuple[Count, ...]:
-    """Return a count for each class and status, in their alphabetical order."""
+def counted(sites: Batches, earlier: EarlierRun | None = None) -> tuple[Count, ...]:
+    """Return a count for each class and status, in their alphabetical order; ``earlier`` is what they go on with."""
     found: dict[tuple[str, str], Count] = {}
     for batch in sites:
-        for count in _of_batch(batch):
+        for count in _of_batch(batch, earlier):
             place = count.kind, count.status
             found[place] = found[place].plus(count) if place in found else count
     return tuple(found[place] for place in sorted(found))
@@ -85,12 +92,17 @@ def total(counts: Iterable[Count]) -> Count:
     return out
 
 
-def summary_csv(counts: tuple[Count, ...], missing_tiles: int = 0) -> bytes:
+def summary_csv(counts: tuple[Count, ...], missing_tiles: int = 0, *, goes_on: bool = False) -> bytes:
     """Return the table of classes and statuses, with a last line for all.
 
-    Each line says how many tiles of the region are missing: sites there are not counted.
+    Each line says how many tiles of the region are missing: sites there are not counted. What became of an earlier
+    run's sites is left empty where the run does not go on with one.
     """
-    return _csv([_HEAD, *([*_line(count), missing_tiles] for count in (*counts, total(counts)))])
+    lines = (
+        [*_line(count), *(count.became if goes_on else ("",) * len(BECAME)), missing_tiles]
+        for count in (*counts, total(counts))
+    )
+    return _csv([_HEAD, *lines])
 
 
 def write_sites_csv(sites: Batches, path: Path) -> None:
@@ -104,15 +116,30 @@ def write_sites_csv(sites: Batches, path: Path) -> None:
             file.write(_csv([*(_text(v) for v in row.values()), *at] for row, at in zip(rows, places, strict=True)))
 
 
-def _of_batch(batch: pa.RecordBatch) -> list[Count]:
+def _of_batch(batch: pa.RecordBatch, earlier: EarlierRun | None) -> list[Count]:
     import pyarrow as pa
 
     table = pa.Table.from_batches([batch]).select(["class", "status", "start", "end", "area_m2", "score"])
+    for name, place in zip(_BECAME, _became(batch, earlier), strict=True):
+        table = table.append_column(name, place)
     grouped = table.group_by(["class", "status"], use_threads=False).aggregate(
         [([], "count_all"), ("end", "count"), ("area_m2", "sum"), ("score", "sum"), ("start", "min"), ("start", "max"),
-         ("start", "count"), ("end", "max")]
+         ("start", "count"), ("end", "max"), *((name, "sum") for name in _BECAME)]
     )  # fmt: skip
     return [_count(row) for row in grouped.to_pylist()]
+
+
+def _became(batch: pa.RecordBatch, earlier: EarlierRun | None) -> list[pa.Array]:
+    """Return for each of `BECAME` which sites became that, 1 or 0; without an earlier run none did."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if earlier is None:
+        return [pa.array([0] * batch.num_rows, pa.int64())] * len(BECAME)
+    end, new = batch.column("end"), pc.greater_equal(batch.column("number"), earlier.first_new)
+    late = pc.greater_equal(end, pa.scalar(earlier.since, pa.date32()))
+    old = [pc.is_null(end), pc.fill_null(late, False), pc.fill_null(pc.invert(late), False)]
+    return [pc.cast(each, pa.int64()) for each in (*(pc.and_not(each, new) for each in old), new)]
 
 
 def _count(row: dict[str, Any]) -> Count:
@@ -126,6 +153,7 @@ def _count(row: dict[str, Any]) -> Count:
         first_start=row["start_min"],
         last_start=row["start_max"],
         last_end=row["end_max"],
+        became=tuple(row[f"{name}_sum"] for name in _BECAME),
     )
 
 

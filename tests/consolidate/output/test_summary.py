@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 
 import pyarrow as pa
 import pytest
 import shapely
 from support.made_sites import made_tables
 
+from geowatch.consolidate.output.earlier import BECAME, EarlierRun
 from geowatch.consolidate.output.summary import counted, summary_csv, total, write_sites_csv
 
 SITES, _ = made_tables(30)
@@ -39,7 +41,24 @@ def test_the_summary_has_a_line_for_each_class_and_status_and_one_for_all():
 
 def test_a_region_without_sites_has_a_summary_of_nothing():
     empty = type(SITES).of_table(pa.Table.from_batches([], SITES.schema))
-    assert summary_csv(counted(empty)).decode().splitlines()[1] == "all,all,0,0,0.000000,0.0,0.0000,,,,0"
+    assert summary_csv(counted(empty)).decode().splitlines()[1] == "all,all,0,0,0.000000,0.0,0.0000,,,,,,,,0"
+
+
+def test_the_summary_says_what_became_of_an_earlier_runs_sites():
+    ends = sorted(row["end"] for row in ROWS if row["end"])
+    earlier = EarlierRun(ends[len(ends) // 2], 20, "")
+    told = list(csv.DictReader(io.StringIO(summary_csv(counted(SITES, earlier), goes_on=True).decode())))
+    for line in told:
+        mine = [row for row in ROWS if line["status"] in ("all", row["status"])]
+        became = Counter(earlier.became(row["number"], row["end"]) for row in mine)
+        assert {name: int(line[name.replace(" ", "_")]) for name in BECAME} == {name: became[name] for name in BECAME}
+    assert all(int(told[-1][name.replace(" ", "_")]) for name in BECAME)
+    assert sum(int(told[-1][name.replace(" ", "_")]) for name in BECAME) == 30
+
+
+def test_without_an_earlier_run_the_summary_does_not_say_that_sites_are_new():
+    for line in csv.DictReader(io.StringIO(summary_csv(counted(SITES)).decode())):
+        assert [line[name] for name in ("goes_on", "ended_since", "had_ended", "new")] == [""] * 4
 
 
 def test_the_list_of_sites_has_a_point_inside_each(tmp_path):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from geowatch.consolidate.output.earlier import EarlierRun
     from geowatch.consolidate.output.summary import Count
     from geowatch.sites.model import Area
 
@@ -150,26 +151,6 @@ class Score:
     """As it is written."""
     means: str
     """What it says, in a few words."""
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierRun:
-    """An earlier run, with whose sites those of this one go on."""
-
-    since: date
-    """First day that is new."""
-    first_new: int
-    """Number from which on sites are new."""
-    says: str
-    """What became of its sites."""
-
-    def became(self, site: Shown) -> str:
-        """Return what became of a site."""
-        if int(site.id.rpartition("_")[2]) >= self.first_new:
-            return "new"
-        if site.end is None:
-            return "goes on"
-        return "ended since" if site.end >= self.since else "had ended"
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,10 @@ def _head(name: str, kind: str) -> str:
     return f'<th class="{kind}">{text}</th>' if kind else f"<th>{text}</th>"
 
 
+def _became(site: Shown, facts: ReportFacts) -> str:
+    return facts.earlier.became(int(site.id.rpartition("_")[2]), site.end) if facts.earlier else ""
+
+
 def _row(site: Shown, facts: ReportFacts, used: list[int]) -> str:
     color = color_of(site.label, facts.colors)
     name = escape(site.id)
@@ -117,7 +121,7 @@ def _row(site: Shown, facts: ReportFacts, used: list[int]) -> str:
         _STATUS.get(site.status, escape(site.status)),
         escape(site.phase or ""),
         f"{site.start or ''}", f"{site.end or ('going on' if site.start else '')}", area(site.area_m2, facts.map.crs),
-        f"{site.score:.2f}", f"{len(site.sightings)}", place, facts.earlier.became(site) if facts.earlier else "",
+        f"{site.score:.2f}", f"{len(site.sightings)}", place, _became(site, facts),
     ]  # fmt: skip
     made = [f'<td class="num">{cells[k]}</td>' if 6 <= k <= 9 else f"<td>{cells[k]}</td>" for k in used]
     return f"<tr>{''.join(made)}</tr>"
