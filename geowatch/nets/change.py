@@ -18,9 +18,10 @@ single clouds and shadows that a mask missed count for nothing. With S(x, at, wi
     green season of a date    C = the largest G at its time of the year, over all years
     proof of a span           E = min(1, sum of S(C, 0.5) over its dates that were seen / proof)
     bare over a span          S(-peak of G) * E: it was looked at when it used to be green, and was not
+    never green over a span   S(-peak of G) * (1 - S(peak of G in all dates) * (1 - E)): bare, or without a green season
     lost     = the most of bare over the year ahead, behind and around  *  S(peak of G in all dates before)
     unrest   = (range of B + 2 * range of L) * min(1, dates seen / a quarter of the span's)
-    worked   = S(unrest over the year around) * not green over the year around
+    worked   = S(unrest over the year around) * never green over the year around
     moving   = S(unrest of dates without plants, from four months ago to two ahead)
     changing = dry * not green now * (1 - (1 - lost) * (1 - worked))
 
@@ -107,13 +108,14 @@ class ChangeDetector(nn.Module):
         look, surface = _Look(seen), torch.stack([light, slope], 1)
         spans = (now, now + year), (now - year, now), (now - year // 2, now + year // 2)
         peaks = [look.peak(green, span) for span in spans]
-        proofs = [look.total(self._proof(green, seen), span) for span in spans]
-        bare = [
-            _above(c.bare, peak, 0.04) * (p / c.proof).clamp_max(1.0) for peak, p in zip(peaks, proofs, strict=True)
-        ]
+        proof = self._proof(green, seen)
+        proofs = [(look.total(proof, span) / c.proof).clamp_max(1.0) for span in spans]
+        bare = [_above(c.bare, peak, 0.04) * known for peak, known in zip(peaks, proofs, strict=True)]
         lost = reduce(torch.maximum, bare) * _above(look.peak(green, (0, now)), c.green, 0.05)
-        around = spans[2]
-        worked = _above(look.unrest(surface, around), c.worked, 0.05) * _above(c.bare, peaks[2], 0.04)
+        # At the ends of a series half of this year was not seen, maybe the half in which plants grow.
+        grows = _above(look.peak(green, (0, c.dates)), c.green, 0.05)
+        never = _above(c.bare, peaks[2], 0.04) * (1 - grows * (1 - proofs[2]))
+        worked = _above(look.unrest(surface, spans[2]), c.worked, 0.05) * never
         ground = _Look(seen * (green < c.bare).to(x.dtype))
         lately = now - year // 3, now + year // 6
         moving = _above(ground.unrest(surface, lately), c.moving, 0.05)

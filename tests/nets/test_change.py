@@ -80,6 +80,26 @@ def test_a_green_season_that_clouds_hid_is_not_taken_for_a_site():
     assert scores(hidden)[0][NA] > 0.8
 
 
+def tilled(green_from: int) -> np.ndarray:
+    """(T, C): green for a third of each year from a date of it on; else bare, and another surface on each date."""
+    surfaces = np.stack([SOIL, 0.5 * SOIL, CONCRETE])
+    green = (np.arange(T) - green_from) % YEAR < 8
+    return np.where(green[:, None], PLANTS, surfaces[np.arange(T) % 3]).astype(np.float32)
+
+
+def test_restless_fields_are_no_sites_at_the_ends_of_a_series_where_nobody_saw_them_green():
+    first, last = tilled(2), tilled(14)
+    first[: T // 2], last[T // 2 :] = FILL, FILL
+    for found in scores(first, last):
+        assert found[NA] > 0.8
+
+
+def test_a_site_that_is_built_when_the_series_begins_is_seen_on_its_first_day():
+    busy = worked(0)
+    busy[: T // 2] = FILL
+    assert scores(busy)[0].argmax() == AC
+
+
 def test_a_pixel_that_nobody_saw_is_no_activity():
     assert scores(np.full((T, len(BANDS)), FILL, np.float32))[0][NA] > 0.95
 
