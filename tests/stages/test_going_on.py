@@ -2,108 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import tempfile
-from collections import defaultdict
-from dataclasses import dataclass, field
-from datetime import date
-from hashlib import sha256
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from support.consolidated import blobs
-from support.tracked import ArrayPlanes
-from support.tracked_run import tracked_run
+from support.going_on import BOXES, PHASES, Result, Series, X, Y, day, fixed, one_box, rows_of
 
 from geowatch.errors import ConfigError, DamagedError, GwError, InputError
 from geowatch.grid.choice import LatticeChoice
-from geowatch.grid.lattice import PixelBox
 from geowatch.stages import site_looks
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
-from geowatch.stages.lineage import lineage
 from geowatch.stages.site_tables import FOOTPRINTS, HISTORY, OBSERVATIONS, ONGOING, SITES
 from geowatch.store import LocalStore
 
-Y, X = -3000, 40000
-EPOCH = date(1970, 1, 1)
 calm = settings(deadline=None, max_examples=20, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-
-
-@dataclass
-class Result:
-    """Tables of a run, by the key of each site."""
-
-    store: LocalStore
-    sites: dict[str, dict] = field(default_factory=dict)
-    seen: dict[str, list[dict]] = field(default_factory=lambda: defaultdict(list))
-    pixels: dict[str, set] = field(default_factory=lambda: defaultdict(set))
-
-    @classmethod
-    def of(cls, store: LocalStore) -> Result:
-        out = cls(store)
-        tables = [pa.ipc.open_file(store.get(key)).read_all().to_pylist() for key in (SITES, OBSERVATIONS, FOOTPRINTS)]
-        keys = {site["number"]: site["key"] for site in tables[0]}
-        ids = {site["site_id"]: site["key"] for site in tables[0]}
-        out.sites = {site["key"]: site for site in tables[0]}
-        assert len(out.sites) == len(tables[0])
-        for row in tables[1]:
-            out.seen[ids[row["site_id"]]].append(row)
-        for row in tables[2]:
-            out.pixels[keys[row["number"]]] |= {(row["grid"], row["y"], x) for x in range(row["x0"], row["x1"])}
-        return out
-
-    def content(self, key: str, *, without: tuple[str, ...] = ()) -> tuple[dict, list[dict]]:
-        """Return all that is said of a site but its number, and the places of its dates on the axis."""
-        leave = ("site_id", "number", "time", *without)
-        seen = [{name: value for name, value in row.items() if name not in leave} for row in self.seen[key]]
-        return {name: value for name, value in self.sites[key].items() if name not in leave}, seen
-
-
-@dataclass
-class Series:
-    """Planes of a region, and runs over some of its dates."""
-
-    stored: np.ndarray
-    asked: dict
-    rules: dict
-    folder: Path
-    days: list[int] = field(default_factory=list)
-    scores: dict = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.days = self.days or [17000 + 16 * t for t in range(len(self.stored))]
-
-    def run(self, first: int, after: int, tile_px: int, previous: Result | None = None, **more: object) -> Result:
-        height, width = self.stored.shape[2:]
-        planes = ArrayPlanes(self.stored[first:after], PixelBox(Y, X, Y + height, X + width))
-        folder = self.folder / f"{len(list(self.folder.iterdir()))}"
-        store = tracked_run(folder, planes, self.days[first:after], tile_px, **self.asked)
-        self.scores[store.url] = planes
-        config = {"deliver": False, "region_id": "ZZ_R001", **self.rules, **more}
-        before = None if previous is None else str(previous.store.root)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(site_looks, "opened", self.opened)
-            consolidate(ConsolidateConfig(run=str(store.root), previous=before, **config))
-        return Result.of(store)
-
-    def opened(self, run: str, digest: str) -> SimpleNamespace:
-        """Stand in for the heatmaps of runs: the planes that they were tracked on."""
-        return SimpleNamespace(planes=defaultdict(lambda: self.scores[run]))
-
-    def chain(self, cuts: list[int], overlaps: list[int], tile_px: list[int]) -> list[Result]:
-        """Return runs that follow each other: each goes on where the one before ends, less some dates."""
-        made: list[Result] = []
-        for step, (first, after) in enumerate(itertools.pairwise([0, *cuts, len(self.stored)])):
-            start = max(0, first - overlaps[step]) if step else 0
-            made.append(self.run(start, after, tile_px[step], made[-1] if made else None))
-        return made
 
 
 @st.composite
@@ -169,29 +86,6 @@ def same_as_whole(whole: Result, runs: list[Result]) -> None:
             assert one.sites[key]["number"] == other.sites[key]["number"]
 
 
-PHASES = ("No Activity", "Site Preparation", "Active Construction", "Post Construction")
-#: Fixed outlines: boxes of pixels that no date changes.
-BOXES = ((1, 1, 4, 4), (1, 8, 3, 14), (7, 2, 12, 6), (9, 10, 12, 12))
-
-
-def scene(courses: list[list[int | None]]) -> np.ndarray:
-    """Return planes of four phases: each box shows one phase a date, or nothing (None)."""
-    stored = np.zeros((len(courses[0]), 4, 14, 16), np.uint8)
-    stored[:, 0] = 254
-    for (y0, x0, y1, x1), course in zip(BOXES, courses, strict=False):
-        for time, phase in enumerate(course):
-            part = stored[time, :, y0:y1, x0:x1]
-            part[:] = 255 if phase is None else np.where(np.arange(4) == phase, 230, 8)[:, None, None]
-    return stored
-
-
-def fixed(courses: list[list[int | None]], folder: str, **rules: object) -> Series:
-    asked = {"aggregate": "max", "low": 0.5, "high": 0.5, "salient": PHASES[1:3], "subpixel": True}
-    series = Series(scene(courses), asked, rules, Path(folder))
-    series.asked["classes"] = PHASES
-    return series
-
-
 def expected(course: list[int | None], cuts: list[int], anew: bool) -> list[tuple[int, int | None]]:
     """Return (start, end) of the sites of one box, by date: a plain account of what going on means."""
     made: list[tuple[int, int | None]] = []
@@ -229,10 +123,6 @@ def test_sites_of_fixed_outlines_begin_and_end_as_told(courses, cuts, anew):
         assert all(last.pixels[s["key"]] == box for s in mine)
 
 
-def day(when: date) -> int:
-    return (when - EPOCH).days
-
-
 @settings(calm, max_examples=10)
 @given(
     st.lists(st.lists(st.sampled_from([0, 1, 2, 3]), min_size=6, max_size=6).map(sorted), min_size=1, max_size=4),
@@ -256,10 +146,6 @@ def test_phases_of_sites_that_go_on_are_those_of_one_run(courses, cuts, overlap,
         # Dates before a run that found it, and those after it had ended, are not the site's.
         begin, end = whole.sites[key]["start"], whole.sites[key]["end"]
         assert {d for d in said if begin <= d and (end is None or d <= end)} <= mine.keys()
-
-
-def one_box(tmp_path: Path, *courses: list[int | None], **rules: object) -> Series:
-    return fixed(list(courses), str(tmp_path), **rules)
 
 
 def test_a_site_that_is_active_again_after_its_end_is_a_new_one(tmp_path):
@@ -372,45 +258,6 @@ def test_a_run_is_not_its_own_previous_one(tmp_path):
         consolidate(ConsolidateConfig(run=str(first.store.root), previous=str(first.store.root), deliver=False))
 
 
-def test_sites_that_go_on_lead_back_to_what_the_earlier_run_left(tmp_path):
-    series = one_box(tmp_path, [1, 1, 1])
-    first = series.run(0, 2, 5)
-    last = series.run(2, 3, 5, first)
-    for key in (SITES, OBSERVATIONS, FOOTPRINTS, ONGOING, HISTORY):
-        (alone,), (made,) = lineage(first.store.url, key), lineage(last.store.url, key)
-        assert [source.role for source in alone.sources] == ["fragments"]
-        assert made.sources[0].role == "fragments"
-        assert {each.uri: (each.bytes, each.version) for each in made.sources if each.role == "earlier run"} == {
-            f"{first.store.url}/{name}": (first.store.size(name), f"sha256:{sha256(first.store.get(name)).hexdigest()}")
-            for name in (SITES, OBSERVATIONS, FOOTPRINTS, ONGOING, HISTORY)
-        }
-
-
-def test_the_summary_counts_what_became_of_earlier_sites(tmp_path):
-    series = one_box(tmp_path, [1, 1, 1], [1, 1, 0], [1, 0, 0], [0, 0, 1], phases="argmax")
-    runs = [series.run(0, 2, 5, deliver=True, outputs=("summary",))]
-    runs.append(series.run(2, 3, 5, runs[0], deliver=True, outputs=("summary",)))
-    first, last = (list(csv.DictReader(io.StringIO(run.store.get("sites/summary.csv").decode())))[-1] for run in runs)
-    names = ("sites", "ongoing", "goes_on", "ended_since", "had_ended", "new")
-    assert [first[name] for name in names] == ["3", "2", "", "", "", ""]
-    assert [last[name] for name in names] == ["4", "2", "1", "1", "1", "1"]
-
-
-def test_the_same_sites_of_another_earlier_run_lead_back_to_it_too(tmp_path):
-    series = one_box(tmp_path, [0, 0, 1])
-    runs = [series.run(0, after, 5) for after in (1, 2)]
-    last = series.run(2, 3, 5, runs[0])
-    before = last.store.get(SITES)
-    consolidate(
-        ConsolidateConfig(
-            run=last.store.url, previous=runs[1].store.url, deliver=False, region_id="ZZ_R001", phases="argmax"
-        )
-    )
-    assert last.store.get(SITES) == before
-    led = [{each.uri.rpartition("/sites/")[0] for each in made.sources[1:]} for made in lineage(last.store.url, SITES)]
-    assert sorted(led, key=str) == sorted([{run.store.url} for run in runs], key=str)
-
-
 def test_scores_that_are_gone_are_asked_for_and_no_site_is_left_open_without_them(tmp_path):
     series = one_box(tmp_path, [1, 1, 0])
     first = series.run(0, 2, 5)
@@ -429,12 +276,6 @@ def test_images_without_dates_do_not_go_on(tmp_path):
     series.days = [None] * 3
     with pytest.raises(ConfigError, match="without dates"):
         series.run(2, 3, 5, first)
-
-
-def rows_of(*frames: str) -> np.ndarray:
-    """Return planes of one row: ``#`` scores, ``?`` is hidden."""
-    stored = {"#": 230, ".": 0, "?": 255}
-    return np.array([[[[stored[mark] for mark in frame]]] for frame in frames], np.uint8)
 
 
 def test_a_site_that_is_hidden_for_the_whole_of_a_run_is_the_same_afterwards(tmp_path):
