@@ -72,7 +72,7 @@ class Whole:
     found: Found
     """The pieces."""
     component: Ints
-    """Of each piece: its component, from 0 on: pieces of one plane and class that touch."""
+    """Of each piece: its component, from 0 on: pieces of one plane, class and detected box that touch."""
     group: Ints
     """Of each piece: its group, from 0 on: components that follow each other in time."""
 
@@ -87,6 +87,8 @@ class _Sides:
 
     plane: Ints
     kind: Ints
+    number: Ints
+    """Which box of the plane; 0 for none."""
     y: Ints
     x0: Ints
     x1: Ints
@@ -110,7 +112,7 @@ class _Sides:
         return cls(*(np.zeros(0, dtype=np.int64) for _ in _SIDES))
 
 
-_SIDES = ("plane", "kind", "y", "x0", "x1", "until", "component", "group")
+_SIDES = ("plane", "kind", "number", "y", "x0", "x1", "until", "component", "group")
 
 
 @dataclass(slots=True)
@@ -185,11 +187,13 @@ def _sides(
         "top": found.run_y == y0, "below": found.run_y == y1 - 1,
     }  # fmt: skip
     until = {"right": seams.right[places], "below": seams.below[places]}
+    number = np.concatenate([fragment.box_number for _, fragment in chunk])
     out = {}
     for name, mask in at.items():
         waits = np.repeat(until[name], counts)[mask] if name in until else np.zeros(int(mask.sum()), dtype=np.int64)
         piece = found.run_piece[mask]
-        columns = [found.plane[piece], found.kind[piece], found.run_y[mask], found.run_x0[mask], found.run_x1[mask]]
+        columns = [found.plane[piece], found.kind[piece], number[piece]]
+        columns += [found.run_y[mask], found.run_x0[mask], found.run_x1[mask]]
         columns += [waits, *(label[piece] for label in labels)]
         out[name] = _Sides(*(column.astype(np.int64) for column in columns))
     return out
@@ -200,12 +204,12 @@ def _touching(
 ) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
     """Return (component, group) of both sides of each contact."""
     upper, lower = _meeting(
-        ((below.plane, below.kind, below.y + 1), below.x0 - reach, below.x1 + reach),
-        ((top.plane, top.kind, top.y), top.x0, top.x1),
+        ((below.plane, below.kind, below.number, below.y + 1), below.x0 - reach, below.x1 + reach),
+        ((top.plane, top.kind, top.number, top.y), top.x0, top.x1),
     )
     west, east = _meeting(
-        ((right.plane, right.kind, right.x1), right.y - reach, right.y + 1 + reach),
-        ((left.plane, left.kind, left.x0), left.y, left.y + 1),
+        ((right.plane, right.kind, right.number, right.x1), right.y - reach, right.y + 1 + reach),
+        ((left.plane, left.kind, left.number, left.x0), left.y, left.y + 1),
     )
     one = tuple(np.concatenate([getattr(below, n)[upper], getattr(right, n)[west]]) for n in ("component", "group"))
     other = tuple(np.concatenate([getattr(top, n)[lower], getattr(left, n)[east]]) for n in ("component", "group"))

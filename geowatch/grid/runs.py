@@ -25,6 +25,7 @@ __all__ = [
     "components",
     "contacts",
     "mask_of",
+    "numbered_runs",
     "overlaps",
     "pieces",
     "pixels",
@@ -93,6 +94,30 @@ def runs_of(mask: NDArray[np.bool_], y0: int = 0, x0: int = 0) -> Runs:
     starts, ends = changes[::2], changes[1::2]
     rows = starts // (width + 1)
     return Runs.of(rows + y0, starts - rows * (width + 1) + x0, ends - rows * (width + 1) + x0)
+
+
+def numbered_runs(numbers: NDArray[np.int32], y0: int = 0, x0: int = 0) -> tuple[Runs, NDArray[np.int32]]:
+    """Return runs of pixels with the same number other than 0, and the number of each run.
+
+    Args:
+        numbers: Of each pixel, shape (H, W).
+        y0: Lattice row of the first pixel.
+        x0: Its lattice column.
+
+    >>> found, number = numbered_runs(np.array([[7, 7, 3, 0], [0, 0, 3, 3]], np.int32))
+    >>> found.x0.tolist(), found.x1.tolist(), number.tolist()
+    ([0, 2, 2], [2, 3, 4], [7, 3, 3])
+    """
+    height, width = numbers.shape
+    padded = np.zeros((height, width + 1), np.int32)
+    padded[:, :width] = numbers
+    flat = padded.reshape(-1)
+    bounds = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1, [flat.size]])
+    some = np.flatnonzero(flat[bounds[:-1]]) if flat.size else np.zeros(0, np.intp)
+    starts, ends = bounds[some], bounds[some + 1]
+    rows = starts // (width + 1)
+    runs = Runs.of(rows + y0, starts - rows * (width + 1) + x0, ends - rows * (width + 1) + x0)
+    return runs, flat[starts]
 
 
 def mask_of(runs: Runs, box: PixelBox) -> NDArray[np.bool_]:
@@ -201,15 +226,21 @@ def components(count: int, first: NDArray[np.integer], second: NDArray[np.intege
     return np.asarray(rank[label], np.int32)
 
 
-def pieces(runs: Runs, connectivity: Connectivity = 4) -> NDArray[np.int32]:
+def pieces(runs: Runs, connectivity: Connectivity = 4, number: NDArray[np.int32] | None = None) -> NDArray[np.int32]:
     """Return for each run the number of its connected piece, counted by first pixel in row-major order.
+
+    Where runs have a ``number`` each, only those with the same one are connected.
 
     >>> pieces(runs_of(np.array([[1, 0, 1], [1, 0, 1], [1, 1, 1]], bool))).tolist()
     [0, 0, 0, 0, 0]
     >>> pieces(runs_of(np.array([[1, 0, 1], [0, 1, 0]], bool))).tolist()
     [0, 1, 2]
     """
-    return components(len(runs), *contacts(runs, connectivity))
+    first, second = contacts(runs, connectivity)
+    if number is not None:
+        same = number[first] == number[second]
+        first, second = first[same], second[same]
+    return components(len(runs), first, second)
 
 
 def at_sides(runs: Runs, box: PixelBox) -> NDArray[np.bool_]:

@@ -55,6 +55,8 @@ TOP, RIGHT, BOTTOM, LEFT = 0, 1, 2, 3
 HALF_SHARE = 32768
 
 _SCHEMA_VERSION = "3"
+#: Column that stands in fragments of boxes alone.
+_NUMBERS = "box_number"
 _GROUPS = ("run_", "series_", "link_", "first_", "last_", "dark_", "edge_")
 
 
@@ -88,6 +90,9 @@ class Fragment(Pieces):
     box: PixelBox
     """Pixels that were searched: the tile's core within the region's bounds."""
 
+    box_number: NDArray[np.int32]
+    """Of each piece: which detected box of its plane it shows, from 1; 0 where pixels are of no box. Pieces of two
+    boxes are never one, even where they touch."""
     dark_y: NDArray[np.int32]
     """Of each run of pixels that no plane saw: its row."""
     dark_x0: NDArray[np.int32]
@@ -132,13 +137,14 @@ class Fragment(Pieces):
 
     def to_bytes(self) -> bytes:
         """Return Arrow IPC bytes (zstd) and their seal, a function of the columns alone: one row, one list a column."""
-        arrays = [listed(getattr(self, name)) for name in _columns()]
+        names = [name for name in _columns() if name != _NUMBERS or self.box_number.any()]
+        arrays = [listed(getattr(self, name)) for name in names]
         about = {
             "schema_version": _SCHEMA_VERSION, "tile": self.tile.name, "box": json.dumps(self.box.to_list()),
             "classes": str(self.classes), "score_unit": f"1/{FULL_SCORE}",
         }  # fmt: skip
         schema = pa.schema(
-            [pa.field(name, array.type, nullable=False) for name, array in zip(_columns(), arrays, strict=True)],
+            [pa.field(name, array.type, nullable=False) for name, array in zip(names, arrays, strict=True)],
             metadata=about,
         )
         sink = pa.BufferOutputStream()
@@ -169,7 +175,11 @@ class Fragment(Pieces):
                     )
                 batch = reader.read_next_batch()
             batch.validate(full=True)  # a list that ends beyond its values would end the process
-            columns = {name: unlisted(batch.column(name), dtype) for name, dtype in _columns().items()}
+            there = {
+                name: dtype for name, dtype in _columns().items() if name in batch.schema.names or name != _NUMBERS
+            }
+            columns = {name: unlisted(batch.column(name), dtype) for name, dtype in there.items()}
+            columns.setdefault(_NUMBERS, np.zeros(len(columns["plane"]), np.int32))
             columns["series_sums"] = columns["series_sums"].reshape(-1, int(about["classes"]))
             tile, box = Tile.parse(about["tile"]), PixelBox(*json.loads(about["box"]))
         except (pa.ArrowException, PlanError, OSError, StopIteration, KeyError, ValueError, TypeError) as error:

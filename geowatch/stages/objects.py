@@ -80,9 +80,10 @@ def read_objects(path: str, grids: Sequence[Grid]) -> Objects:
 def packed(grids: Sequence[Rows]) -> bytes:
     """Return boxes by grid as Arrow IPC bytes."""
     batches = []
-    for corners, *rest in grids:
-        columns = [*corners.T, *rest]
-        batches.append(pa.record_batch([pa.array(np.ascontiguousarray(c)) for c in columns], names=list(_COLUMNS)))
+    for rows in grids:
+        boxes = Boxes.ordered(*rows)
+        columns = [pa.array(getattr(boxes, name)) for name in _COLUMNS]
+        batches.append(pa.record_batch(columns, names=list(_COLUMNS)))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batches[0].schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         for batch in batches:

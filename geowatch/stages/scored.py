@@ -58,6 +58,9 @@ class HeatmapPlanes:
         """Return which pixels of a box have a score, shape (height, width). Raises what `read` does."""
         return ~self.head.quantiser.is_fill(self.read(plane, box, (0,))[0])
 
+    def box_numbers(self, plane: int, box: PixelBox) -> None:
+        """Scores of pixels are of no box."""
+
     def read(self, plane: int, box: PixelBox, classes: tuple[int, ...]) -> NDArray[np.generic]:
         """Return stored values of some classes, (classes, height, width); fill beyond the region.
 

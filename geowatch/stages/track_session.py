@@ -12,6 +12,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from geowatch.errors import ConfigError, CoverageError, InputError, PlanMismatchError
 from geowatch.grid.borders import borders_of
 from geowatch.predict.recipe import read_recipe
@@ -27,6 +29,7 @@ from geowatch.store.markers import MarkerPlace, markers_in
 from geowatch.store.plans import read_plan, read_tiles
 from geowatch.track.boxes import BoxPlanes, objects_key
 from geowatch.track.document import TRACKING, GridPlanes, Tracking, default_salient, tracking_key
+from geowatch.track.scores import to_units
 from geowatch.track.timewise import Aggregate, MovingMean
 
 if TYPE_CHECKING:
@@ -296,8 +299,11 @@ def _planes(store: Store, plan: Plan, tracking: Tracking, name: str) -> Planes:
     source, digest, *own = tracking.scores.split(":")
     if source == "objects":
         boxes = stored_boxes(store, digest, plan.grids.index(grid))
+        if tracking.tells_boxes_apart:
+            wanted = np.isin(boxes.kind, tracking.salient_places) & (boxes.score >= to_units(tracking.low))
+            boxes = boxes.where(wanted)
         seen = _heatmap_planes(store, (plan, grid), tracking, own[0]).looked_at if own else None
-        return BoxPlanes(boxes, len(tracking.classes), grid.bounds, Cover(grid).mask, seen)
+        return BoxPlanes(boxes, len(tracking.classes), grid.bounds, Cover(grid).mask, seen, tracking.tells_boxes_apart)
     return _heatmap_planes(store, (plan, grid), tracking, digest)
 
 

@@ -124,6 +124,7 @@ class Assembly:
             "strong_px": self._of_pieces("strong_px", np.int64),
             "score_sum": self._of_pieces("score_sum", np.int64),
             "peak": self._of_pieces("peak", np.int32),
+            "box_number": self._of_pieces("number", np.int32),
             "run_piece": _whole([owner for _, owner in owned], np.int32),
             "run_y": runs.y,
             "run_x0": runs.x0,

@@ -1,15 +1,16 @@
 """Detected objects: boxes with a time, a class and a score become planes of scores, and pieces like any other.
 
-A box covers the pixels whose centres lie in it, at least one. A pixel's score for a class is that of the best box of
-the class that covers it at that time, and 0 under no box. From there on objects are tracked and joined by the same
-code as a heatmap's scores; boxes of one class and time that touch are one piece.
+A box covers the pixels whose centres lie in it, at least one. Where boxes are told apart, a pixel is of one box at a
+time, the smallest that covers it: so no object is lost below a larger one, and pixels are of one piece, as everywhere
+else. It has that box's score for the box's class, and 0 for all others. Pieces of two boxes stay two, however they
+touch. Otherwise a pixel's score for a class is that of the best box of the class, and what touches is one piece.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def objects_key(digest: str) -> str:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Boxes:
-    """Boxes on the lattice of one grid, as columns."""
+    """Boxes on the lattice of one grid, as columns, sorted by (plane, y0, x0, y1, x1, kind, score)."""
 
     y0: NDArray[np.int32]
     """First rows."""
@@ -51,6 +52,22 @@ class Boxes:
     """Indices of classes."""
     score: NDArray[np.uint16]
     """Scores in units."""
+
+    def __len__(self) -> int:
+        return len(self.plane)
+
+    @classmethod
+    def ordered(
+        cls, corners: NDArray[np.int32], plane: NDArray[np.int32], kind: NDArray[np.int16], score: NDArray[np.uint16]
+    ) -> Boxes:
+        """Return boxes in their order, from corners (y0, x0, y1, x1), shape (n, 4), and the rest in any order."""
+        y0, x0, y1, x1 = corners.T
+        at = np.lexsort((score, kind, x1, y1, x0, y0, plane))
+        return cls(*(np.ascontiguousarray(column[at]) for column in (y0, x0, y1, x1, plane, kind, score)))
+
+    def where(self, rows: NDArray[np.bool_]) -> Boxes:
+        """Return some of the boxes."""
+        return Boxes(*(getattr(self, name)[rows] for name in Boxes.__slots__))
 
 
 def snapped(lattice: Lattice, bounds: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -97,6 +114,10 @@ class BoxPlanes:
     """Which pixels of a box belong to the region, shape (height, width)."""
     seen: Callable[[int, PixelBox], NDArray[np.bool_]] | None = None
     """Which of them were looked at on a plane; None for all."""
+    apart: bool = False
+    """Whether boxes are told apart."""
+    _reach: dict[int, tuple[int, NDArray[np.int32]]] = field(init=False, repr=False, default_factory=dict)
+    """Of planes that were asked for: the first box, and of each box the lowest row that it or one before reaches."""
 
     @property
     def scale(self) -> Scale:
@@ -111,17 +132,57 @@ class BoxPlanes:
             return out
         part = out[(slice(None), *inside.within(box))]
         known = self.cover(inside) if self.seen is None else self.cover(inside) & self.seen(plane, inside)
-        part[:] = np.where(known, 0, NONE)
-        for n in self._met(plane, inside):
-            here = PixelBox(*(int(getattr(self.boxes, name)[n]) for name in ("y0", "x0", "y1", "x1"))) & inside
-            for k in (k for k, kind in enumerate(classes) if kind == self.boxes.kind[n]):
-                covered = part[(k, *here.within(inside))]
-                np.maximum(covered, self.boxes.score[n], out=covered)
+        part[:] = np.where(known, self._scores(plane, inside, classes), NONE)
         return out
 
-    def _met(self, plane: int, box: PixelBox) -> list[int]:
-        """Return the boxes of a plane that have pixels in ``box``; each is painted once."""
+    def box_numbers(self, plane: int, box: PixelBox) -> NDArray[np.int32] | None:
+        """Return of which box each pixel is, from 1, 0 for none; None where boxes are not told apart."""
+        if not self.apart:
+            return None
+        first, met = self._met(plane, box)
+        area = (self.boxes.y1[met] - self.boxes.y0[met]).astype(np.int64) * (self.boxes.x1[met] - self.boxes.x0[met])
+        # What is painted last is on top: the smallest, of equals the best, of equals the first.
+        order = np.lexsort((-met, self.boxes.score[met], -area))
+        out = np.zeros(box.shape, np.int32)
+        self._paint(box, met[order], met[order] - first + 1, out)
+        return out
+
+    def _scores(self, plane: int, box: PixelBox, classes: tuple[int, ...]) -> NDArray[np.uint16]:
+        """Return scores as if all of a box had been looked at, (classes, height, width)."""
+        first, met = self._met(plane, box)
+        out = np.zeros((len(classes), *box.shape), np.uint16)
+        numbers = self.box_numbers(plane, box)
+        for place, kind in enumerate(classes):
+            mine = met[self.boxes.kind[met] == kind]
+            if numbers is None:
+                best = mine[np.argsort(self.boxes.score[mine], kind="stable")]
+                self._paint(box, best, self.boxes.score[best], out[place])
+            elif len(mine):
+                score = np.zeros(int(met.max()) - first + 2, np.uint16)
+                score[mine - first + 1] = self.boxes.score[mine]
+                out[place] = score[numbers]
+        return out
+
+    def _paint(self, box: PixelBox, which: NDArray[np.intp], values: NDArray[Any], out: NDArray[Any]) -> None:
+        """Fill the pixels of some boxes in ``out``, which holds ``box``, one after the other, each with its value."""
         of = self.boxes
-        rows, columns = (of.y1 > box.y0) & (of.y0 < box.y1), (of.x1 > box.x0) & (of.x0 < box.x1)
-        found: list[int] = np.flatnonzero((of.plane == plane) & rows & columns).tolist()
-        return found
+        corners = np.stack([of.y0[which], of.x0[which], of.y1[which], of.x1[which]], axis=1).tolist()
+        for each, value in zip(corners, values, strict=True):
+            out[(PixelBox(*each) & box).within(box)] = value
+
+    def _met(self, plane: int, box: PixelBox) -> tuple[int, NDArray[np.intp]]:
+        """Return the first box of a plane, and its boxes that have pixels in ``box``.
+
+        Boxes stand in the order of their first rows: those that begin below are never looked at, nor those before the
+        first that reaches down to it.
+        """
+        of = self.boxes
+        if plane not in self._reach:
+            start, stop = np.searchsorted(of.plane, [plane, plane + 1])
+            self._reach[plane] = int(start), np.maximum.accumulate(of.y1[start:stop])
+        first, reach = self._reach[plane]
+        low = first + int(np.searchsorted(reach, box.y0, side="right"))
+        high = first + int(np.searchsorted(of.y0[first : first + len(reach)], box.y1, side="left"))
+        near = slice(low, max(low, high))
+        met = (of.y1[near] > box.y0) & (of.x1[near] > box.x0) & (of.x0[near] < box.x1)
+        return first, low + np.flatnonzero(met)

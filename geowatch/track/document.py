@@ -133,6 +133,12 @@ class Tracking(_Document):
         """What a piece's kind stands for: a class in the mode polygons, else nothing."""
         return self.classes if self.mode == "polygons" else (None,)
 
+    @property
+    def tells_boxes_apart(self) -> bool:
+        """Whether each detected box is a piece of its own: where scores are neither averaged nor outlines shaped."""
+        surface = self.mode == "footprint" or self.smooth_time is not None or self.smooth_px > 0
+        return self.scores.startswith("objects:") and not (surface or self.open_px or self.close_px)
+
     def of_grid(self, grid: str) -> GridPlanes | None:
         """Return the planes of a grid, or None where it has none."""
         return next((each for each in self.grids if each.grid == grid), None)

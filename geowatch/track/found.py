@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geowatch.grid.runs import Runs, pieces, pixels, runs_of
+from geowatch.grid.runs import Runs, numbered_runs, pieces, pixels, runs_of
 from geowatch.track.outlines import Edges, edges_of
 from geowatch.track.scores import NONE
 
@@ -35,6 +35,8 @@ class Found:
 
     runs: Runs
     """The runs."""
+    number: NDArray[np.int32]
+    """Of each run: its box, from 1; 0 for none."""
     strong_px: NDArray[np.int64]
     """Of each run: pixels that reach the high threshold."""
     score_sum: NDArray[np.int64]
@@ -52,11 +54,12 @@ def found_in(layer: Layer, box: PixelBox, search: Search) -> Found:
     halo_px = search.halo_px
     middle = tuple(slice(halo_px, halo_px + side) for side in box.shape)
     scores = np.ascontiguousarray(layer.scores[middle])
-    runs = runs_of(layer.mask[middle], box.y0, box.x0)
+    runs, number = _runs(layer, middle, box)
     values = scores.reshape(-1)[pixels(runs, box)].astype(np.int64)
     starts = np.cumsum(runs.lengths, dtype=np.intp) - runs.lengths
     return Found(
         runs=runs,
+        number=number,
         strong_px=_reduced(np.add, (values >= search.high).astype(np.int64), starts),
         score_sum=_reduced(np.add, values, starts),
         peak=_reduced(np.maximum, values, starts).astype(np.int32),
@@ -64,6 +67,17 @@ def found_in(layer: Layer, box: PixelBox, search: Search) -> Found:
         unseen=runs_of(scores == NONE, box.y0, box.x0) if search.mode == "linked" else Runs.join([]),
         edges=_edges(layer, box, halo_px),
     )
+
+
+def _runs(layer: Layer, middle: tuple[slice, ...], box: PixelBox) -> tuple[Runs, NDArray[np.int32]]:
+    """Return the runs of the middle of a layer, which end where boxes do, and the box of each."""
+    mask = layer.mask[middle]
+    if layer.numbers is None:
+        runs = runs_of(mask, box.y0, box.x0)
+        return runs, np.zeros(len(runs), np.int32)
+    # One more for all, so that what is of no box stays.
+    runs, number = numbered_runs(np.where(mask, layer.numbers[middle] + 1, 0).astype(np.int32), box.y0, box.x0)
+    return runs, number - 1
 
 
 def _reduced(how: np.ufunc, values: NDArray[np.int64], starts: NDArray[np.intp]) -> NDArray[Any]:
@@ -86,7 +100,8 @@ def joined(parts: Sequence[Found]) -> Found:
 
     edges = Edges(*(whole("edges", column) for column in ("y", "x", "side", "share")))
     figures = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in ("strong_px", "score_sum", "peak")
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("number", "strong_px", "score_sum", "peak")
     }
     return Found(
         runs=Runs.join([part.runs for part in parts]),
@@ -110,6 +125,8 @@ class Pieces:
     """Of each run: its piece."""
     first: NDArray[np.intp]
     """Of each piece: its first run."""
+    number: NDArray[np.int32]
+    """Of each piece: its box, from 1; 0 for none."""
     area_px: NDArray[np.int64]
     """Of each piece: pixels."""
     strong_px: NDArray[np.int64]
@@ -129,7 +146,7 @@ class Pieces:
 
 def pieces_of(layer: tuple[int, int], found: Found, connectivity: Connectivity) -> Pieces:
     """Cut a layer (plane, kind) of a tile into its connected pieces."""
-    labels = pieces(found.runs, connectivity)
+    labels = pieces(found.runs, connectivity, found.number)
     count = int(labels.max()) + 1 if len(labels) else 0
     # Pieces are numbered as their first runs stand, so those come in order.
     order = np.argsort(labels, kind="stable")
@@ -144,6 +161,7 @@ def pieces_of(layer: tuple[int, int], found: Found, connectivity: Connectivity) 
         runs=found.runs,
         labels=labels,
         first=order[starts],
+        number=found.number[order[starts]],
         area_px=of(np.add, found.runs.lengths.astype(np.int64)),
         strong_px=of(np.add, found.strong_px),
         score_sum=of(np.add, found.score_sum),

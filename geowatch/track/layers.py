@@ -46,6 +46,8 @@ class Layer:
     """Scores that the mask was made of."""
     margin: NDArray[np.int32] | None
     """Units by which a score is above the threshold and the next class; made for sub-pixel outlines only."""
+    numbers: NDArray[np.int32] | None
+    """Of each pixel: its box, from 1, 0 for none; None where no boxes are told apart."""
 
 
 def row_bytes(search: Search, planes: Planes, width: int) -> int:
@@ -89,7 +91,11 @@ def _thresholds(
         none = scores == NONE
         mask = _shaped(search, (scores >= search.low) & ~none) & ~none
         margin = np.where(none, FAR_BELOW, scores.astype(np.int32) - search.low) if search.subpixel else None
-        yield Layer(AGGREGATED if search.mode == "footprint" else search.planes[at], 0, mask, scores, margin)
+        if search.mode == "footprint":
+            yield Layer(AGGREGATED, 0, mask, scores, margin, None)
+        else:
+            plane = search.planes[at]
+            yield Layer(plane, 0, mask, scores, margin, planes.box_numbers(plane, box))
 
 
 def _classes(
@@ -99,9 +105,10 @@ def _classes(
     for at, told_by, fields in _fields(search, planes, group, box):
         none = fields[0] == NONE if allowed is None else (fields[0] == NONE) | ~allowed
         best = _without_weak(winners(told_by, none, search.salient), fields, search.low)
+        numbers = planes.box_numbers(search.planes[at], box)
         for kind, mask in _kinds(search, best, none):
             margin = _margin(fields, none, kind, search.low) if search.subpixel else None
-            yield Layer(search.planes[at], kind, mask, fields[kind], margin)
+            yield Layer(search.planes[at], kind, mask, fields[kind], margin, numbers)
 
 
 def _fields(

@@ -11,6 +11,7 @@ from geowatch.track.spacewise import halo_of_smoothing
 if TYPE_CHECKING:
     from typing import Any
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from geowatch.grid.borders import Border
@@ -43,6 +44,9 @@ class Planes(Protocol):
 
     def read(self, plane: int, box: PixelBox, classes: tuple[int, ...]) -> NDArray[Any]:
         """Return stored values of some classes, shape (classes, height, width); fill where there is nothing."""
+
+    def box_numbers(self, plane: int, box: PixelBox) -> NDArray[np.int32] | None:
+        """Return of which detected box each pixel is, from 1, 0 for none; None where no boxes are told apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

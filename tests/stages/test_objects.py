@@ -8,12 +8,14 @@ from pathlib import Path
 
 import geopandas
 import numpy as np
+import pyarrow as pa
 import pytest
 import shapely
 from support.made_heatmap import Made, make_run
 
 from geowatch.errors import ConfigError, DamagedError, InputError
 from geowatch.sites.fragment import Fragment
+from geowatch.stages.consolidate import ConsolidateConfig, consolidate
 from geowatch.stages.track import TrackConfig, track
 from geowatch.stages.track_session import opened
 from geowatch.track.document import Tracking
@@ -135,3 +137,40 @@ def test_what_is_no_table_is_refused(run, tmp_path):
     table().to_parquet(tmp_path / "boxes.parquet")
     with pytest.raises(ConfigError, match="objects have no heads"):
         track(TrackConfig(run=str(run), objects=str(tmp_path / "boxes.parquet"), head="scores"))
+
+
+def placed_boxes(rows: list[tuple[int, int, int, int, str, float]]) -> geopandas.GeoDataFrame:
+    """Return boxes (y0, x0, y1, x1, day, score) of ships on the pixels of the images."""
+    geometry = [
+        shapely.box(LEFT + 10 * x0, TOP - 10 * y1, LEFT + 10 * x1, TOP - 10 * y0) for y0, x0, y1, x1, *_ in rows
+    ]
+    days, scores = zip(*(row[4:] for row in rows), strict=True)
+    columns = {"date": days, "class": ["ship"] * len(rows), "score": scores}
+    return geopandas.GeoDataFrame(columns, geometry=geometry, crs="EPSG:32618")
+
+
+def sites_of(run: Path) -> pa.Table:
+    consolidate(ConsolidateConfig(run=str(run), deliver=False))
+    with pa.ipc.open_file(run / "sites/sites.arrow") as reader:
+        return reader.read_all()
+
+
+def test_ships_side_by_side_are_a_site_each_whatever_the_tiles(tmp_path):
+    berths = [(50, 50, 80, 58), (50, 58, 80, 66), (50, 65, 80, 73), (55, 67, 60, 71)]
+    days = ("2020-03-01", "2020-04-01")
+    boxes = placed_boxes([(*box, day, 0.9 - n / 10) for day in days for n, box in enumerate(berths)])
+    boxes.to_parquet(tmp_path / "ships.parquet")
+    tables = []
+    for tile_px in (64, 48, 512):
+        empty = Made((150, 170), days, ("x",), lambda _, box: np.full((1, *box.shape), 255, np.uint8), tile_px=tile_px)
+        run = make_run(tmp_path / f"run{tile_px}", empty)
+        track(TrackConfig(run=str(run), workers=1, objects=str(tmp_path / "ships.parquet")))
+        tables.append(sites_of(run))
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])
+    # The boat within the last ship takes its pixels, and of those that two share the better box has its own.
+    assert sorted(tables[0]["area_px"].to_pylist()) == sorted([240, 240, 240 - 30 - 20, 20])
+    assert all(start.isoformat() == days[0] for start in tables[0]["start"].to_pylist())
+    merged = track(TrackConfig(run=str(run), workers=1, objects=str(tmp_path / "ships.parquet"), close_px=1))
+    assert merged.digest != ""
+    assert len(sites_of(run)) == 1

@@ -32,6 +32,9 @@ class ArrayPlanes:
     def class_count(self) -> int:
         return int(self.stored.shape[1])
 
+    def box_numbers(self, plane: int, box: PixelBox) -> None:
+        """No boxes."""
+
     def read(self, plane: int, box: PixelBox, classes: tuple[int, ...]) -> NDArray[np.generic]:
         out = np.full((len(classes), *box.shape), self.scale.fill, self.stored.dtype)
         part = box & self.box
@@ -93,12 +96,17 @@ def _touching(
     fragments: Sequence[Fragment], firsts: NDArray[np.intp], connectivity: int
 ) -> Iterable[NDArray[np.int64]]:
     """Return pairs of pieces, numbered over all fragments, that touch on one plane and kind."""
-    layers = {(p, k) for each in fragments for p, k in zip(each.plane.tolist(), each.kind.tolist(), strict=True)}
+    layers = {
+        layer
+        for each in fragments
+        for layer in zip(each.plane.tolist(), each.kind.tolist(), each.box_number.tolist(), strict=True)
+    }
     pairs = [np.zeros((2, 0), np.int64)]
-    for plane, kind in layers:
+    for plane, kind, number in layers:
         runs, owner = [], []
         for fragment, first in zip(fragments, firsts, strict=False):
-            mine = ((fragment.plane == plane) & (fragment.kind == kind))[fragment.run_piece]
+            mine = (fragment.plane == plane) & (fragment.kind == kind) & (fragment.box_number == number)
+            mine = mine[fragment.run_piece]
             runs.append(Runs(fragment.run_y[mine], fragment.run_x0[mine], fragment.run_x1[mine]))
             owner.append(fragment.run_piece[mine].astype(np.int64) + first)
         pairs.append(np.stack(seam_contacts(Runs.join(runs), np.concatenate(owner), connectivity)))

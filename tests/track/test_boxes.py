@@ -17,11 +17,11 @@ from geowatch.track.timewise import Aggregate
 BOUNDS = PixelBox(-5, 10, 25, 40)
 
 
-def planes_of(rows, covered=lambda box: np.ones(box.shape, bool)) -> BoxPlanes:
+def planes_of(rows, covered=lambda box: np.ones(box.shape, bool), *, apart=False) -> BoxPlanes:
     """Return the planes of boxes given as (y0, x0, y1, x1, plane, kind, score)."""
-    kinds = (np.int32,) * 5 + (np.int16, np.uint16)
-    columns = list(zip(*rows, strict=True)) or [()] * 7
-    return BoxPlanes(Boxes(*(np.array(c, k) for c, k in zip(columns, kinds, strict=True))), 2, BOUNDS, covered)
+    table = np.array(rows, np.int64).reshape(-1, 7).T
+    plane, kind, score = table[4].astype(np.int32), table[5].astype(np.int16), table[6].astype(np.uint16)
+    return BoxPlanes(Boxes.ordered(table[:4].T.astype(np.int32), plane, kind, score), 2, BOUNDS, covered, None, apart)
 
 
 def test_a_box_covers_the_pixels_whose_centres_lie_in_it_and_at_least_one():
@@ -52,16 +52,19 @@ boxes = st.tuples(
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(boxes, max_size=12), st.integers(4, 16), st.sampled_from(["linked", "footprint", "polygons"]))
-def test_objects_are_joined_across_tiles_and_linked_in_time_like_anything_else(rows, tile_px, mode):
-    planes = planes_of([(y, x, y + h, x + w, *rest) for y, x, h, w, *rest in rows])
+@given(
+    st.lists(boxes, max_size=12), st.integers(4, 16), st.sampled_from(["linked", "footprint", "polygons"]),
+    st.booleans(), st.sampled_from([1 << 12, 1 << 20]),
+)  # fmt: skip
+def test_objects_are_joined_across_tiles_and_linked_in_time_like_anything_else(rows, tile_px, mode, apart, strip):
+    planes = planes_of([(y, x, y + h, x + w, *rest) for y, x, h, w, *rest in rows], apart=apart)
     search = Search(
         mode=mode, salient=(0, 1), planes=(0, 1, 2, 3), days=(0, 9, 18, 27), low=1, high=FULL_SCORE // 2,
         aggregate=Aggregate("max"),
     )  # fmt: skip
     weak = mode != "footprint"
     whole = put_together(track_tiles(search, planes, 1 << 12, BOUNDS), 4, weak=weak)
-    assert put_together(track_tiles(search, planes, tile_px, BOUNDS), 4, weak=weak) == whole
+    assert put_together(track_tiles(search, planes, tile_px, BOUNDS, strip), 4, weak=weak) == whole
 
 
 def test_a_box_that_moves_is_linked_by_what_it_shares_with_itself():
@@ -72,3 +75,42 @@ def test_a_box_that_moves_is_linked_by_what_it_shares_with_itself():
     found, links = put_together(track_tiles(search, planes, 8, BOUNDS), 4)
     assert len(found) == 3
     assert sorted((a.plane, b.plane, px) for (a, b), px in links.items()) == [(0, 1, 16), (1, 2, 16)]
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(boxes, max_size=12, unique=True), st.integers(4, 16), st.sampled_from(["linked", "polygons"]))
+def test_each_pixel_is_of_the_smallest_box_and_pieces_are_of_one_box(rows, tile_px, mode):
+    rows = [(y, x, y + h, x + w, plane, kind, max(1, score)) for y, x, h, w, plane, kind, score in rows]
+    search = Search(
+        mode=mode, salient=(0, 1), planes=(0, 1, 2, 3), days=(0, 9, 18, 27), low=1, high=1, aggregate=Aggregate("max")
+    )
+    found, _ = put_together(track_tiles(search, planes_of(rows, apart=True), tile_px, BOUNDS), 4)
+
+    def rank(row):
+        return (row[2] - row[0]) * (row[3] - row[1]), -row[6], row
+
+    inside = {(y, x) for y in range(BOUNDS.y0, BOUNDS.y1) for x in range(BOUNDS.x0, BOUNDS.x1)}
+    owners = {}
+    for row in sorted(rows, key=rank):
+        for pixel in inside & {(y, x) for y in range(row[0], row[2]) for x in range(row[1], row[3])}:
+            owners.setdefault((row[4], *pixel), row)
+    assert {(piece.plane, *pixel) for piece in found for pixel in piece.pixels} == set(owners)
+    for piece in found:
+        of = {owners[piece.plane, *pixel] for pixel in piece.pixels}
+        assert len(of) == 1
+        (row,) = of
+        assert piece.score_sum == row[6] * len(piece.pixels)
+        assert mode == "linked" or piece.kind == row[5]
+
+
+def test_objects_side_by_side_stay_two_across_seams_and_each_is_linked_to_itself():
+    cars = [(0, 12, 9, 16), (0, 16, 9, 20), (0, 19, 9, 23)]
+    planes = planes_of([(*box, t, 0, FULL_SCORE - n) for t in range(3) for n, box in enumerate(cars)], apart=True)
+    search = Search(
+        mode="linked", salient=(0,), planes=(0, 1, 2), days=(0, 1, 2), low=1, high=1, aggregate=Aggregate("mean")
+    )
+    found, links = put_together(track_tiles(search, planes, 7, BOUNDS), 4)
+    assert sorted((each.plane, min(each.pixels)[1], len(each.pixels)) for each in found) == [
+        (t, x, px) for t in range(3) for x, px in ((12, 36), (16, 36), (20, 27))
+    ]
+    assert {(min(a.pixels), min(b.pixels)) for a, b in links} == {((0, x), (0, x)) for x in (12, 16, 20)}
