@@ -6,6 +6,8 @@ The rules by which rows become documents:
 - A site that has not ended is given the region's last day as its end, since the programme's metric passes over
   proposals without one; ``misc_info`` says that it is ongoing.
 - The boundary is one polygon: the hull of a site's parts, where it has several.
+- A site model holds what was seen from the site's first to its last day, ends included, as annotated ones do; where
+  nothing was seen between them, it holds all. The run's tables hold what was seen before and after, too.
 - Each observation has an outline: its own, or the site's. Phases, ``is_site_boundary`` and ``is_occluded`` name each
   part of it, joined by a comma and a space. A phase that the programme has no name for is written as null.
 - A part counts as occluded where less than half of the site's pixels have a score at that time.
@@ -161,7 +163,14 @@ def _last_day(start: date | None, end: date) -> date:
 
 
 def _with_observations(site: Site, row: dict[str, Any], seen: Iterable[Observation]) -> Site:
-    return replace(site, observations=tuple(seen), cache=site.cache | {"area_m2": round(row["area_m2"], 1)})
+    every = tuple(seen)
+    kept = tuple(each for each in every if _within(site, each.date))
+    return replace(site, observations=kept or every, cache=site.cache | {"area_m2": round(row["area_m2"], 1)})
+
+
+def _within(site: Site, day: date | None) -> bool:
+    """Whether a day lies from the first to the last of a site, as far as these are known."""
+    return day is None or ((site.start is None or site.start <= day) and (site.end is None or day <= site.end))
 
 
 def _observations(

@@ -59,9 +59,34 @@ def test_a_site_that_goes_on_ends_with_the_region_since_the_metric_passes_over_o
         assert said["end_date"] == ("2018-12-31" if number in ongoing else row["end"].isoformat())
 
 
+def test_a_site_model_shows_what_was_seen_from_its_first_to_its_last_day_as_annotated_ones_do(shared_data):
+    from geowatch.sites.smart import parse_site
+
+    annotated = [parse_site(path.read_bytes()) for path in sorted(shared_data("smart").glob("site_models/*.geojson"))]
+    made = list(site_models(SITES, SEEN, programme()))
+    assert sum(len(site.observations) for site in annotated) > 100
+    for site in (*annotated, *made):
+        assert site.observations
+        days = [each.date for each in site.observations if each.date is not None]
+        assert all((site.start or day) <= day <= (site.end or day) for day in days)
+    assert sum(len(site.observations) for site in made) < sum(batch.num_rows for batch in SEEN)
+    assert any(site.observations[-1].date == site.end for site in made)
+
+
+def test_a_site_that_was_not_seen_between_its_days_keeps_what_was_seen():
+    rows = pa.Table.from_batches(SITES)
+    day = pa.array([date(2016, 1, 13)] * len(rows), pa.date32())  # a day after the first observation
+    moved = rows.set_column(5, "start", day).set_column(6, "end", day)
+    found = list(site_models(Batches.of_table(moved), SEEN, programme()))
+    rows = pa.Table.from_batches(SEEN).column("site_id").to_pylist()
+    assert [len(site.observations) for site in found] == [rows.count(site.id) for site in found]
+
+
 def test_observations_have_an_outline_and_say_each_parts_phase_and_edge():
     seen = {site.id: site.observations for site in site_models(SITES, SEEN, programme())}
+    site = next(row for row in pa.Table.from_batches(SITES).to_pylist() if row["number"] == 10)
     rows = [row for row in pa.Table.from_batches(SEEN).to_pylist() if row["site_id"] == "ZZ_R001_0010"]
+    rows = [row for row in rows if site["start"] <= row["date"] <= (site["end"] or row["date"])]
     assert [each.date for each in seen["ZZ_R001_0010"]] == [row["date"] for row in rows]
     parts = {len(shapely.get_parts(each.geometry)) for each in seen["ZZ_R001_0010"]}
     assert parts == {1, 2}  # the site has two parts; where it was seen otherwise, it has a box
