@@ -17,7 +17,7 @@ from geowatch.consolidate.terms import NO_DAY, Rules
 
 WEAK, STRONG = 0.4, 0.9
 HYSTERESIS = {"low": 0.3, "high": 0.6}
-calm = settings(deadline=None, max_examples=15)
+calm = settings(deadline=None, max_examples=10)
 
 
 def m2(sites, site=0):
@@ -152,7 +152,7 @@ def lives(draw):
     return [replace(disc, days=tuple(days), score=STRONG) for disc, days in zip(found, spans, strict=True)]
 
 
-@settings(calm, max_examples=10)
+@settings(calm, max_examples=8)
 @given(lives(), st.sampled_from([9, 16, 40]))
 def test_linked_sites_over_an_edge_are_those_of_one_grid(found, tile_px):
     assume(apart(found))
