@@ -66,12 +66,12 @@ class MapImage:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """One site as it was seen in one image."""
+    """One site as it was seen in one image, or one object that was found there."""
 
     image: str
     """Name of the image."""
-    site: str
-    """Id of the site."""
+    site: str | None
+    """Id of the site; None for an object, which is of no track."""
     category: str
     """Its class, or its phase."""
     shape: BaseGeometry
@@ -80,6 +80,8 @@ class Outline:
     """CRS of the outline."""
     score: float
     """Its score there."""
+    head: str | None = None
+    """Head of the network that gave an object."""
 
 
 def predictions_document(
@@ -154,16 +156,19 @@ def _add_outlines(document: Json, images: dict[str, MapImage], outlines: Iterabl
         if outline.category not in categories:
             categories[outline.category] = len(categories) + 1
             document["categories"].append({"id": categories[outline.category], "name": outline.category})
-        if outline.site not in tracks:
+        if outline.site is not None and outline.site not in tracks:
             tracks[outline.site] = len(tracks) + 1
             document["tracks"].append({"id": tracks[outline.site], "name": outline.site})
         known = {
             "id": len(document["annotations"]) + 1,
             "image_id": ids[outline.image],
             "category_id": categories[outline.category],
-            "track_id": tracks[outline.site],
             "score": outline.score,
         }
+        if outline.site is not None:
+            known["track_id"] = tracks[outline.site]
+        if outline.head is not None:
+            known["gw_head"] = outline.head
         document["annotations"].append(known | _shape(outline, images[outline.image].grid))
 
 

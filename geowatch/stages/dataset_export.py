@@ -18,13 +18,15 @@ import shapely
 from geowatch.datasets.kwcoco_out import save_document
 from geowatch.datasets.kwcoco_predictions import MapImage, Outline, ScoreFile, predictions_document
 from geowatch.errors import InputError
+from geowatch.predict.recipe import read_recipe
 from geowatch.read.crs import crs_text
 from geowatch.read.gdal import gdal_env, open_image
 from geowatch.read.scene import RasterGrid
 from geowatch.stages.dataset_output import BUNDLES, check_file
+from geowatch.stages.deliverables import OBJECTS_TABLE
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.provenance import made, record
-from geowatch.stages.stitch import COVERAGE
+from geowatch.stages.stitch import COVERAGE, planes_of
 from geowatch.store import open_store
 from geowatch.store.plans import read_plan
 
@@ -64,7 +66,7 @@ class Exported:
 
 
 def export_dataset(config: ExportConfig, events: Events | None = None) -> Exported:
-    """Write the maps of a run, and its sites where there are any, as a bundle.
+    """Write the maps of a run, and its sites and objects where there are any, as a bundle.
 
     Raises:
         InputError: the run has no maps.
@@ -76,6 +78,7 @@ def export_dataset(config: ExportConfig, events: Events | None = None) -> Export
     store = open_store(config.run)
     images, classes = _images(store, Path(config.run))
     outlines = list(_outlines(store, images)) if store.size(_OBSERVATIONS) is not None else []
+    outlines += _objects(Path(config.run, OBJECTS_TABLE), images)
     document = predictions_document(images, classes, outlines, path.parent.absolute())
     placed = len(document["annotations"])
     save_document(document, path)
@@ -89,6 +92,8 @@ def _images(store: Store, folder: Path) -> tuple[list[MapImage], list[tuple[str,
     if store.size(COVERAGE) is None:
         raise InputError(f"the run in {store.url} has no maps", hint="gw stitch makes them")
     planes = json.loads(store.get(COVERAGE))["planes"]
+    if not any((folder / plane["map"]).exists() for plane in planes):
+        return _places(store, folder), []
     region = read_plan(store).region
     grids = {plane["grid"] for plane in planes}
     images: list[MapImage] = []
@@ -103,6 +108,24 @@ def _images(store: Store, folder: Path) -> tuple[list[MapImage], list[tuple[str,
             video = "-".join([region.id if region else folder.absolute().name, *tail])
             images.append(_image("-".join([frame, *day, *tail]), video, maps, classes))
     return images, list(classes.items())
+
+
+def _places(store: Store, folder: Path) -> list[MapImage]:
+    """Return an image without a raster for each plane: a network that gives objects alone has no maps."""
+    recipe = read_recipe(store)
+    planes = [] if recipe is None else [plane for plane in planes_of(store, recipe) if plane.head.kind == "seen"]
+    several = len({plane.grid.id for plane in planes}) > 1
+    region = read_plan(store).region
+    images = []
+    for plane in planes:
+        grid, time = plane.grid, plane.mosaic.layout.times[plane.time]
+        tail = [grid.id] if several else []
+        where = RasterGrid(grid.bounds.shape, tuple(grid.lattice.affine_of(grid.bounds))[:6], grid.lattice.crs)
+        video = "-".join([region.id if region else folder.absolute().name, *tail])
+        name = "-".join([plane.names.map.removeprefix("map").removeprefix("-").removesuffix(".tif"), *tail])
+        fields = (("gw_frame", plane.frame.frame_id), ("sensor_coarse", "gw"))
+        images.append(MapImage(name or plane.frame.frame_id, video, where, time, (), fields))
+    return images
 
 
 def _together(planes: Sequence[dict[str, Any]], folder: Path) -> dict[tuple[str, str, datetime | None], list[Path]]:
@@ -178,6 +201,22 @@ def _outlines(store: Store, images: Sequence[MapImage]) -> Iterator[Outline]:
             yield Outline(image, row["site_id"], category, shape, crs, float(row["score"] or 0.0))
 
 
+def _objects(path: Path, images: Sequence[MapImage]) -> Iterator[Outline]:
+    """Yield each object of a network that gives boxes in the image of its time."""
+    if not path.exists():
+        return
+    import geopandas
+
+    table = geopandas.read_parquet(path)
+    axes, crs = _axes(images), None if table.crs is None else table.crs.to_string()
+    for row in table.itertuples(index=False):
+        kind, score, time, plane = row[1:5]
+        day = None if time is None or time != time else time.date()  # noqa: PLR0124 - pandas' missing time
+        image = _image_of(axes.get(row.grid) or axes.get("") or [], {"time": plane, "date": day})
+        if image is not None:
+            yield Outline(image, None, kind, row.geometry, crs, float(score), row.head)
+
+
 def _axes(images: Sequence[MapImage]) -> dict[str, list[MapImage]]:
     """Return the images of each grid in the order of time; those of the only grid by the name ""."""
     axes: dict[str, list[MapImage]] = {}
@@ -197,5 +236,5 @@ def _image_of(axis: Sequence[MapImage], row: dict[str, Any]) -> str | None:
     return next((image.name for image in axis if _days_apart(image, row["date"]) == 0), None)
 
 
-def _days_apart(image: MapImage, day: date) -> int:
-    return 0 if image.time is None else abs((image.time.date() - day).days)
+def _days_apart(image: MapImage, day: date | None) -> int:
+    return 0 if image.time is None or day is None else abs((image.time.date() - day).days)

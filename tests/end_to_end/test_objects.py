@@ -25,6 +25,7 @@ from geowatch.package.spec import ImportSpec
 from geowatch.sites.detections import Detections
 from geowatch.stages.clean import CleanConfig, clean
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
+from geowatch.stages.dataset_export import ExportConfig, export_dataset
 from geowatch.stages.looks import LooksConfig
 from geowatch.stages.predict import predict
 from geowatch.stages.status import status
@@ -309,3 +310,58 @@ def test_planes_of_several_blocks_that_see_the_same_frames_keep_their_boxes(days
     # Where blocks begin is absolute, so the axis may begin earlier.
     first, second = (table.drop(columns="plane") for table in tables)
     assert first.equals(second)
+
+
+@pytest.fixture(scope="module")
+def hidden(detector_package, tmp_path_factory) -> Path:
+    """A run over three days: a spot that lasts, one below a cloud on the second day, one that goes, one that comes."""
+    folder = tmp_path_factory.mktemp("hidden")
+    spots = {(30, 40): (0, 1, 2), (70, 33): (0, 1, 2), (20, 90): (1, 2), (80, 95): (0, 1)}
+    for number, day in enumerate(("2020-05-01", "2020-05-11", "2020-05-21")):
+        values = np.full((3, 110, 130), 1000, np.uint16)
+        for (y, x), seen in spots.items():
+            values[:, y, x] = 9000 if number in seen else 1000
+        if number == 1:
+            values[:, 60:80, 20:50] = 0
+        write_raster(folder / f"days/image_{day}.tif", values, Affine(10, 0, 500_000, 0, -10, 4_000_000))
+    plan_job(folder / "run", None, folder / "days", 32)
+    predict(config_of(folder / "run", folder / "days", detector_package))
+    stitch(StitchConfig(run=str(folder / "run")))
+    return folder / "run"
+
+
+@pytest.mark.parametrize("mode", ["linked", "footprint"])
+def test_a_cloud_over_an_object_ends_no_site_when_it_is_seen_again(hidden, mode):
+    finish(hidden, mode=mode)
+    with pa.ipc.open_file(hidden / "sites/sites.arrow") as reader:
+        sites = reader.read_all().to_pylist()
+    spans = sorted((str(site["start"]), str(site["end"])) for site in sites)
+    assert spans == [
+        ("2020-05-01", "2020-05-21"), ("2020-05-01", "None"), ("2020-05-01", "None"), ("2020-05-11", "None"),
+    ]  # fmt: skip
+    with pa.ipc.open_file(hidden / "sites/observations.arrow") as reader:
+        seen = reader.read_all().to_pydict()
+    dates = [[str(d) for s, d in zip(seen["site_id"], seen["date"], strict=True) if s == x["site_id"]] for x in sites]
+    assert ["2020-05-01", "2020-05-21"] in dates, "the cloud's day is no observation"
+
+
+def test_objects_of_a_run_are_labels_of_a_bundle(hidden, tmp_path):
+    done = export_dataset(ExportConfig(str(hidden), str(tmp_path / "found.kwcoco.json")))
+    tool = Path(sys.executable).parent / "kwcoco"
+    checked = subprocess.run(
+        [tool, "validate", "--corrupted=True", done.file], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    document = json.loads(Path(done.file).read_text())
+    objects = geopandas.read_parquet(hidden / "objects.parquet")
+    labels = [each for each in document["annotations"] if "track_id" not in each]
+    names = {each["id"]: each["date_captured"][:10] for each in document["images"]}
+    kinds = {each["id"]: each["name"] for each in document["categories"]}
+    assert (len(document["images"]), len(labels)) == (3, len(objects))
+    for row, label in zip(objects.itertuples(), labels, strict=True):
+        assert (names[label["image_id"]], kinds[label["category_id"]]) == (str(row.time.date()), "spot")
+        assert label["score"] == row.score
+        x0, y0, width, height = label["bbox"]
+        left, bottom, right, top = row.geometry.bounds
+        placed_at = (500_000 + 10 * x0, 4_000_000 - 10 * (y0 + height), 500_000 + 10 * (x0 + width))
+        assert (*placed_at, 4_000_000 - 10 * y0) == pytest.approx((left, bottom, right, top))
