@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["ConsolidateConfig", "Consolidated", "consolidate"]
 
 _MODELS = "sites/site_models/"
+#: Part of the smaller outline that detected objects of two times share where they are the same.
+_SAME_OBJECT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +125,16 @@ def _rules(config: ConsolidateConfig, tracking: Tracking) -> tuple[Rules, PhaseM
         min_days=config.min_days,
         max_days=config.max_days,
         min_score=config.min_score,
-        link_overlap=config.link_overlap,
+        link_overlap=_usual_overlap(tracking) if config.link_overlap is None else config.link_overlap,
         timing="threshold" if wanted == "none" else wanted,
         active_score=tracking.low if config.active_score is None else config.active_score,
     )
     return rules, model
+
+
+def _usual_overlap(tracking: Tracking) -> float:
+    """Return the share that detected objects must have in common with themselves; other pieces need one pixel."""
+    return _SAME_OBJECT if tracking.tells_boxes_apart else 0.0
 
 
 def _model(config: ConsolidateConfig, tracking: Tracking) -> PhaseModel | None:

@@ -149,8 +149,8 @@ def placed_boxes(rows: list[tuple[int, int, int, int, str, float]]) -> geopandas
     return geopandas.GeoDataFrame(columns, geometry=geometry, crs="EPSG:32618")
 
 
-def sites_of(run: Path) -> pa.Table:
-    consolidate(ConsolidateConfig(run=str(run), deliver=False))
+def sites_of(run: Path, **rules: object) -> pa.Table:
+    consolidate(ConsolidateConfig(run=str(run), deliver=False, **rules))
     with pa.ipc.open_file(run / "sites/sites.arrow") as reader:
         return reader.read_all()
 
@@ -174,3 +174,12 @@ def test_ships_side_by_side_are_a_site_each_whatever_the_tiles(tmp_path):
     merged = track(TrackConfig(run=str(run), workers=1, objects=str(tmp_path / "ships.parquet"), close_px=1))
     assert merged.digest != ""
     assert len(sites_of(run)) == 1
+
+
+def test_neighbours_that_are_placed_two_pixels_off_stay_two_sites(run, tmp_path):
+    days = ("2020-03-01", "2020-04-01")
+    rows = [(50, x + 2 * t, 80, x + 10 + 2 * t, day, 0.9) for t, day in enumerate(days) for x in (50, 60)]
+    placed_boxes(rows).to_parquet(tmp_path / "ships.parquet")
+    track(TrackConfig(run=str(run), workers=1, objects=str(tmp_path / "ships.parquet")))
+    assert len(sites_of(run)) == 2
+    assert len(sites_of(run, link_overlap=0.0)) == 1

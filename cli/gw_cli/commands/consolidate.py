@@ -36,7 +36,8 @@ _AREA = "M2"
     "--link-overlap",
     type=float,
     metavar="SHARE",
-    help="Outlines of two times are one site where they share more than this part of the smaller.  [default: 0.0]",
+    help="Outlines of two times are one site where they share more than this part of the smaller. "
+    "[default: 0.0; 0.25 for detected objects]",
 )
 @options.option(
     "--phases",
