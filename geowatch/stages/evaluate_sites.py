@@ -23,6 +23,7 @@ from geowatch.metrics.sites import SUBSETS, Filters, RegionScores, Sweep, evalua
 from geowatch.metrics.sites.activity_tables import activity_figures, activity_tables
 from geowatch.metrics.sites.rollup import best_together, table_together, together
 from geowatch.metrics.sites.tables import Table, bas_tables, figures_of, site_tables
+from geowatch.sites.schema import REGION_ID
 from geowatch.stages.events import Events, Silent
 from geowatch.stages.provenance import made, record
 from geowatch.stages.site_documents import Documents, find_documents, read_regions, read_sites
@@ -46,7 +47,7 @@ class EvaluateSitesConfig:
     proposals: tuple[str, ...] = ("gw-run",)
     """Proposals: site models, folders of them, or run folders."""
     region: tuple[str, ...] = ()
-    """Region models or folders of them; left out: those beside the truth."""
+    """Region models or folders of them, or ids of those beside the truth; left out: all of those."""
     tau: tuple[float, ...] = (0.2,)
     """Overlap in space that a date needs, 0 to 1; several values are a sweep, here and below."""
     rho: tuple[float, ...] = (0.5,)
@@ -152,13 +153,35 @@ def _say_what_is_odd(region_id: str, truth: Sequence[Site], proposals: Sequence[
 
 
 def _regions(config: EvaluateSitesConfig) -> list[RegionModel]:
-    if config.region:
-        return read_regions(find_documents(config.region, regions=True))
-    for folder in (Path(name) for name in config.truth):
+    """Return the regions that are asked for: of documents, by their ids, or all that lie beside the truth."""
+    ids = [name for name in config.region if REGION_ID.search(name) and not Path(name).exists()]
+    named = [name for name in config.region if name not in ids]
+    found = read_regions(find_documents(named, regions=True)) if named else []
+    if config.region and not ids:
+        return found
+    beside = _beside(config.truth, ids)
+    return [*found, *(_of_id(beside, name) for name in ids)] if ids else beside
+
+
+def _beside(truth: Sequence[str], ids: Sequence[str]) -> list[RegionModel]:
+    """Return the regions whose models lie beside the truth."""
+    for folder in (Path(name) for name in truth):
         for beside in (folder, folder.parent):
             if (beside / "region_models").is_dir() or (beside / "sites/region_models").is_dir():
                 return read_regions(find_documents([str(beside)], regions=True))
-    raise InputError("no region model lies beside the truth", hint="name it with --region")
+    asked = f"there is no {ids[0]}, and " if ids else ""
+    raise InputError(f"{asked}no region model lies beside the truth", hint="name a GeoJSON file with --region")
+
+
+def _of_id(regions: Sequence[RegionModel], name: str) -> RegionModel:
+    found = [region for region in regions if region.id == name]
+    if len(found) != 1:
+        known = ", ".join(sorted({region.id for region in regions})[:8])
+        raise InputError(
+            f"there is no {name}, and {len(found) or 'no'} region models beside the truth have this id",
+            hint=f"give a GeoJSON file, or an id that one of them has: {known}",
+        )
+    return found[0]
 
 
 def _with_truth(

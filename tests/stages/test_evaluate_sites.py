@@ -53,6 +53,30 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+def test_a_region_may_be_named_by_the_id_of_a_model_beside_the_truth(smart):
+    other = dataclasses.replace(region(originator="te", model_content="annotation"), id="ZZ_R002")
+    write_region(smart / "smart/region_models", dataclasses.replace(other, sites=()))
+    asked = EvaluateSitesConfig(
+        truth=(str(smart / "smart"),), proposals=(str(smart / "run"),), region=("ZZ_R001",), output=str(smart / "out")
+    )
+    assert list(evaluate_sites(asked).regions) == ["ZZ_R001"]
+
+
+def test_an_id_that_no_region_has_or_two_have_is_refused_with_those_that_are_there(smart):
+    asked = EvaluateSitesConfig(
+        truth=(str(smart / "smart/site_models"),), proposals=(str(smart / "run"),), output=str(smart / "out")
+    )
+    with pytest.raises(InputError, match="there is no ZZ_R009, and no region models") as told:
+        evaluate_sites(dataclasses.replace(asked, region=("ZZ_R009",)))
+    assert "ZZ_R001" in told.value.hint
+    model = next((smart / "smart/region_models").iterdir())
+    (model.parent / "again.geojson").write_bytes(model.read_bytes())
+    with pytest.raises(InputError, match="2 region models"):
+        evaluate_sites(dataclasses.replace(asked, region=("ZZ_R001",)))
+    with pytest.raises(InputError, match=r"there is no ZZ_R001\.geojson"):
+        evaluate_sites(dataclasses.replace(asked, region=("ZZ_R001.geojson",)))
+
+
 def test_the_command_prints_a_table_and_leaves_the_programmes_files(smart):
     said = gw("evaluate", "sites", "--truth", smart / "smart", "--proposals", smart / "run", "-o", smart / "out")
     assert "ZZ_R001     overall            1        1        1   0.5000   0.5000   0.5000" in said

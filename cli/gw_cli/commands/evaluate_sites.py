@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     config="geowatch.stages.evaluate_sites:EvaluateSitesConfig",
     examples="""
     gw evaluate sites --truth smart --proposals gw-run -o scores
+    gw evaluate sites --truth smart --region BR_R002 --proposals gw-run -o scores
     gw evaluate sites --region BR_R002.geojson --truth site_models --proposals found -o scores
     gw evaluate sites --truth smart --proposals gw-run --tau 0.1,0.2,0.3 --rho 0.3,0.5
     """,
 )
 @options.option(
-    "--region", multiple=True, metavar="PATH", help="Region model, or folder of them. Left out: those beside the truth."
-)
+    "--region", multiple=True, metavar="PATH|ID",
+    help="Region model, folder of them, or the id of one beside the truth. Left out: all those.",
+)  # fmt: skip
 @options.option(
     "--truth", multiple=True, metavar="PATH", help="True site models: files, folders or runs; may be repeated."
 )
