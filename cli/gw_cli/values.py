@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date
 
 import click
+import yaml
 
 __all__ = [
     "BYTES",
@@ -17,6 +18,7 @@ __all__ = [
     "NAMES",
     "OVERLAP",
     "PAIR",
+    "SETTING",
     "SHARD",
     "SHARE",
     "SIZE_PX",
@@ -137,6 +139,17 @@ def _ints(text: str) -> tuple[int, ...]:
         raise ValueError(f"'{text}' is not a list of whole numbers such as 3,8") from None
 
 
+def _setting(text: str) -> tuple[str, object]:
+    key, equals, value = text.partition("=")
+    try:
+        read = yaml.safe_load(f"[{value}]" if "," in value and value[0] not in "[{" else value)
+    except yaml.YAMLError:
+        read = None
+    if not (key and equals) or read is None:
+        raise ValueError(f"'{text}' is not a key with its value, such as width=16")
+    return key, read
+
+
 class _Value(click.ParamType):  # type: ignore[type-arg]  # older releases of click have no argument here
     """A value that a function reads from text."""
 
@@ -164,4 +177,5 @@ SHARD = _Value("i/n", _shard)
 SHARE = _Value("share", _share)
 NAMES = _Value("a,b,...", _names)
 FLOATS = _Value("x,y,...", _floats)
+SETTING = _Value("key=value", _setting)
 INTS = _Value("n,m,...", _ints)

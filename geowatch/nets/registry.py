@@ -65,10 +65,21 @@ def net_config(name: str, options: Mapping[str, object]) -> Any:  # noqa: ANN401
     known = {f.name: f for f in fields(NETS[name].config)}
     if unknown := set(options) - set(known):
         raise ConfigError(f"{name} has no option {min(unknown)!r}", hint=f"it has {', '.join(known)}")
+    fitting = {key: _as_declared(value, str(known[key].type)) for key, value in options.items()}
     try:
-        return NETS[name].config(**options)
+        return NETS[name].config(**fitting)
     except TypeError as error:
-        raise ConfigError(f"the options {dict(options)} do not make a {name}: {error}") from error
+        raise ConfigError(
+            f"the options {dict(options)} do not make a {name}: {error}",
+            hint="its options are " + ", ".join(f"{f.name} ({f.type})" for f in known.values()),
+        ) from error
+
+
+def _as_declared(value: object, declared: str) -> object:
+    """Return a list, or the only value of one, as the tuple that a field declares."""
+    if not declared.startswith("tuple"):
+        return value
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 def build_net(name: str, options: Mapping[str, object], *, seed: int = 0) -> nn.Module:

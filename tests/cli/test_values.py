@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from gw_cli.values import BYTES, COUNT, DATE, FLOATS, NAMES, OVERLAP, PAIR, SHARD, SHARE, SIZE_PX
+from gw_cli.values import BYTES, COUNT, DATE, FLOATS, NAMES, OVERLAP, PAIR, SETTING, SHARD, SHARE, SIZE_PX
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,9 @@ from gw_cli.values import BYTES, COUNT, DATE, FLOATS, NAMES, OVERLAP, PAIR, SHAR
         (SIZE_PX, "256", (256, 256)),
         (SIZE_PX, "256x320", (256, 320)),
         (PAIR, "0,1.5", (0.0, 1.5)),
+        (SETTING, "width=16", ("width", 16)),
+        (SETTING, "radii_px=2,4.5", ("radii_px", [2, 4.5])),
+        (SETTING, "polarity=both", ("polarity", "both")),
         (SHARD, "1/4", (1, 4)),
         (SHARD, "4/4", (4, 4)),
         (SHARE, "0.9", 0.9),
@@ -51,6 +54,9 @@ def test_reads(kind, text, value):
         (PAIR, "1"),
         (PAIR, "1,2,3"),
         (COUNT, "-1"),
+        (SETTING, "width"),
+        (SETTING, "width="),
+        (SETTING, "=16"),
         (SHARD, "5/4"),
         (SHARE, "101%"),
         (SHARE, "-0.1"),

@@ -7,6 +7,7 @@ import click
 from gw_cli import options, package_options
 from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
+from gw_cli.values import SETTING
 
 
 @gw_command(
@@ -14,13 +15,17 @@ from gw_cli.session import Session
     config="geowatch.stages.model:PackageConfig",
     examples="""
     gw model package --net unet --weights w.safetensors --bands red,green,blue --classes ground,cloud -o pkg/
+    gw model package --net blobs --option radii_px=4,8,16 --option polarity=both -o blobs/
     gw model package --net net.py:Net --weights w.pth --bands red,nir --classes other,water -o pkg/
     """,
 )
 @options.option("--net", metavar="NAME", help="Network: a name of the registry, module:Class or file.py:Class.")
 @options.option("--weights", metavar="FILE", help="Weights: safetensors, or a .pth that holds tensors alone.")
 @options.option("--seed", type=int, help="Seed of the weights where no file gives them.  [default: 0]")
-@options.option("--options", metavar="YAML", help="Options of the network, such as '{width: 16}'.")
+@options.option(
+    "--option", "options", multiple=True, type=SETTING, callback=lambda _ctx, _param, given: dict(given) or None,
+    metavar="KEY=VALUE", help="Option of the network, such as width=16; may be repeated.",
+)  # fmt: skip
 @package_options.output
 @package_options.described
 @options.common
