@@ -47,7 +47,7 @@ def read_earlier(store: Store, naming: Naming, tracking: Tracking) -> Earlier:
     history = History.read(store)
     _check_digests(store, history)
     tables = {key: stored_batches(store, key) for key in (SITES, OBSERVATIONS, FOOTPRINTS)}
-    _check(tables[FOOTPRINTS].schema.metadata, footprint_schema(naming).metadata, store.url)
+    _check(tables[FOOTPRINTS].schema.metadata, footprint_schema(naming).metadata, store.url, tracking)
     _check_options(history, tracking, store.url)
     try:
         sites, seen, runs = (pa.Table.from_batches(list(table), table.schema) for table in tables.values())
@@ -93,9 +93,10 @@ def _check_digests(store: Store, history: History) -> None:
             raise DamagedError(f"'{key}' in {store.url} is not what its run left", hint=AGAIN)
 
 
-def _check(found: dict[bytes, bytes], wanted: dict[bytes, bytes], where: str) -> None:
+def _check(found: dict[bytes, bytes], wanted: dict[bytes, bytes], where: str, tracking: Tracking) -> None:
     names = {b"region": "region", b"classes": "classes", b"mode": "mode of tracking"}
-    hints = {b"region": "give the same --region-id", b"classes": "predict with a network of the same classes"}
+    same = "give a table with objects of" if tracking.scores.startswith("objects:") else "predict with a network of"
+    hints = {b"region": "give the same --region-id", b"classes": f"{same} the same classes"}
     for key, name in names.items():
         if found.get(key) != wanted.get(key):
             raise InputError(
