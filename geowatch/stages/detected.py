@@ -15,9 +15,10 @@ import numpy as np
 from geowatch.errors import ConfigError, DamagedError
 from geowatch.sites.detections import SUB_PX, Detections, detections_key
 from geowatch.sites.suppression import suppressed
-from geowatch.stages.objects import Objects, packed
+from geowatch.stages.objects import Objects
+from geowatch.stages.stored_boxes import packed
 from geowatch.store.markers import MarkerPlace, markers_in, read_marker
-from geowatch.track.boxes import pixels_of
+from geowatch.track.boxes import Boxes, pixels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,9 +78,15 @@ def _tile(store: Store, pin: BoxesPin, place: MarkerPlace) -> Detections:
 
 def own_objects(store: Store, plan: Plan, recipe: Recipe, pin: BoxesPin) -> Objects:
     """Return all objects of a run as tracking takes them, on the grids of its plan."""
-    batches = []
-    for grid in plan.grids:
-        found = Detections.joined([boxes for _, boxes in detected(store, recipe, pin, grid)])
-        corners = np.stack([found.y0, found.x0, found.y1, found.x1], axis=1) / SUB_PX
-        batches.append((pixels_of(corners), found.time, found.kind, found.score))
-    return Objects((), pin.classes, packed(batches))
+    found = (
+        (number, plane, _pixels(boxes))
+        for number, grid in enumerate(plan.grids)
+        for plane, boxes in detected(store, recipe, pin, grid)
+    )
+    return Objects((), pin.classes, packed(found))
+
+
+def _pixels(found: Detections) -> Boxes:
+    """Return the pixels that objects of a plane cover."""
+    corners = np.stack([found.y0, found.x0, found.y1, found.x1], axis=1) / SUB_PX
+    return Boxes.ordered(pixels_of(corners), found.kind, found.score)

@@ -15,31 +15,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from geowatch.datasets.bundle import is_bundle, read_bundle
 from geowatch.datasets.labels_out import geojson_features
-from geowatch.errors import DamagedError, InputError
+from geowatch.errors import InputError
 from geowatch.read.options import SceneOptions
 from geowatch.sites.fragment import FULL_SCORE
-from geowatch.track.boxes import Boxes, objects_key, snapped
+from geowatch.stages.stored_boxes import packed
+from geowatch.track.boxes import Boxes, snapped
 
 if TYPE_CHECKING:
     import geopandas
     from numpy.typing import NDArray
 
     from geowatch.grid.plan import Grid
-    from geowatch.store import Store
 
-    Rows = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int16], NDArray[np.uint16]]
-    """Boxes of one grid: corners (n, 4) as (y0, x0, y1, x1) in whole pixels, planes, classes and scores (n,)."""
 
-__all__ = ["Objects", "packed", "read_objects", "stored_boxes"]
+__all__ = ["Objects", "read_objects"]
 
 _TIME = ("time", "datetime", "date", "timestamp", "observation_date", "date_captured")
 _CLASS = ("class", "category", "label", "class_name", "category_name")
 _SCORE = ("score", "confidence", "probability", "prob")
-_COLUMNS = ("y0", "x0", "y1", "x1", "plane", "kind", "score")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,7 +47,7 @@ class Objects:
     classes: tuple[str, ...]
     """Their classes, each once, by name."""
     content: bytes
-    """The boxes by grid, as Arrow IPC bytes."""
+    """The boxes by grid and plane, as `stored_boxes.packed` has them."""
 
     @property
     def digest(self) -> str:
@@ -69,37 +65,14 @@ def read_objects(path: str, grids: Sequence[Grid]) -> Objects:
     times, plane = _times(path, table)
     classes, kind = _classes(table)
     score = _scores(table)
-    batches = []
-    for grid in grids:
+    planes: list[tuple[int, int, Boxes]] = []
+    for number, grid in enumerate(grids):
         corners = snapped(grid.lattice, _bounds(path, table, grid))
         inside = _meets(corners, grid)
-        batches.append((corners[inside], plane[inside], kind[inside], score[inside]))
-    return Objects(times, classes, packed(batches))
-
-
-def packed(grids: Sequence[Rows]) -> bytes:
-    """Return boxes by grid as Arrow IPC bytes."""
-    batches = []
-    for rows in grids:
-        boxes = Boxes.ordered(*rows)
-        columns = [pa.array(getattr(boxes, name)) for name in _COLUMNS]
-        batches.append(pa.record_batch(columns, names=list(_COLUMNS)))
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batches[0].schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-    return bytes(sink.getvalue())
-
-
-def stored_boxes(store: Store, digest: str, place: int) -> Boxes:
-    """Return the boxes on the grid at ``place`` of the plan. Raises DamagedError where they are not what was kept."""
-    content = store.get(objects_key(digest))
-    if sha256(content).hexdigest() != digest:
-        raise DamagedError(f"'{objects_key(digest)}' is damaged", hint="run gw track --objects again")
-    with pa.ipc.open_stream(pa.py_buffer(content)) as reader:
-        batch = [reader.read_next_batch() for _ in range(place + 1)][-1]
-    columns: dict[str, Any] = {name: np.from_dlpack(batch.column(name)) for name in _COLUMNS}
-    return Boxes(**columns)
+        for each in np.unique(plane[inside]).tolist():
+            here = inside & (plane == each)
+            planes.append((number, each, Boxes.ordered(corners[here], kind[here], score[here])))
+    return Objects(times, classes, packed(planes))
 
 
 def _table(path: str) -> geopandas.GeoDataFrame:

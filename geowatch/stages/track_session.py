@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,9 +19,10 @@ from geowatch.grid.borders import borders_of
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages.detected import chosen_boxes, own_objects
 from geowatch.stages.imagery import read_bound
-from geowatch.stages.objects import Objects, read_objects, stored_boxes
+from geowatch.stages.objects import Objects, read_objects
 from geowatch.stages.parts import layout_of, parts_of
 from geowatch.stages.scored import HeatmapPlanes
+from geowatch.stages.stored_boxes import StoredBoxes
 from geowatch.stitch.cover import Cover
 from geowatch.stitch.mosaic import Mosaic
 from geowatch.store import open_store
@@ -33,12 +34,15 @@ from geowatch.track.scores import to_units
 from geowatch.track.timewise import Aggregate, MovingMean
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from geowatch.grid.plan import Grid, Plan
     from geowatch.grid.tiles import TileTable
     from geowatch.predict.recipe import HeadPin, Recipe
     from geowatch.stages.events import Events
     from geowatch.stages.track_config import TrackConfig
     from geowatch.store import Store
+    from geowatch.track.boxes import Boxes
     from geowatch.track.search import Mode, Planes, Search
 
 __all__ = ["Opened", "TrackSession", "open_tracking", "opened"]
@@ -298,13 +302,16 @@ def _planes(store: Store, plan: Plan, tracking: Tracking, name: str) -> Planes:
     grid = plan.grid(name)
     source, digest, *own = tracking.scores.split(":")
     if source == "objects":
-        boxes = stored_boxes(store, digest, plan.grids.index(grid))
-        if tracking.tells_boxes_apart:
-            wanted = np.isin(boxes.kind, tracking.salient_places) & (boxes.score >= to_units(tracking.low))
-            boxes = boxes.where(wanted)
+        wanted = partial(_wanted, tracking) if tracking.tells_boxes_apart else None
+        boxes = StoredBoxes.open(store, digest, plan.grids.index(grid), wanted)
         seen = _heatmap_planes(store, (plan, grid), tracking, own[0]).looked_at if own else None
         return BoxPlanes(boxes, len(tracking.classes), grid.bounds, Cover(grid).mask, seen, tracking.tells_boxes_apart)
     return _heatmap_planes(store, (plan, grid), tracking, digest)
+
+
+def _wanted(tracking: Tracking, boxes: Boxes) -> NDArray[np.bool_]:
+    """Return which boxes may be pieces; no other takes pixels from them."""
+    return np.isin(boxes.kind, tracking.salient_places) & (boxes.score >= to_units(tracking.low))
 
 
 def _heatmap_planes(store: Store, where: tuple[Plan, Grid], tracking: Tracking, digest: str) -> HeatmapPlanes:

@@ -36,7 +36,7 @@ def objects_key(digest: str) -> str:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Boxes:
-    """Boxes on the lattice of one grid, as columns, sorted by (plane, y0, x0, y1, x1, kind, score)."""
+    """The boxes of one plane on the lattice of one grid, as columns, sorted by (y0, x0, y1, x1, kind, score)."""
 
     y0: NDArray[np.int32]
     """First rows."""
@@ -46,28 +46,47 @@ class Boxes:
     """Rows after the last."""
     x1: NDArray[np.int32]
     """Columns after the last."""
-    plane: NDArray[np.int32]
-    """Places on the time axis."""
     kind: NDArray[np.int16]
     """Indices of classes."""
     score: NDArray[np.uint16]
     """Scores in units."""
+    reach: NDArray[np.int32] = field(init=False, repr=False)
+    """Of each box: the row after the last that it or a box before it has."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reach", np.maximum.accumulate(self.y1))
 
     def __len__(self) -> int:
-        return len(self.plane)
+        return len(self.score)
 
     @classmethod
-    def ordered(
-        cls, corners: NDArray[np.int32], plane: NDArray[np.int32], kind: NDArray[np.int16], score: NDArray[np.uint16]
-    ) -> Boxes:
+    def none(cls) -> Boxes:
+        """Return no boxes."""
+        return cls.ordered(np.zeros((0, 4), np.int32), np.zeros(0, np.int16), np.zeros(0, np.uint16))
+
+    @classmethod
+    def ordered(cls, corners: NDArray[np.int32], kind: NDArray[np.int16], score: NDArray[np.uint16]) -> Boxes:
         """Return boxes in their order, from corners (y0, x0, y1, x1), shape (n, 4), and the rest in any order."""
         y0, x0, y1, x1 = corners.T
-        at = np.lexsort((score, kind, x1, y1, x0, y0, plane))
-        return cls(*(np.ascontiguousarray(column[at]) for column in (y0, x0, y1, x1, plane, kind, score)))
+        at = np.lexsort((score, kind, x1, y1, x0, y0))
+        return cls(y0[at], x0[at], y1[at], x1[at], kind[at], score[at])
 
     def where(self, rows: NDArray[np.bool_]) -> Boxes:
         """Return some of the boxes."""
-        return Boxes(*(getattr(self, name)[rows] for name in Boxes.__slots__))
+        corners = (self.y0[rows], self.x0[rows], self.y1[rows], self.x1[rows])
+        return Boxes(*corners, self.kind[rows], self.score[rows])
+
+    def near(self, box: PixelBox) -> NDArray[np.intp]:
+        """Return the places of the boxes that have pixels in ``box``.
+
+        Boxes stand in the order of their first rows: those that begin below are not looked at, nor those before the
+        first that reaches down to it.
+        """
+        low = int(np.searchsorted(self.reach, box.y0, side="right"))
+        high = max(low, int(np.searchsorted(self.y0, box.y1, side="left")))
+        some = slice(low, high)
+        met = (self.y1[some] > box.y0) & (self.x1[some] > box.x0) & (self.x0[some] < box.x1)
+        return low + np.flatnonzero(met)
 
 
 def snapped(lattice: Lattice, bounds: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -104,8 +123,8 @@ def _span(ends: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.fl
 class BoxPlanes:
     """The planes that boxes make; beyond the region's bounds there is nothing."""
 
-    boxes: Boxes
-    """The boxes."""
+    boxes: Callable[[int], Boxes]
+    """Of a plane: its boxes."""
     class_count: int
     """Classes K."""
     bounds: PixelBox
@@ -116,8 +135,6 @@ class BoxPlanes:
     """Which of them were looked at on a plane; None for all."""
     apart: bool = False
     """Whether boxes are told apart."""
-    _reach: dict[int, tuple[int, NDArray[np.int32]]] = field(init=False, repr=False, default_factory=dict)
-    """Of planes that were asked for: the first box, and of each box the lowest row that it or one before reaches."""
 
     @property
     def scale(self) -> Scale:
@@ -139,50 +156,36 @@ class BoxPlanes:
         """Return of which box each pixel is, from 1, 0 for none; None where boxes are not told apart."""
         if not self.apart:
             return None
-        first, met = self._met(plane, box)
-        area = (self.boxes.y1[met] - self.boxes.y0[met]).astype(np.int64) * (self.boxes.x1[met] - self.boxes.x0[met])
+        of = self.boxes(plane)
+        met = of.near(box)
+        area = (of.y1[met] - of.y0[met]).astype(np.int64) * (of.x1[met] - of.x0[met])
         # What is painted last is on top: the smallest, of equals the best, of equals the first.
-        order = np.lexsort((-met, self.boxes.score[met], -area))
+        order = met[np.lexsort((-met, of.score[met], -area))]
         out = np.zeros(box.shape, np.int32)
-        self._paint(box, met[order], met[order] - first + 1, out)
+        _paint(of, (box, out), order, order + 1)
         return out
 
     def _scores(self, plane: int, box: PixelBox, classes: tuple[int, ...]) -> NDArray[np.uint16]:
         """Return scores as if all of a box had been looked at, (classes, height, width)."""
-        first, met = self._met(plane, box)
+        of = self.boxes(plane)
         out = np.zeros((len(classes), *box.shape), np.uint16)
         numbers = self.box_numbers(plane, box)
         for place, kind in enumerate(classes):
-            mine = met[self.boxes.kind[met] == kind]
             if numbers is None:
-                best = mine[np.argsort(self.boxes.score[mine], kind="stable")]
-                self._paint(box, best, self.boxes.score[best], out[place])
-            elif len(mine):
-                score = np.zeros(int(met.max()) - first + 2, np.uint16)
-                score[mine - first + 1] = self.boxes.score[mine]
-                out[place] = score[numbers]
+                met = of.near(box)
+                mine = met[of.kind[met] == kind]
+                best = mine[np.argsort(of.score[mine], kind="stable")]
+                _paint(of, (box, out[place]), best, of.score[best])
+            else:
+                mine = np.flatnonzero(numbers)
+                which = numbers.reshape(-1)[mine] - 1
+                out[place].reshape(-1)[mine] = np.where(of.kind[which] == kind, of.score[which], 0)
         return out
 
-    def _paint(self, box: PixelBox, which: NDArray[np.intp], values: NDArray[Any], out: NDArray[Any]) -> None:
-        """Fill the pixels of some boxes in ``out``, which holds ``box``, one after the other, each with its value."""
-        of = self.boxes
-        corners = np.stack([of.y0[which], of.x0[which], of.y1[which], of.x1[which]], axis=1).tolist()
-        for each, value in zip(corners, values, strict=True):
-            out[(PixelBox(*each) & box).within(box)] = value
 
-    def _met(self, plane: int, box: PixelBox) -> tuple[int, NDArray[np.intp]]:
-        """Return the first box of a plane, and its boxes that have pixels in ``box``.
-
-        Boxes stand in the order of their first rows: those that begin below are never looked at, nor those before the
-        first that reaches down to it.
-        """
-        of = self.boxes
-        if plane not in self._reach:
-            start, stop = np.searchsorted(of.plane, [plane, plane + 1])
-            self._reach[plane] = int(start), np.maximum.accumulate(of.y1[start:stop])
-        first, reach = self._reach[plane]
-        low = first + int(np.searchsorted(reach, box.y0, side="right"))
-        high = first + int(np.searchsorted(of.y0[first : first + len(reach)], box.y1, side="left"))
-        near = slice(low, max(low, high))
-        met = (of.y1[near] > box.y0) & (of.x1[near] > box.x0) & (of.x0[near] < box.x1)
-        return first, low + np.flatnonzero(met)
+def _paint(of: Boxes, onto: tuple[PixelBox, NDArray[Any]], which: NDArray[np.intp], values: NDArray[Any]) -> None:
+    """Fill the pixels of some boxes in an array that holds a box, one after the other, each with its value."""
+    box, out = onto
+    corners = np.stack([of.y0[which], of.x0[which], of.y1[which], of.x1[which]], axis=1).tolist()
+    for each, value in zip(corners, values, strict=True):
+        out[(PixelBox(*each) & box).within(box)] = value

@@ -19,9 +19,13 @@ BOUNDS = PixelBox(-5, 10, 25, 40)
 
 def planes_of(rows, covered=lambda box: np.ones(box.shape, bool), *, apart=False) -> BoxPlanes:
     """Return the planes of boxes given as (y0, x0, y1, x1, plane, kind, score)."""
-    table = np.array(rows, np.int64).reshape(-1, 7).T
-    plane, kind, score = table[4].astype(np.int32), table[5].astype(np.int16), table[6].astype(np.uint16)
-    return BoxPlanes(Boxes.ordered(table[:4].T.astype(np.int32), plane, kind, score), 2, BOUNDS, covered, None, apart)
+    table = np.array(rows, np.int64).reshape(-1, 7)
+
+    def of(plane: int) -> Boxes:
+        mine = table[table[:, 4] == plane]
+        return Boxes.ordered(mine[:, :4].astype(np.int32), mine[:, 5].astype(np.int16), mine[:, 6].astype(np.uint16))
+
+    return BoxPlanes(of, 2, BOUNDS, covered, None, apart)
 
 
 def test_a_box_covers_the_pixels_whose_centres_lie_in_it_and_at_least_one():
