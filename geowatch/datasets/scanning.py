@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Problem", "Row", "Summary", "problems_of", "rows_of", "summaries_of"]
 
+_APART = "files are bands of one image where their names end with a band's name, such as red.tif, or in a STAC item"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -168,10 +170,16 @@ def _lacking(scenes: Sequence[Scene]) -> Iterator[Problem]:
 
 
 def _twice(scenes: Sequence[Scene]) -> Iterator[Problem]:
-    """Yield scenes that are of the same sensor, time and place as one before."""
-    seen: dict[tuple[object, ...], str] = {}
+    """Yield scenes that are of the same sensor, time and place as one before: given twice, or bands of one image."""
+    seen: dict[tuple[object, ...], Scene] = {}
     for scene in scenes:
         key = scene.sensor, scene.time, _finest(scene)
         if scene.time is not None and key in seen:
-            yield Problem(scene.id, f"is of the same sensor, time and place as {seen[key]}")
-        seen.setdefault(key, scene.id)
+            said = f"is of the same sensor, time and place as {seen[key].id}"
+            yield Problem(scene.id, f"{said}; {_APART}" if _in_two_files(scene, seen[key]) else said)
+        seen.setdefault(key, scene)
+
+
+def _in_two_files(scene: Scene, other: Scene) -> bool:
+    """Whether two scenes of one band each are in files of their own, as bands of one image may be."""
+    return len(scene.bands) == len(other.bands) == 1 and scene.bands[0].uri != other.bands[0].uri

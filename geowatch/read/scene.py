@@ -23,6 +23,12 @@ _Six = tuple[float, float, float, float, float, float]
 #: Near infra-red is band 8 or 8A for Sentinel-2, and one band for Landsat: a scene with one of them has
 #: "nir".
 _TWINS = {"nir": "nir08", "nir08": "nir", "rededge": "rededge071"}
+#: What helps where a band is missing from a scene of several bands, and from one of a single band.
+_BANDS = "name the bands of a multi-band file in order with --bands, or leave the scene out"
+_ONE_BAND = (
+    "name the file's band with --bands; files are bands of one image where their names end with a band's name, such as "
+    "red.tif: give others as one file, a STAC item or a kwcoco bundle"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +187,7 @@ class Scene:
         if found is None:
             raise ImageryError(
                 f"scene '{self.id}' has no band '{name}'; it has {', '.join(b.name for b in self.bands) or 'none'}",
-                hint="name the bands of a multi-band file in order with --bands, or leave the scene out",
+                hint=_ONE_BAND if len(self.bands) == 1 else _BANDS,
             )
         return found
 

@@ -63,6 +63,16 @@ def test_what_is_broken_is_a_problem_and_the_rest_is_listed(tmp_path):
     assert ("k2", "is of the same sensor, time and place as good_2020-06-01") in odd
 
 
+def test_files_of_one_date_whose_names_say_no_band_are_told_how_they_become_one_image(tmp_path):
+    for name in ("ndvi", "clm"):
+        path = tmp_path / "2020-06-01" / f"{name}.tif"
+        path.parent.mkdir(exist_ok=True)
+        write_tiff(path, ramp(4, 6), nodata=0)
+    (problem,) = scanned(tmp_path).problems
+    assert problem.where == "ndvi"
+    assert "names end with a band's name" in problem.what
+
+
 def test_a_scene_that_lacks_a_band_is_told(tmp_path):
     for day in (1, 2, 3):
         for band in ("B02", "B03") if day < 3 else ("B02",):
