@@ -62,7 +62,9 @@ class Exported:
     sites: int
     """Its tracks."""
     outlines: int
-    """Its labels."""
+    """Its labels that are outlines of sites."""
+    objects: int = 0
+    """Its labels that are objects."""
 
 
 def export_dataset(config: ExportConfig, events: Events | None = None) -> Exported:
@@ -80,11 +82,12 @@ def export_dataset(config: ExportConfig, events: Events | None = None) -> Export
     outlines = list(_outlines(store, images)) if store.size(_OBSERVATIONS) is not None else []
     outlines += _objects(Path(config.run, OBJECTS_TABLE), images)
     document = predictions_document(images, classes, outlines, path.parent.absolute())
-    placed = len(document["annotations"])
+    placed = sum("track_id" in label for label in document["annotations"])
+    objects = len(document["annotations"]) - placed
     save_document(document, path)
-    figures = {"images": len(images), "outlines": placed}
+    figures = {"images": len(images), "outlines": placed, "objects": objects}
     record(open_store(path.parent), made("dataset export", path.name, config, figures=figures))
-    return Exported(str(path), len(images), len(document["tracks"]), placed)
+    return Exported(str(path), len(images), len(document["tracks"]), placed, objects)
 
 
 def _images(store: Store, folder: Path) -> tuple[list[MapImage], list[tuple[str, str]]]:

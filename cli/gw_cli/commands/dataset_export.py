@@ -28,11 +28,13 @@ def command(ctx: click.Context, /, **given: object) -> None:
     """Write what a run found as a kwcoco bundle.
 
     One image a time, with its map and the scores of each class; classes with their colours; and where the run has
-    sites, a track for each and its outline in every image it was seen in. Rasters are named, not copied.
+    sites, a track for each and its outline in every image it was seen in. Objects of networks that give boxes are
+    labels with a box, a class and a score. Rasters are named, not copied.
     """
     from geowatch.stages.dataset_export import export_dataset
 
     session: Session = ctx.obj
     done = export_dataset(session.configure(ctx, given), session.events)
     sites = f", {counted(done.sites, 'site')} in {counted(done.outlines, 'outline')}" if done.sites else ""
-    session.made(f"{done.file}: {counted(done.images, 'image')}{sites}")
+    objects = f", {counted(done.objects, 'object')}" if done.objects else ""
+    session.made(f"{done.file}: {counted(done.images, 'image')}{sites}{objects}")
