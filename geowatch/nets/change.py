@@ -18,7 +18,8 @@ single clouds and shadows that a mask missed count for nothing. With S(x, at, wi
     green season of a date    C = the largest G at its time of the year, over all years
     proof of a span           E = min(1, sum of S(C, 0.5) over its dates that were seen / proof)
     bare over a span          S(-peak of G) * E: it was looked at when it used to be green, and was not
-    never green over a span   S(-peak of G) * (1 - S(peak of G in all dates) * (1 - E)): bare, or without a green season
+    never green over a span   S(-peak of G) * (1 - S(peak of G in all dates) * (1 - E of one date)): unrest is proof,
+                              too, so that one date in the green season will do; none where there is no such season
     lost     = the most of bare over the year ahead, behind and around  *  S(peak of G in all dates before)
     unrest   = (range of B + 2 * range of L) * min(1, dates seen / a quarter of the span's)
     worked   = S(unrest over the year around) * never green over the year around
@@ -109,12 +110,14 @@ class ChangeDetector(nn.Module):
         spans = (now, now + year), (now - year, now), (now - year // 2, now + year // 2)
         peaks = [look.peak(green, span) for span in spans]
         proof = self._proof(green, seen)
-        proofs = [(look.total(proof, span) / c.proof).clamp_max(1.0) for span in spans]
-        bare = [_above(c.bare, peak, 0.04) * known for peak, known in zip(peaks, proofs, strict=True)]
+        proofs = [look.total(proof, span) for span in spans]
+        bare = [
+            _above(c.bare, peak, 0.04) * (p / c.proof).clamp_max(1.0) for peak, p in zip(peaks, proofs, strict=True)
+        ]
         lost = reduce(torch.maximum, bare) * _above(look.peak(green, (0, now)), c.green, 0.05)
         # At the ends of a series half of this year was not seen, maybe the half in which plants grow.
         grows = _above(look.peak(green, (0, c.dates)), c.green, 0.05)
-        never = _above(c.bare, peaks[2], 0.04) * (1 - grows * (1 - proofs[2]))
+        never = _above(c.bare, peaks[2], 0.04) * (1 - grows * (1 - proofs[2].clamp_max(1.0)))
         worked = _above(look.unrest(surface, spans[2]), c.worked, 0.05) * never
         ground = _Look(seen * (green < c.bare).to(x.dtype))
         lately = now - year // 3, now + year // 6
