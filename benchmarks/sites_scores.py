@@ -1,6 +1,6 @@
 """Scores of building sites that are found in simulated series: the table of docs/guides/evaluate-sites.md.
 
-    python -m benchmarks.sites_scores                            all cases that need no documents: two hours, two cores
+    python -m benchmarks.sites_scores                            all cases that need no documents, one after the other
     python -m benchmarks.sites_scores --smart ../shared/data/smart    those over real regions, too
     python -m benchmarks.sites_scores --only seasons --only adjacent  some
 
@@ -59,6 +59,8 @@ class Case:
     """Each of those has a neighbour that is built on after it, so far to its east."""
     region: str | None = None
     """A real region."""
+    summaries: bool = False
+    """Its sites are taken from the summaries in its region model: no site models of it are at hand."""
 
 
 SMALL: dict[str, Any] = {"size_px": 256, "tiles": 4}
@@ -82,6 +84,10 @@ CASES: dict[str, Case] = {
     "KR_R002": Case(
         "KR_R002, 2014 to 2021, every 20 days", {"resolution": 20.0, "revisit_days": 20}, (0,), region="KR_R002"
     ),
+    "BR_R005": Case(
+        "BR_R005 (35 km by 29 km, from summaries), every 30 days", {"resolution": 60.0, "revisit_days": 30}, (0,),
+        region="BR_R005", summaries=True,
+    ),
 }  # fmt: skip
 
 
@@ -93,7 +99,8 @@ def measure(name: str, work: Path, smart: Path | None = None) -> dict[str, Any]:
         config = DemoSitesConfig(out=str(out), seed=seed, model=_package(work), workers=1, **case.asked)
         if case.region and smart:
             model = smart / f"region_models/{case.region}.geojson"
-            config = replace(config, region=str(model), truth=(str(smart / "site_models"),))
+            truth = () if case.summaries else (str(smart / "site_models"),)
+            config = replace(config, region=str(model), truth=truth)
         elif case.sides_px:
             config = _documented(case, config, work / f"{name}-{seed}-documents")
         with _flawed(case.flaws):
