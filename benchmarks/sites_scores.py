@@ -186,7 +186,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
     for row in rows:
         counts = " | ".join(str(row[key]) for key in ("found", "missed", "false"))
-        lines.append(f"| {row['title']} | {row['pixel_m']:.0f} m | {counts} | {row['f1']:.2f} |")
+        seed = f" (seed {row['seeds'][0]})" if row["seeds"] == (101,) else ""
+        lines.append(f"| {row['title']}{seed} | {row['pixel_m']:.0f} m | {counts} | {row['f1']:.2f} |")
     return "\n".join(lines)
 
 
