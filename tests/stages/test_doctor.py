@@ -57,7 +57,7 @@ def test_the_cache_is_shown_by_backend(tmp_path):
 
 def test_every_extra_of_a_user_has_a_row_and_a_missing_one_its_remedy(report):
     extras = rows_of(report, "extra")
-    assert set(extras) == {"train", "onnx", "openvino", "tensorrt", "gdal", "aws", "argo", "search", "view", "tui"}
+    assert set(extras) == {"train", "openvino", "tensorrt", "gdal", "aws", "argo", "search", "view", "tui"}
     for name, row in extras.items():
         assert (row.remedy == f"pip install 'gw-geowatch[{name}]'") == (row.state == "missing")
 

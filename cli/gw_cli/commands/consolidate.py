@@ -37,7 +37,7 @@ _AREA = "M2"
     type=float,
     metavar="SHARE",
     help="Outlines of two times are one site where they share more than this part of the smaller. "
-    "[default: 0.0; 0.25 for detected objects]",
+    "Left out: 0, and 0.25 for detected objects.",
 )
 @options.option(
     "--phases",
