@@ -7,15 +7,14 @@ Run as a program by test_kills.py: imports everything once, then forks a fresh p
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
-from dying import die_at
+from dying import Moment, ended, forked, killed_at_random
 
 from geowatch.package.backends import onnxruntime as ort_backend
 from geowatch.read import reader
@@ -33,54 +32,25 @@ MOMENTS = {
 }
 
 
-def attempt(job: dict[str, str], folder: Path, moment: tuple[str, int, bool] | None) -> int:
+def attempt(job: dict[str, str], folder: Path, moment: Moment | None) -> int:
     """Predict in a forked process; return its pid."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        if moment is not None:
-            die_at(MOMENTS[moment[0]], *moment[1:])
-        imagery = ImageryConfig(images=(job["scene"],))
-        predict(PredictConfig(run=str(folder), model=job["package"], imagery=imagery, workers=1))
-        os._exit(0)
-    except BaseException:  # noqa: BLE001 - a forked child must never return into its parent's code
-        import traceback
-
-        traceback.print_exc()
-        os._exit(3)
-
-
-def ended(pid: int) -> int:
-    """Wait; return the exit status, negative for a signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    imagery = ImageryConfig(images=(job["scene"],))
+    config = PredictConfig(run=str(folder), model=job["package"], imagery=imagery, workers=1)
+    return forked(lambda: predict(config), MOMENTS, moment)
 
 
 def calm_run(job: dict, name: str) -> float:
     """Predict undisturbed in folder ``name``; return the seconds that it took."""
-    folder = Path(shutil.copytree(job["planned"], Path(job["folder"]) / name))
+    folder = fresh(job, Path(job["folder"]) / name)
     started = time.monotonic()
     assert ended(attempt(job, folder, None)) == 0
     return time.monotonic() - started
 
 
-def killed_at_random(job: dict, folder: Path, rng: random.Random, lasts: float) -> tuple[int, float]:
-    """Kill a prediction at a random moment; return its exit status, and how long one lasts as far as is known.
-
-    One that is done before its moment comes was faster than any before: the next is killed earlier.
-    """
-    for _ in range(10):
-        started = time.monotonic()
-        pid = attempt(job, folder, None)
-        time.sleep(rng.uniform(0, lasts))
-        os.kill(pid, signal.SIGKILL)
-        status = ended(pid)
-        if status != 0:
-            break
-        lasts = min(lasts, time.monotonic() - started) * 0.8
-        shutil.rmtree(folder)
-        shutil.copytree(job["planned"], folder)
-    return status, lasts
+def fresh(job: dict, folder: Path) -> Path:
+    """Make the folder as it was planned."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return Path(shutil.copytree(job["planned"], folder))
 
 
 def main() -> None:
@@ -89,9 +59,10 @@ def main() -> None:
     lasts = min(calm_run(job, name) for name in ("calm", "calm2", "calm3"))
     rng = random.Random(job["seed"])
     for number, moment in enumerate(job["moments"] + [None] * job["random"]):
-        folder = Path(shutil.copytree(job["planned"], Path(job["folder"]) / f"run{number}"))
+        folder = fresh(job, Path(job["folder"]) / f"run{number}")
         if moment is None:
-            killed, lasts = killed_at_random(job, folder, rng, lasts)
+            again = partial(fresh, job, folder)
+            killed, lasts = killed_at_random(partial(attempt, job, folder, None), again, rng, lasts)
         else:
             killed = ended(attempt(job, folder, tuple(moment)))
         left = sum(1 for _ in (folder / "markers").rglob("*.json"))

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import zarr  # noqa: F401 - imported once here, not by each process
-from dying import die_at
+from dying import Moment, ended, forked
 
 from geowatch.read import cubewrite, reader
 from geowatch.stages.align import AlignConfig, align
@@ -30,29 +30,12 @@ MOMENTS = {
 }
 
 
-def attempt(run: Path, cube: Path, moment: tuple[str, int, bool] | None) -> int:
+def attempt(run: Path, cube: Path, moment: Moment | None) -> int:
     """Align in a forked process; return its pid."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        if moment is not None:
-            die_at(MOMENTS[moment[0]], *moment[1:])
-        align(AlignConfig(run=str(run), cube=str(cube), workers=1))
-        os._exit(0)
-    except BaseException:  # noqa: BLE001 - a forked child must never return into its parent's code
-        import traceback
-
-        traceback.print_exc()
-        os._exit(3)
+    return forked(lambda: align(AlignConfig(run=str(run), cube=str(cube), workers=1)), MOMENTS, moment)
 
 
-def ended(pid: int) -> int:
-    """Wait; return the exit status, negative for a signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def killed(run: Path, cube: Path, moment: tuple[str, int, bool] | None, wait_s: float) -> int:
+def killed(run: Path, cube: Path, moment: Moment | None, wait_s: float) -> int:
     """Begin to align, and kill it at a moment; at a random one where none is given."""
     pid = attempt(run, cube, moment)
     if moment is None:

@@ -7,15 +7,14 @@ Run as a program by test_site_kills.py: imports everything once, then forks a fr
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
-from dying import die_at
+from dying import Moment, ended, forked, killed_at_random
 
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
 from geowatch.store import LocalStore
@@ -24,49 +23,31 @@ from geowatch.store import LocalStore
 MOMENTS = {"publish": (Path, "replace"), "remove": (LocalStore, "delete"), "stage": (LocalStore, "_with_parent")}
 
 
-def attempt(folder: Path, asked: dict[str, object], moment: tuple[str, int, bool] | None) -> int:
+def attempt(folder: Path, asked: dict[str, object], moment: Moment | None) -> int:
     """Consolidate in a forked process; return its pid."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        if moment is not None:
-            die_at(MOMENTS[moment[0]], *moment[1:])
-        consolidate(ConsolidateConfig(run=str(folder), **asked))
-        os._exit(0)
-    except BaseException:  # noqa: BLE001 - a forked child must never return into its parent's code
-        import traceback
-
-        traceback.print_exc()
-        os._exit(3)
+    return forked(lambda: consolidate(ConsolidateConfig(run=str(folder), **asked)), MOMENTS, moment)
 
 
-def ended(pid: int) -> int:
-    """Wait; return the exit status, negative for a signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def killed_after(folder: Path, asked: dict[str, object], seconds: float) -> int:
-    """Kill a process after some seconds; return its exit status."""
-    pid = attempt(folder, asked, None)
-    time.sleep(seconds)
-    os.kill(pid, signal.SIGKILL)
-    return ended(pid)
+def fresh(old: str, folder: Path) -> Path:
+    """Make the folder as it was."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return Path(shutil.copytree(old, folder))
 
 
 def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text())
     asked = {**job["asked"], "outputs": tuple(job["asked"]["outputs"])}
     folder, rng = Path(job["folder"]), random.Random(job["seed"])
-    calm = Path(shutil.copytree(job["old"], folder / "new"))
+    calm = fresh(job["old"], folder / "new")
     consolidate(ConsolidateConfig(run=str(calm), **asked))  # here, so that all is imported before the first fork
     started = time.monotonic()
     assert ended(attempt(calm, asked, None)) == 0
     lasts = time.monotonic() - started
     for number, moment in enumerate([*job["moments"], *[None] * job["random"]]):
-        run = Path(shutil.copytree(job["old"], folder / f"killed-{number}"))
+        run = fresh(job["old"], folder / f"killed-{number}")
         if moment is None:
-            status = killed_after(run, asked, rng.uniform(0.1, 1.0) * lasts)
+            again = partial(fresh, job["old"], run)
+            status, lasts = killed_at_random(partial(attempt, run, asked, None), again, rng, lasts)
         else:
             status = ended(attempt(run, asked, tuple(moment)))
         left = Path(shutil.copytree(run, folder / f"left-{number}"))

@@ -7,12 +7,11 @@ Run as a program by test_track.py: imports everything once, then forks a fresh p
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
 
-from dying import die_at
+from dying import Moment, ended, forked
 
 from geowatch.sites.fragment import Fragment
 from geowatch.stages.scored import HeatmapPlanes
@@ -25,21 +24,10 @@ MOMENTS = {"read": (HeatmapPlanes, "read"), "encode": (Fragment, "to_bytes"), "p
 OPTIONS = {"low": 0.7, "high": 0.72, "mode": "linked"}
 
 
-def attempt(folder: Path, moment: tuple[str, int, bool] | None) -> int:
+def attempt(folder: Path, moment: Moment | None) -> int:
     """Track in a forked process; return its exit status, negative for a signal."""
-    pid = os.fork()
-    if not pid:
-        try:
-            if moment is not None:
-                die_at(MOMENTS[moment[0]], *moment[1:])
-            track(TrackConfig(run=str(folder), workers=1, **OPTIONS))
-            os._exit(0)
-        except BaseException:  # noqa: BLE001 - a forked child must never return into its parent's code
-            import traceback
-
-            traceback.print_exc()
-            os._exit(3)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    config = TrackConfig(run=str(folder), workers=1, **OPTIONS)
+    return ended(forked(lambda: track(config), MOMENTS, moment))
 
 
 def main() -> None:
