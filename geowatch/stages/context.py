@@ -148,9 +148,8 @@ class Session:
 
     def passes(self, blocks: Sequence[TimeBlock], tiles: tuple[Tile, ...]) -> Iterator[TimeBlock]:
         """Yield the passes that compute ``tiles`` in time blocks, by what memory allows."""
-        # Boxes are gathered for one block at a time.
-        alone = bool(self.recipe.boxes) or self.config.in_memory
-        return cut_passes(blocks, tiles, self._load, 0 if alone else self.config.memory_bytes)
+        # In memory the scores of a block are all held, which no estimate counts.
+        return cut_passes(blocks, tiles, self._load, 0 if self.config.in_memory else self.config.memory_bytes)
 
     def tiles(self, grid: str) -> TileTable:
         """Tiles of a grid."""

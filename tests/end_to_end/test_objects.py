@@ -101,8 +101,14 @@ def everything(run: Path) -> dict[str, bytes]:
     }
 
 
+def files_of_boxes(run: Path) -> dict[str, bytes]:
+    """Return the boxes as they are stored, by tile and time block."""
+    folder = run / "detections"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.arrow")}
+
+
 def windows_told(run: Path) -> bytes:
-    parts = [Detections.from_bytes(path.read_bytes()) for path in (run / "detections").rglob("*.arrow")]
+    parts = [Detections.from_bytes(data) for data in files_of_boxes(run).values()]
     return Detections.joined(parts).ordered().to_bytes()
 
 
@@ -239,19 +245,23 @@ def test_windows_are_as_large_as_objects_need(whole):
     assert SIDE_PX == 32
 
 
-@pytest.fixture(scope="module")
-def days(tmp_path_factory) -> Path:
-    """Images of three days of one place: three lasting spots, one that comes and one that goes, and a cloud."""
-    folder = tmp_path_factory.mktemp("days")
+def write_days(folder: Path, *, cloudy: int) -> Path:
+    """Write images of three days of one place: two lasting spots, one that comes, one that goes, and on one a cloud."""
     spots = {(30, 40): (0, 1, 2), (70, 33): (0, 1, 2), (20, 90): (1, 2), (80, 95): (0, 1)}
     for number, day in enumerate(("2020-05-01", "2020-05-11", "2020-05-21")):
         values = np.full((3, 110, 130), 1000, np.uint16)
         for (y, x), seen in spots.items():
             values[:, y, x] = 9000 if number in seen else 1000
-        if number == 2:
+        if number == cloudy:
             values[:, 60:80, 20:50] = 0
         write_raster(folder / f"image_{day}.tif", values, Affine(10, 0, 500_000, 0, -10, 4_000_000))
     return folder
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory) -> Path:
+    """Images of three days, with a cloud on the last."""
+    return write_days(tmp_path_factory.mktemp("days"), cloudy=2)
 
 
 @pytest.mark.parametrize(
@@ -310,20 +320,18 @@ def test_planes_of_several_blocks_that_see_the_same_frames_keep_their_boxes(days
     # Where blocks begin is absolute, so the axis may begin earlier.
     first, second = (table.drop(columns="plane") for table in tables)
     assert first.equals(second)
+    # In memory each block is looked at alone.
+    plan_job(tmp_path / "alone", None, days, 32)
+    time = TimeConfig(time_sampling="uniform", time_span_days=60, time_step_days=5, time_block=1)
+    predict(config_of(tmp_path / "alone", days, detector_package, time=time, in_memory=True))
+    assert files_of_boxes(tmp_path / "alone") == files_of_boxes(tmp_path / "one")
 
 
 @pytest.fixture(scope="module")
 def hidden(detector_package, tmp_path_factory) -> Path:
-    """A run over three days: a spot that lasts, one below a cloud on the second day, one that goes, one that comes."""
+    """A run over three days, with a cloud over a spot on the second."""
     folder = tmp_path_factory.mktemp("hidden")
-    spots = {(30, 40): (0, 1, 2), (70, 33): (0, 1, 2), (20, 90): (1, 2), (80, 95): (0, 1)}
-    for number, day in enumerate(("2020-05-01", "2020-05-11", "2020-05-21")):
-        values = np.full((3, 110, 130), 1000, np.uint16)
-        for (y, x), seen in spots.items():
-            values[:, y, x] = 9000 if number in seen else 1000
-        if number == 1:
-            values[:, 60:80, 20:50] = 0
-        write_raster(folder / f"days/image_{day}.tif", values, Affine(10, 0, 500_000, 0, -10, 4_000_000))
+    write_days(folder / "days", cloudy=1)
     plan_job(folder / "run", None, folder / "days", 32)
     predict(config_of(folder / "run", folder / "days", detector_package))
     stitch(StitchConfig(run=str(folder / "run")))
