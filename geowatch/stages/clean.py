@@ -120,7 +120,6 @@ def _untracked(store: Store) -> list[str]:
     if store.size(TRACKING) is None:
         return []
     tracking = Tracking.from_json(store.get(TRACKING))
-    source, digest, *_ = tracking.scores.split(":")
-    kept = (f"{FRAGMENTS}/{tracking.digest[:12]}/", objects_key(digest) if source == "objects" else "")
+    kept = (f"{FRAGMENTS}/{tracking.digest[:12]}/", "" if tracking.boxes is None else objects_key(tracking.boxes))
     found = [*store.list(f"{FRAGMENTS}/"), *store.list(f"{OBJECTS}/")]
     return [key for key in found if not key.startswith(kept[0]) and key != kept[1]]

@@ -95,7 +95,7 @@ def _check_digests(store: Store, history: History) -> None:
 
 def _check(found: dict[bytes, bytes], wanted: dict[bytes, bytes], where: str, tracking: Tracking) -> None:
     names = {b"region": "region", b"classes": "classes", b"mode": "mode of tracking"}
-    same = "give a table with objects of" if tracking.scores.startswith("objects:") else "predict with a network of"
+    same = "give a table with objects of" if tracking.boxes is not None else "predict with a network of"
     hints = {b"region": "give the same --region-id", b"classes": f"{same} the same classes"}
     for key, name in names.items():
         if found.get(key) != wanted.get(key):

@@ -135,14 +135,13 @@ def _tracked(store: Store, plan: Plan, recipe: Recipe | None) -> TrackStatus | N
 
 def _why_not_tracked(store: Store, plan: Plan, recipe: Recipe | None, tracking: Tracking) -> str | None:
     """Return what has changed since a tracking."""
-    source, _, digest = tracking.scores.partition(":")
     if tracking.plan != plan.id:
         return "the plan is another since"
-    if source != "recipe" or recipe is None:
+    if tracking.recipe is None or recipe is None:
         return None
-    if digest != recipe.digest:
+    if tracking.recipe != recipe.digest:
         return "the heatmap is another since"
-    marked = {(place.tile.name, place.time) for place in markers_in(store, digest)} if tracking.gaps else set()
+    marked = {(place.tile.name, place.time) for place in markers_in(store, recipe.digest)} if tracking.gaps else set()
     filled = [
         name for name, planes in tracking.gaps.items() if any((name, p // recipe.time_block) in marked for p in planes)
     ]

@@ -300,13 +300,13 @@ def opened(run: str, digest: str) -> Opened:
 
 def _planes(store: Store, plan: Plan, tracking: Tracking, name: str) -> Planes:
     grid = plan.grid(name)
-    source, digest, *own = tracking.scores.split(":")
-    if source == "objects":
-        wanted = partial(_wanted, tracking) if tracking.tells_boxes_apart else None
-        boxes = StoredBoxes.open(store, digest, plan.grids.index(grid), wanted)
-        seen = _heatmap_planes(store, (plan, grid), tracking, own[0]).looked_at if own else None
-        return BoxPlanes(boxes, len(tracking.classes), grid.bounds, Cover(grid).mask, seen, tracking.tells_boxes_apart)
-    return _heatmap_planes(store, (plan, grid), tracking, digest)
+    scores = None if tracking.recipe is None else _heatmap_planes(store, (plan, grid), tracking, tracking.recipe)
+    if tracking.boxes is None and scores is not None:
+        return scores
+    wanted = partial(_wanted, tracking) if tracking.tells_boxes_apart else None
+    boxes = StoredBoxes.open(store, str(tracking.boxes), plan.grids.index(grid), wanted)
+    seen = None if scores is None else scores.looked_at
+    return BoxPlanes(boxes, len(tracking.classes), grid.bounds, Cover(grid).mask, seen, tracking.tells_boxes_apart)
 
 
 def _wanted(tracking: Tracking, boxes: Boxes) -> NDArray[np.bool_]:

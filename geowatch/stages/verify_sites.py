@@ -77,14 +77,12 @@ def _fragment(store: Store, key: str, found: Checked) -> str | None:
 
 def _objects(store: Store, tracking: Tracking, found: Checked) -> None:
     """Digest the boxes that were tracked."""
-    source, _, digest = tracking.scores.partition(":")
-    if source != "objects":
+    if tracking.boxes is None:
         return
-    key = objects_key(digest)
-    if store.size(key) is None:
-        found.tell(key, "is gone", f"{_TRACK} --objects")
-    elif stored_digest(store, key) != digest:
-        found.tell(key, "has other bytes than were written", f"{_TRACK} --objects")
+    again = f"{_TRACK} --objects" if tracking.recipe is None else _TRACK
+    what = _file(store, objects_key(tracking.boxes), tracking.boxes)
+    if what is not None:
+        found.tell(objects_key(tracking.boxes), what, again)
 
 
 def _joined(store: Store, tracking: Tracking) -> set[str]:

@@ -84,7 +84,8 @@ class Tracking(_Document):
     plan: str
     """Id of the plan."""
     scores: str
-    """Where scores come from: ``recipe:`` and its digest, or ``objects:`` and the table's."""
+    """Where scores come from: ``recipe:`` and its digest, or ``objects:`` and theirs, with the recipe's behind it for a
+    run's own."""
     head: str | None
     """Head of the heatmap; None for objects."""
     classes: tuple[str, ...]
@@ -124,6 +125,17 @@ class Tracking(_Document):
         return sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
+    def boxes(self) -> str | None:
+        """Digest of the boxes that were tracked; None for the scores of a heatmap."""
+        return self.scores.split(":")[1] if self.scores.startswith("objects:") else None
+
+    @property
+    def recipe(self) -> str | None:
+        """Digest of the recipe of the heatmap that was tracked or gave the boxes; None for a table of objects."""
+        source, *digests = self.scores.split(":")
+        return digests[-1] if source == "recipe" or len(digests) > 1 else None
+
+    @property
     def salient_places(self) -> tuple[int, ...]:
         """Places of the salient classes among all."""
         return tuple(sorted(self.classes.index(name) for name in self.salient))
@@ -137,7 +149,7 @@ class Tracking(_Document):
     def tells_boxes_apart(self) -> bool:
         """Whether each detected box is a piece of its own: where scores are neither averaged nor outlines shaped."""
         surface = self.mode == "footprint" or self.smooth_time is not None or self.smooth_px > 0
-        return self.scores.startswith("objects:") and not (surface or self.open_px or self.close_px)
+        return self.boxes is not None and not (surface or self.open_px or self.close_px)
 
     def of_grid(self, grid: str) -> GridPlanes | None:
         """Return the planes of a grid, or None where it has none."""
