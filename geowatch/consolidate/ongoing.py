@@ -28,18 +28,18 @@ __all__ = ["Ongoing", "ongoing_row", "ongoing_schema", "read_ongoing"]
 
 #: Columns that only pieces of a run's own dates have.
 _PASSING = ("first_piece", "first_y", "first_x0", "first_x1", *(name for name in no_kin() if name.startswith("kin_")))
-_BOOL = np.dtype(np.bool_)
+#: Columns of the first piece, by which candidates are put in order.
+_LEAD = ("grid", "plane", "kind", "y", "x")
 
 
 class Ongoing:
     """Places that go on, as they come, for the one who takes them in another order."""
 
     def __init__(self, folder: Path, classes: int) -> None:
-        """Keep them in files in ``folder``; ``classes`` is the K of the scores."""
+        """Keep them in files in ``folder``, one a group of columns; ``classes`` is the K of the scores."""
         folder.mkdir()
-        self._columns = {name: Long(folder / name, kind) for name, kind in _kinds(classes).items()}
-        self._classes = classes
-        self._leads: list[NDArray[np.int64]] = []
+        self._tables = {group: Long(folder / group, kind) for group, kind in _tables(classes).items()}
+        self._leads: list[NDArray[np.int32]] = []
         self._places: list[Ints] = []
 
     def add(self, parts: Parts, place: Ints) -> None:
@@ -48,50 +48,48 @@ class Ongoing:
             return
         found, owner = parts.whole()
         first = np.searchsorted(owner, np.arange(len(place) + 1))
-        names = ("grid", "plane", "kind", "y", "x")
-        self._leads.append(np.stack([getattr(found, name)[first[:-1]].astype(np.int64) for name in names]))
+        self._leads.append(np.stack([getattr(found, name)[first[:-1]].astype(np.int32) for name in _LEAD]))
         self._places.append(place)
-        for name, column in self._columns.items():
-            values, of = getattr(found, name), group_of(name)
-            piece = np.arange(len(found)) if of == "plane" else getattr(found, of)
-            if name in references():
-                values = values - first[owner[values]].astype(np.int32)
-            column.add(_flat(values), np.searchsorted(owner[piece], np.arange(len(place) + 1)))
+        for group, table in self._tables.items():
+            of = owner if group == "plane" else owner[getattr(found, group)]
+            rows = np.zeros(len(of), table.dtype)
+            for name in rows.dtype.names or ():
+                values = getattr(found, name)
+                rows[name] = values - first[owner[values]] if name in references() else values
+            table.add(rows, np.searchsorted(of, np.arange(len(place) + 1)))
 
     def shares(self, at_once: int) -> Iterator[tuple[Found, Ints]]:
         """Yield pieces in the order of their candidates' first ones, and for each the place of its site, or -1."""
         place = np.concatenate([np.zeros(0, np.int64), *self._places])
-        order = np.lexsort(np.concatenate([np.zeros((5, 0), np.int64), *self._leads], axis=1)[::-1])
+        order = np.lexsort(np.concatenate([np.zeros((len(_LEAD), 0), np.int32), *self._leads], axis=1)[::-1])
         for first in range(0, len(order), at_once):
             share = order[first : first + at_once]
             yield self._taken(share, place[share])
 
     def _taken(self, at: NDArray[np.intp], place: Ints) -> tuple[Found, Ints]:
-        taken = {name: column.take(at) for name, column in self._columns.items()}
-        pieces = taken["plane"][1]
+        taken = [table.take(at) for table in self._tables.values()]
+        pieces = taken[0][1]
         columns: dict[str, Any] = {}
-        for name, (values, start) in taken.items():
-            flat = values.view(np.int64).reshape(-1, self._classes) if name == "series_sums" else values
-            shift = np.repeat(pieces[:-1], np.diff(start)).astype(np.int32) if name in references() else None
-            columns[name] = flat if shift is None else flat + shift
+        for rows, start in taken:
+            shift = np.repeat(pieces[:-1], np.diff(start)).astype(np.int32)
+            for name in rows.dtype.names or ():
+                columns[name] = rows[name] + shift if name in references() else rows[name]
         return _completed(columns), np.repeat(place, np.diff(pieces))
 
     def close(self) -> None:
         """Close the files."""
-        for column in self._columns.values():
-            column.close()
+        for table in self._tables.values():
+            table.close()
 
 
-def _flat(values: NDArray[Any]) -> NDArray[Any]:
-    """Return rows of several numbers as one item each."""
-    if values.ndim == 1:
-        return values
-    return np.ascontiguousarray(values).view(np.dtype((np.void, values.itemsize * values.shape[1])))[:, 0]
-
-
-def _kinds(classes: int) -> dict[str, np.dtype[Any]]:
-    kinds = {name: kind for name, kind in _types().items() if name not in _PASSING}
-    return kinds | {"series_sums": np.dtype((np.void, 8 * classes))}
+def _tables(classes: int) -> dict[str, np.dtype[Any]]:
+    """Return the rows of each group of columns, those of pieces first."""
+    groups: dict[str, list[tuple[Any, ...]]] = {"plane": []}
+    for name, kind in _types().items():
+        if name not in _PASSING:
+            shape = ((classes,),) if name == "series_sums" else ()
+            groups.setdefault(group_of(name), []).append((name, kind, *shape))
+    return {group: np.dtype(columns, align=True) for group, columns in groups.items()}
 
 
 def _types() -> dict[str, np.dtype[Any]]:

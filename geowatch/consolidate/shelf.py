@@ -25,30 +25,31 @@ class Long:
 
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
         """Begin a file."""
-        self._path, self._dtype = path, dtype
+        self.dtype = dtype
+        self._path = path
         self._counts: list[Ints] = []
-        self._start: Ints | None = None
+        self._start: Ints = np.zeros(1, dtype=np.int64)
         self._file = path.open("wb", buffering=1 << 20)
 
     def add(self, values: NDArray[Any], start: Ints) -> None:
         """Put the rows of sites behind those that are there; those of a site begin at its entry of ``start``."""
         self._file.write(np.ascontiguousarray(values).view(np.uint8).data)
         self._counts.append(np.diff(start))
-        self._start = None
 
     @property
     def start(self) -> Ints:
         """Where the rows of each site start."""
-        if self._start is None:
-            self._start = np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *self._counts]))])
+        if self._counts:
+            self._start = np.concatenate([self._start, self._start[-1] + np.cumsum(np.concatenate(self._counts))])
+            self._counts.clear()
         return self._start
 
     def take(self, at: NDArray[np.integer]) -> tuple[NDArray[Any], Ints]:
         """Return the rows of some sites, and where those of each begin."""
         self._file.flush()
         if not self.start[-1]:
-            return np.zeros(0, self._dtype), np.zeros(len(at) + 1, np.int64)
-        return gathered(np.memmap(self._path, self._dtype, "r"), self.start, at)
+            return np.zeros(0, self.dtype), np.zeros(len(at) + 1, np.int64)
+        return gathered(np.memmap(self._path, self.dtype, "r"), self.start, at)
 
     def close(self) -> None:
         """Close the file."""
