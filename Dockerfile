@@ -44,5 +44,8 @@ USER 10001:10001
 WORKDIR /work
 # gw is PID 1: it takes SIGTERM itself, drains, and exits with 75.
 STOPSIGNAL SIGTERM
+# Says which code is in the image; containers/digest.sh computes it.
+ARG SOURCE_DIGEST=unknown
+LABEL gw.source="$SOURCE_DIGEST"
 ENTRYPOINT ["gw"]
 CMD ["--help"]

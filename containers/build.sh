@@ -29,12 +29,13 @@ fetch_wheels() {
     "$python" -m pip download -qq --no-deps --dest "$work/wheels" 'ukis-csmask==1.0.0'
 }
 
-# What the builder's cache goes by, since it does not look into the folder of wheels.
+# What the builder's cache goes by, since it does not look into the folder of wheels; and what the image is labelled by.
 digests() {
-    local deps gw
+    local deps gw source
+    source=$(containers/digest.sh)
     deps=$(cd "$work/wheels" && ls | grep -v '^gw_geowatch-' | sha256sum | cut -c1-16)
     gw=$(cd "$work/wheels" && sha256sum gw_geowatch-*.whl | cut -c1-16)
-    echo --build-arg "DEPS_DIGEST=$deps" --build-arg "GW_DIGEST=$gw"
+    echo --build-arg "DEPS_DIGEST=$deps" --build-arg "GW_DIGEST=$gw" --build-arg "SOURCE_DIGEST=$source"
 }
 
 make_base() {

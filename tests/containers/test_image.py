@@ -1,6 +1,7 @@
 """The image runs the job with no network, a read-only root and no rights.
 
-``make image`` builds it, which takes minutes; the tests that run it are skipped by name where it is missing.
+``make image`` builds it, which takes minutes; the tests that run it are skipped by name where it is missing, or was
+built from other code than lies here.
 """
 
 from __future__ import annotations
@@ -20,16 +21,25 @@ LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]
 ENGINES = {"docker": [], "podman": ["--runtime", "runc", "--cgroup-manager", "cgroupfs"]}
 
 
+def source_digest() -> str:
+    done = subprocess.run([ROOT / "containers/digest.sh"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 @pytest.fixture(scope="module")
 def engine() -> list[str]:
-    """The engine that has the image, with the options that it needs."""
+    """The engine that has the image of this code, with the options that it needs."""
+    wanted, why = source_digest(), "there is none in docker or podman"
     for name, options in ENGINES.items():
         if shutil.which(name) is None:
             continue
-        seen = subprocess.run([name, "image", "inspect", "gw"], capture_output=True, check=False)
-        if seen.returncode == 0:
+        told = [name, "image", "inspect", "--format", '{{index .Config.Labels "gw.source"}}', "gw"]
+        seen = subprocess.run(told, capture_output=True, text=True, check=False)
+        if seen.returncode == 0 and seen.stdout.strip() == wanted:
             return [name, *options]
-    pytest.skip("no image 'gw' in docker or podman: make image builds it")
+        if seen.returncode == 0:
+            why = f"that of {name} was built from other code"
+    pytest.skip(f"no image 'gw' of this code, {why}: make image builds it")
 
 
 def command(engine: list[str], *args: str, volume: Path | None = None, name: str = "") -> list[str]:
@@ -100,6 +110,24 @@ def test_the_image_stops_when_it_is_told_to_and_says_that_it_can_go_on(engine, t
     subprocess.run([*engine, "kill", "--signal", "TERM", "gw-stops"], capture_output=True, check=True)
     _, err = started.communicate(timeout=60)
     assert started.returncode == 75, err
+
+
+def test_the_digest_of_the_code_changes_with_it_and_with_nothing_else(tmp_path):
+    parts = ("Dockerfile", "cli", "constraints.txt", "containers", "geowatch", "pyproject.toml")
+    for name in parts:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+
+    def digest() -> str:
+        done = subprocess.run([tmp_path / "containers/digest.sh"], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    assert digest() == source_digest()
+    (tmp_path / "README.md").write_text("other")
+    assert digest() == source_digest()
+    code = tmp_path / "geowatch/errors.py"
+    code.write_text(code.read_text() + "\n")
+    assert digest() != source_digest()
 
 
 def test_the_dockerfile_ends_without_root_and_names_no_registry_of_ours():

@@ -16,7 +16,6 @@ from geowatch.stages.parts import TimeBlock
 from geowatch.stages.passes import cut_passes
 from geowatch.stages.timing import loaded
 
-
 BOUNDS = PixelBox(0, 0, 128, 100)
 
 
