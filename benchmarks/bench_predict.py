@@ -73,7 +73,7 @@ def make_package(folder: Path) -> None:
 def measure(side_px: int, folder: Path) -> dict[str, float]:
     """Predict one raster in this process."""
     from geowatch.package.backends import onnxruntime as ort
-    from geowatch.stages.imagery import ImageryConfig
+    from geowatch.stages.binding.imagery import ImageryConfig
     from geowatch.stages.predict import PredictConfig, predict
     from geowatch.stages.tile import TileConfig, tile
 

@@ -31,12 +31,12 @@ from support.eolearn_series import MASKED, EolearnSeries, write_eolearn  # noqa:
 from geowatch.package.manifest import HeadSpec, InputSpec  # noqa: E402
 from geowatch.package.packaging import NetSource, package_net  # noqa: E402
 from geowatch.package.spec import ImportSpec  # noqa: E402
+from geowatch.stages.binding.imagery import ImageryConfig  # noqa: E402
 from geowatch.stages.consolidate import consolidate  # noqa: E402
-from geowatch.stages.consolidate_config import ConsolidateConfig  # noqa: E402
-from geowatch.stages.imagery import ImageryConfig  # noqa: E402
 from geowatch.stages.predict import PredictConfig, predict  # noqa: E402
+from geowatch.stages.predicting.timing import TimeConfig  # noqa: E402
+from geowatch.stages.sites.config import ConsolidateConfig  # noqa: E402
 from geowatch.stages.tile import TileConfig, tile  # noqa: E402
-from geowatch.stages.timing import TimeConfig  # noqa: E402
 from geowatch.stages.track import TrackConfig, track  # noqa: E402
 
 if TYPE_CHECKING:

@@ -30,9 +30,9 @@ from geowatch.datasets.simulation.scenario import SimulationSpec, made_up_place
 from geowatch.datasets.simulation.smart_world import smart_world
 from geowatch.sites.model import PHASES, Observation, RegionModel, Site
 from geowatch.sites.smart import dump, region_document, site_document
-from geowatch.stages import simulating
-from geowatch.stages.demo_sites import DemoSitesConfig, demo_sites
-from geowatch.stages.model import PackageConfig, package_model
+from geowatch.stages.demo import simulating
+from geowatch.stages.demo.sites import DemoSitesConfig, demo_sites
+from geowatch.stages.model.packages import PackageConfig, package_model
 
 SEEDS = (201, 202, 203, 204, 205)
 _FIRST, _LAST = date(2017, 1, 1), date(2020, 12, 31)

@@ -83,7 +83,7 @@ def main() -> None:
     """Predict as the request says, up to the first windows."""
     request: dict[str, Any] = json.loads(sys.argv[1])
     from geowatch.errors import InterruptedRunError
-    from geowatch.stages.imagery import ImageryConfig
+    from geowatch.stages.binding.imagery import ImageryConfig
     from geowatch.stages.predict import PredictConfig, predict
 
     heard = _FirstWindows()

@@ -43,13 +43,13 @@ DOCUMENTS = {
     "geowatch.predict.recipe:Recipe": ("recipe.json", "The numerics of a run, pinned by its first predict."),
     "geowatch.track.document:Tracking": ("track.json", "What fragments were searched for, written by `gw track`."),
     "geowatch.store.markers:Marker": ("markers/", "One file for each finished tile."),
-    "geowatch.stages.aligned:AlignedDocument": ("cube.json", "Where the frames of a run are aligned."),
+    "geowatch.stages.binding.aligned:AlignedDocument": ("cube.json", "Where the frames of a run are aligned."),
     "geowatch.read.cubemarkers:BlockMarker": ("markers/ of a cube", "One file for each finished block of a frame."),
-    "geowatch.stages.site_record:SiteRecord": (
+    "geowatch.stages.sites.record:SiteRecord": (
         "sites.json",
         "What sites are made of, and each of their files, written last by `gw consolidate`.",
     ),
-    "geowatch.stages.site_ongoing:History": ("sites/history.json", "What a later run must know, for `--previous`."),
+    "geowatch.stages.sites.ongoing:History": ("sites/history.json", "What a later run must know, for `--previous`."),
     "geowatch.consolidate.phase_document:PhaseDocument": (
         "phases.yaml",
         "A model of phases and how they follow each other, for `gw consolidate --transitions`.",
@@ -133,8 +133,8 @@ def config_rows(kind: type[Any], above: str = "") -> Iterator[tuple[str, str, st
 def python_page() -> str:
     """Write the stages as functions: what they take, give and raise."""
     parts = ["# Python", "", WRITTEN_BY, ""]
-    parts += ["`import geowatch` gives these. Each takes the frozen configuration of its command"]
-    parts += ["([keys](configuration.md)) and does what the command does; progress goes to `events`."]
+    parts += ["`import geowatch` gives these. All but `open_sampler` take the frozen configuration of a command"]
+    parts += ["([keys](configuration.md)) and do what the command does; progress goes to `events`."]
     stages = sorted(name for name in geowatch.__all__ if inspect.isfunction(getattr(geowatch, name)))
     for name in stages:
         stage = getattr(geowatch, name)

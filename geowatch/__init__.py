@@ -19,56 +19,57 @@ from geowatch.version import __version__
 if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.align import AlignConfig as AlignConfig
     from geowatch.stages.align import align as align
+    from geowatch.stages.binding.aligned import open_sampler as open_sampler
+    from geowatch.stages.binding.imagery import ImageryConfig as ImageryConfig
+    from geowatch.stages.binding.source import SourceConfig as SourceConfig
     from geowatch.stages.clean import CleanConfig as CleanConfig
     from geowatch.stages.clean import clean as clean
-    from geowatch.stages.compiling import CompileConfig as CompileConfig
-    from geowatch.stages.compiling import compile_model as compile_model
     from geowatch.stages.consolidate import ConsolidateConfig as ConsolidateConfig
     from geowatch.stages.consolidate import consolidate as consolidate
-    from geowatch.stages.dataset_convert import ConvertConfig as ConvertConfig
-    from geowatch.stages.dataset_convert import convert_dataset as convert_dataset
-    from geowatch.stages.dataset_export import ExportConfig as ExportConfig
-    from geowatch.stages.dataset_export import export_dataset as export_dataset
-    from geowatch.stages.dataset_parts import SplitConfig as SplitConfig
-    from geowatch.stages.dataset_parts import SubsetConfig as SubsetConfig
-    from geowatch.stages.dataset_parts import UnionConfig as UnionConfig
-    from geowatch.stages.dataset_parts import split_dataset as split_dataset
-    from geowatch.stages.dataset_parts import subset_dataset as subset_dataset
-    from geowatch.stages.dataset_parts import union_datasets as union_datasets
-    from geowatch.stages.dataset_scan import ScanConfig as ScanConfig
-    from geowatch.stages.dataset_scan import scan_dataset as scan_dataset
-    from geowatch.stages.dataset_search import SearchConfig as SearchConfig
-    from geowatch.stages.dataset_search import search_imagery as search_imagery
-    from geowatch.stages.dataset_show import ShowConfig as ShowConfig
-    from geowatch.stages.dataset_show import show_dataset as show_dataset
-    from geowatch.stages.dataset_sources import ChoiceConfig as ChoiceConfig
-    from geowatch.stages.dataset_stats import StatsConfig as StatsConfig
-    from geowatch.stages.dataset_stats import dataset_stats as dataset_stats
-    from geowatch.stages.dataset_validate import ValidateConfig as ValidateConfig
-    from geowatch.stages.dataset_validate import validate_dataset as validate_dataset
+    from geowatch.stages.dataset.convert import ConvertConfig as ConvertConfig
+    from geowatch.stages.dataset.convert import convert_dataset as convert_dataset
+    from geowatch.stages.dataset.export import ExportConfig as ExportConfig
+    from geowatch.stages.dataset.export import export_dataset as export_dataset
+    from geowatch.stages.dataset.parts import SplitConfig as SplitConfig
+    from geowatch.stages.dataset.parts import SubsetConfig as SubsetConfig
+    from geowatch.stages.dataset.parts import UnionConfig as UnionConfig
+    from geowatch.stages.dataset.parts import split_dataset as split_dataset
+    from geowatch.stages.dataset.parts import subset_dataset as subset_dataset
+    from geowatch.stages.dataset.parts import union_datasets as union_datasets
+    from geowatch.stages.dataset.scan import ScanConfig as ScanConfig
+    from geowatch.stages.dataset.scan import scan_dataset as scan_dataset
+    from geowatch.stages.dataset.search import SearchConfig as SearchConfig
+    from geowatch.stages.dataset.search import search_imagery as search_imagery
+    from geowatch.stages.dataset.show import ShowConfig as ShowConfig
+    from geowatch.stages.dataset.show import show_dataset as show_dataset
+    from geowatch.stages.dataset.sources import ChoiceConfig as ChoiceConfig
+    from geowatch.stages.dataset.stats import StatsConfig as StatsConfig
+    from geowatch.stages.dataset.stats import dataset_stats as dataset_stats
+    from geowatch.stages.dataset.validate import ValidateConfig as ValidateConfig
+    from geowatch.stages.dataset.validate import validate_dataset as validate_dataset
     from geowatch.stages.doctor import Report as Report
     from geowatch.stages.doctor import doctor as doctor
-    from geowatch.stages.evaluate import EvaluateConfig as EvaluateConfig
-    from geowatch.stages.evaluate import evaluate_pixels as evaluate_pixels
-    from geowatch.stages.evaluate_sites import EvaluateSitesConfig as EvaluateSitesConfig
-    from geowatch.stages.evaluate_sites import evaluate_sites as evaluate_sites
+    from geowatch.stages.evaluate.pixels import EvaluateConfig as EvaluateConfig
+    from geowatch.stages.evaluate.pixels import evaluate_pixels as evaluate_pixels
+    from geowatch.stages.evaluate.sites import EvaluateSitesConfig as EvaluateSitesConfig
+    from geowatch.stages.evaluate.sites import evaluate_sites as evaluate_sites
     from geowatch.stages.features import FeaturesConfig as FeaturesConfig
     from geowatch.stages.features import features as features
-    from geowatch.stages.imagery import ImageryConfig as ImageryConfig
     from geowatch.stages.lineage import lineage as lineage
-    from geowatch.stages.model import ImportConfig as ImportConfig
-    from geowatch.stages.model import PackageConfig as PackageConfig
-    from geowatch.stages.model import import_model as import_model
-    from geowatch.stages.model import package_model as package_model
-    from geowatch.stages.model import show_model as show_model
-    from geowatch.stages.model import verify_model as verify_model
+    from geowatch.stages.model.compiling import CompileConfig as CompileConfig
+    from geowatch.stages.model.compiling import compile_model as compile_model
+    from geowatch.stages.model.packages import ImportConfig as ImportConfig
+    from geowatch.stages.model.packages import PackageConfig as PackageConfig
+    from geowatch.stages.model.packages import import_model as import_model
+    from geowatch.stages.model.packages import package_model as package_model
+    from geowatch.stages.model.packages import show_model as show_model
+    from geowatch.stages.model.packages import verify_model as verify_model
+    from geowatch.stages.model.quantising import QuantiseConfig as QuantiseConfig
+    from geowatch.stages.model.quantising import quantise_model as quantise_model
     from geowatch.stages.predict import PredictConfig as PredictConfig
     from geowatch.stages.predict import predict as predict
-    from geowatch.stages.quantising import QuantiseConfig as QuantiseConfig
-    from geowatch.stages.quantising import quantise_model as quantise_model
     from geowatch.stages.run import RunConfig as RunConfig
     from geowatch.stages.run import run as run
-    from geowatch.stages.source import SourceConfig as SourceConfig
     from geowatch.stages.status import Status as Status
     from geowatch.stages.status import status as status
     from geowatch.stages.stitch import StitchConfig as StitchConfig
@@ -80,25 +81,16 @@ if TYPE_CHECKING:  # what type checkers see; at run time `_Lazy` gives the same
     from geowatch.stages.verify import VerifyConfig as VerifyConfig
     from geowatch.stages.verify import verify as verify
 
-_MODULES = {
-    "align": "AlignConfig",
-    "clean": "CleanConfig",
-    "consolidate": "ConsolidateConfig",
-    "doctor": "Report",
-    "features": "FeaturesConfig",
-    "predict": "PredictConfig",
-    "run": "RunConfig",
-    "status": "Status",
-    "stitch": "StitchConfig",
-    "tile": "TileConfig",
-    "track": "TrackConfig",
-    "verify": "VerifyConfig",
-}
-_MODEL = ("ImportConfig", "PackageConfig", "import_model", "package_model", "show_model", "verify_model")
-_DATASETS = {
-    "dataset_convert": ("ConvertConfig", "convert_dataset"),
-    "dataset_export": ("ExportConfig", "export_dataset"),
-    "dataset_parts": (
+_NAMES_OF = {
+    "align": ("AlignConfig", "align"),
+    "binding.aligned": ("open_sampler",),
+    "binding.imagery": ("ImageryConfig",),
+    "binding.source": ("SourceConfig",),
+    "clean": ("CleanConfig", "clean"),
+    "consolidate": ("ConsolidateConfig", "consolidate"),
+    "dataset.convert": ("ConvertConfig", "convert_dataset"),
+    "dataset.export": ("ExportConfig", "export_dataset"),
+    "dataset.parts": (
         "SplitConfig",
         "SubsetConfig",
         "UnionConfig",
@@ -106,21 +98,36 @@ _DATASETS = {
         "subset_dataset",
         "union_datasets",
     ),
-    "dataset_scan": ("ScanConfig", "scan_dataset"),
-    "dataset_search": ("SearchConfig", "search_imagery"),
-    "dataset_show": ("ShowConfig", "show_dataset"),
-    "dataset_sources": ("ChoiceConfig",),
-    "dataset_stats": ("StatsConfig", "dataset_stats"),
-    "dataset_validate": ("ValidateConfig", "validate_dataset"),
+    "dataset.scan": ("ScanConfig", "scan_dataset"),
+    "dataset.search": ("SearchConfig", "search_imagery"),
+    "dataset.show": ("ShowConfig", "show_dataset"),
+    "dataset.sources": ("ChoiceConfig",),
+    "dataset.stats": ("StatsConfig", "dataset_stats"),
+    "dataset.validate": ("ValidateConfig", "validate_dataset"),
+    "doctor": ("Report", "doctor"),
+    "evaluate.pixels": ("EvaluateConfig", "evaluate_pixels"),
+    "evaluate.sites": ("EvaluateSitesConfig", "evaluate_sites"),
+    "features": ("FeaturesConfig", "features"),
+    "lineage": ("lineage",),
+    "model.compiling": ("CompileConfig", "compile_model"),
+    "model.packages": (
+        "ImportConfig",
+        "PackageConfig",
+        "import_model",
+        "package_model",
+        "show_model",
+        "verify_model",
+    ),
+    "model.quantising": ("QuantiseConfig", "quantise_model"),
+    "predict": ("PredictConfig", "predict"),
+    "run": ("RunConfig", "run"),
+    "status": ("Status", "status"),
+    "stitch": ("StitchConfig", "stitch"),
+    "tile": ("TileConfig", "tile"),
+    "track": ("TrackConfig", "track"),
+    "verify": ("VerifyConfig", "verify"),
 }
-_MODULE_OF = {name: name for name in _MODULES} | {name: module for module, name in _MODULES.items()}
-_MODULE_OF |= dict.fromkeys(("EvaluateConfig", "evaluate_pixels"), "evaluate")
-_MODULE_OF |= dict.fromkeys(("EvaluateSitesConfig", "evaluate_sites"), "evaluate_sites")
-_MODULE_OF |= dict.fromkeys(("CompileConfig", "compile_model"), "compiling")
-_MODULE_OF |= dict.fromkeys(("QuantiseConfig", "quantise_model"), "quantising")
-_MODULE_OF |= dict.fromkeys(_MODEL, "model")
-_MODULE_OF |= {"ImageryConfig": "imagery", "SourceConfig": "source", "lineage": "lineage"}
-_MODULE_OF |= {name: module for module, names in _DATASETS.items() for name in names}
+_MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
 
 __all__ = ["__version__", *_MODULE_OF]  # noqa: PLE0604  # every one is a string
 

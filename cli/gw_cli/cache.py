@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from geowatch.stages.predict_config import PredictConfig
+    from geowatch.stages.predicting.config import PredictConfig
 
 __all__ = ["default_cache", "with_cache"]
 

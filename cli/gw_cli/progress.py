@@ -28,7 +28,7 @@ _BAR_PX = 24
 
 
 class Reporter(Protocol):
-    """The shell's half of `geowatch.stages.events.Events`, and result lines."""
+    """The shell's half of `geowatch.stages.working.events.Events`, and result lines."""
 
     def note(self, text: str) -> None:
         """Tell the user one sentence."""

@@ -23,14 +23,14 @@ from geowatch.read.cubekeys import Contents, frame_key
 from geowatch.read.cubemarkers import damage_of, is_done
 from geowatch.read.cubeplan import Group, blocks_under, group_blocks, share_of
 from geowatch.read.cubewrite import publish_frame
-from geowatch.stages.aligned import ALIGNED, AlignedDocument
-from geowatch.stages.aligning import AlignJob, cache_within, run_align_job
-from geowatch.stages.asked import read_asked
-from geowatch.stages.events import Events, Silent
-from geowatch.stages.imagery import ImageryConfig, asked_imagery, bind, choose_scenes, read_bound
-from geowatch.stages.process import cores
-from geowatch.stages.provenance import made, record, scene_sources
-from geowatch.stages.recipes import PACKAGE, has_package
+from geowatch.stages.binding.aligned import ALIGNED, AlignedDocument
+from geowatch.stages.binding.aligning import AlignJob, cache_within, run_align_job
+from geowatch.stages.binding.asked import read_asked
+from geowatch.stages.binding.imagery import ImageryConfig, asked_imagery, bind, choose_scenes, read_bound
+from geowatch.stages.predicting.recipes import PACKAGE, has_package
+from geowatch.stages.working.events import Events, Silent
+from geowatch.stages.working.process import cores
+from geowatch.stages.working.provenance import made, record, scene_sources
 from geowatch.store import open_store
 from geowatch.store.overlay import Overlay
 from geowatch.store.plans import read_plan, read_tiles
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from geowatch.executors import Executor
     from geowatch.grid.plan import Plan
-    from geowatch.stages.imagery import Bound
+    from geowatch.stages.binding.imagery import Bound
     from geowatch.store import Store
 
 __all__ = ["AlignConfig", "Aligned", "align"]

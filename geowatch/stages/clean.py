@@ -11,8 +11,8 @@ from geowatch.errors import InputError
 from geowatch.predict.recipe import read_recipe
 from geowatch.sites.detections import DETECTIONS
 from geowatch.sites.fragment import FRAGMENTS
-from geowatch.stages.site_record import read_record
-from geowatch.stages.site_stale import MADE_OF_TABLES
+from geowatch.stages.sites.record import read_record
+from geowatch.stages.sites.stale import MADE_OF_TABLES
 from geowatch.stitch.heatmap import HEATMAP, is_shard
 from geowatch.store import LocalStore, open_store
 from geowatch.store.markers import FOLDER, markers_in, read_marker

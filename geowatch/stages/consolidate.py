@@ -24,18 +24,18 @@ from geowatch.consolidate.whole_region import Consolidation
 from geowatch.errors import ConfigError, DamagedError
 from geowatch.lineage import Source
 from geowatch.sites.fragment import fragment_key
-from geowatch.stages.consolidate_config import ConsolidateConfig
-from geowatch.stages.events import Events, Silent
-from geowatch.stages.provenance import made, record
-from geowatch.stages.site_checks import check_outputs
-from geowatch.stages.site_deciding import decided_and_written, succession_of
-from geowatch.stages.site_deliverables import deliver_sites
-from geowatch.stages.site_ongoing import earlier_sources
-from geowatch.stages.site_record import SiteRecord, fragments_digest, read_record, write_record
-from geowatch.stages.site_stale import remove_stale, table_digests
-from geowatch.stages.site_tables import GAPS, HISTORY, OBSERVATIONS, ONGOING, SITES, stored_batches, stored_digest
-from geowatch.stages.site_writing import Written
-from geowatch.stages.tracked import TrackedRun, read_tracked, refuse_gaps
+from geowatch.stages.sites.checks import check_outputs
+from geowatch.stages.sites.config import ConsolidateConfig
+from geowatch.stages.sites.deciding import decided_and_written, succession_of
+from geowatch.stages.sites.deliverables import deliver_sites
+from geowatch.stages.sites.ongoing import earlier_sources
+from geowatch.stages.sites.record import SiteRecord, fragments_digest, read_record, write_record
+from geowatch.stages.sites.stale import remove_stale, table_digests
+from geowatch.stages.sites.tables import GAPS, HISTORY, OBSERVATIONS, ONGOING, SITES, stored_batches, stored_digest
+from geowatch.stages.sites.writing import Written
+from geowatch.stages.tracking.tracked import TrackedRun, read_tracked, refuse_gaps
+from geowatch.stages.working.events import Events, Silent
+from geowatch.stages.working.provenance import made, record
 from geowatch.store import open_store
 
 if TYPE_CHECKING:

@@ -23,12 +23,12 @@ from geowatch.grid.crs import to_lonlat
 from geowatch.grid.lattice import Lattice, PixelBox
 from geowatch.lineage import Source
 from geowatch.predict.recipe import read_recipe
-from geowatch.stages.deliverables import file_digest
-from geowatch.stages.events import Events, Silent
-from geowatch.stages.imagery import read_bound
-from geowatch.stages.parts import layout_of, parts_of
-from geowatch.stages.provenance import made, record
-from geowatch.stages.truth import read_shapes
+from geowatch.stages.binding.imagery import read_bound
+from geowatch.stages.binding.parts import layout_of, parts_of
+from geowatch.stages.evaluate.truth import read_shapes
+from geowatch.stages.mapping.deliverables import file_digest
+from geowatch.stages.working.events import Events, Silent
+from geowatch.stages.working.provenance import made, record
 from geowatch.stitch.descriptors import Patches, Pool, pool_cells, pool_place
 from geowatch.stitch.mosaic import Mosaic
 from geowatch.store import open_store
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from geowatch.grid.plan import Grid
     from geowatch.predict.recipe import Recipe
-    from geowatch.stages.parts import Part
+    from geowatch.stages.binding.parts import Part
     from geowatch.store import Store
 
 __all__ = ["PLACES", "VECTORS", "Featured", "FeaturesConfig", "features"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from geowatch.errors import InputError
 from geowatch.lineage import Made, load
-from geowatch.stages.provenance import LINEAGE
+from geowatch.stages.working.provenance import LINEAGE
 from geowatch.store import open_store
 
 if TYPE_CHECKING:

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 
 from geowatch.grid.sweeps import cut_sweeps
 from geowatch.predict.scoring import Looks
-from geowatch.stages.choosing import threads_of
-from geowatch.stages.context import Job, Session, open_session, run_job
-from geowatch.stages.events import Events, Silent
-from geowatch.stages.predict_config import PredictConfig
-from geowatch.stages.process import cores
-from geowatch.stages.provenance import record
-from geowatch.stages.work import Progress, divided, executor_of, failures, raise_failures, share_of
+from geowatch.stages.predicting.choosing import threads_of
+from geowatch.stages.predicting.config import PredictConfig
+from geowatch.stages.predicting.context import Job, Session, open_session, run_job
+from geowatch.stages.working.dividing import Progress, divided, executor_of, failures, raise_failures, share_of
+from geowatch.stages.working.events import Events, Silent
+from geowatch.stages.working.process import cores
+from geowatch.stages.working.provenance import record
 from geowatch.stitch.heatmap import HEATMAP
 from geowatch.store.markers import MarkerPlace, is_done, markers_in
 
 if TYPE_CHECKING:
     from geowatch.grid.tiles import Tile
-    from geowatch.stages.parts import TimeBlock
+    from geowatch.stages.binding.parts import TimeBlock
 
 __all__ = ["PredictConfig", "Predicted", "predict"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from geowatch.stages.events import Events, Silent
 from geowatch.stages.predict import PredictConfig, predict
 from geowatch.stages.stitch import StitchConfig, stitch
 from geowatch.stages.tile import TileConfig, tile
+from geowatch.stages.working.events import Events, Silent
 
 if TYPE_CHECKING:
     from geowatch.grid.plan import Plan

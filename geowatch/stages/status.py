@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from geowatch.predict.recipe import read_recipe
-from geowatch.stages.imagery import read_bound
-from geowatch.stages.parts import blocks_of, parts_of
-from geowatch.stages.site_record import fragments_in, read_record
-from geowatch.stages.site_tables import SITES
+from geowatch.stages.binding.imagery import read_bound
+from geowatch.stages.binding.parts import blocks_of, parts_of
+from geowatch.stages.sites.record import fragments_in, read_record
+from geowatch.stages.sites.tables import SITES
+from geowatch.stages.sites.verify import outdated, planned_fragments
 from geowatch.stages.stitch import COVERAGE
-from geowatch.stages.verify_sites import outdated, planned_fragments
 from geowatch.store import open_store
 from geowatch.store.markers import MarkerPlace, is_done, markers_in
 from geowatch.store.plans import read_plan, read_tiles

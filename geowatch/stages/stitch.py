@@ -14,15 +14,15 @@ from geowatch.errors import CoverageError, InputError
 from geowatch.lineage import Source
 from geowatch.predict.recipe import read_recipe
 from geowatch.sites.detections import DETECTIONS
-from geowatch.stages.deliverables import Names, Plane, Wanted, deliver
-from geowatch.stages.doubts import deliver_doubts
-from geowatch.stages.events import Events, Silent
-from geowatch.stages.imagery import read_bound
-from geowatch.stages.joining import join_parts
-from geowatch.stages.object_files import WrittenObjects, write_objects
-from geowatch.stages.parts import layout_of, parts_of
-from geowatch.stages.provenance import made, record
-from geowatch.stages.recipes import package_name
+from geowatch.stages.binding.imagery import read_bound
+from geowatch.stages.binding.parts import layout_of, parts_of
+from geowatch.stages.mapping.deliverables import Names, Plane, Wanted, deliver
+from geowatch.stages.mapping.doubts import deliver_doubts
+from geowatch.stages.mapping.joining import join_parts
+from geowatch.stages.mapping.object_files import WrittenObjects, write_objects
+from geowatch.stages.predicting.recipes import package_name
+from geowatch.stages.working.events import Events, Silent
+from geowatch.stages.working.provenance import made, record
 from geowatch.stitch.cover import Cover
 from geowatch.stitch.mosaic import Mosaic
 from geowatch.store import open_store
@@ -30,8 +30,8 @@ from geowatch.store.plans import read_plan, read_tiles
 
 if TYPE_CHECKING:
     from geowatch.predict.recipe import Recipe
-    from geowatch.stages.deliverables import Delivered
-    from geowatch.stages.parts import Part
+    from geowatch.stages.binding.parts import Part
+    from geowatch.stages.mapping.deliverables import Delivered
     from geowatch.stitch.heatmap import HeadLayout
     from geowatch.store import Store
 

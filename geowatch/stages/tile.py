@@ -20,11 +20,11 @@ from geowatch.grid.estimate import Rates, Workload, packaged_rates, read_rates
 from geowatch.grid.plan import DEFAULT_TILE_PX, Plan, PlanRequest, make_plan
 from geowatch.grid.windows import WindowLattice
 from geowatch.read.remote import public
-from geowatch.stages.asked import Asked, claim, merged, read_asked
-from geowatch.stages.events import Events, Silent
-from geowatch.stages.imagery import ImageryConfig, asked_imagery, bind, choose_scenes, reading_of, usable
-from geowatch.stages.provenance import made, record
-from geowatch.stages.regions import read_region_file
+from geowatch.stages.binding.asked import Asked, claim, merged, read_asked
+from geowatch.stages.binding.imagery import ImageryConfig, asked_imagery, bind, choose_scenes, reading_of, usable
+from geowatch.stages.binding.regions import read_region_file
+from geowatch.stages.working.events import Events, Silent
+from geowatch.stages.working.provenance import made, record
 from geowatch.store import open_store
 from geowatch.store.plans import PLAN, check_geojson, has_plan, read_plan, write_geojson, write_plan
 
@@ -242,7 +242,7 @@ def _load_in_time(
     config: TileConfig, load: Workload, manifest: Manifest, scenes: tuple[Scene, ...], tile_px: int
 ) -> Workload:
     """Return the workload with the planes and blocks of a series, where the package has one."""
-    from geowatch.stages.timing import TimeConfig, series_load, settle_series
+    from geowatch.stages.predicting.timing import TimeConfig, series_load, settle_series
 
     pin = settle_series(TimeConfig(), None, manifest)
     dated = [frame for frame in _frames(config, scenes) if frame.day is not None]
@@ -321,7 +321,7 @@ def _write(
     if config.geojson:
         write_geojson(store, plan, tables)
     if given.package is not None and asked.model is not None:
-        from geowatch.stages.recipes import find_package
+        from geowatch.stages.predicting.recipes import find_package
 
         find_package(store, asked.model)
         if given.scenes:

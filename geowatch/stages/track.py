@@ -16,12 +16,12 @@ from geowatch.errors import InterruptedRunError
 from geowatch.grid.sweeps import cut_sweeps
 from geowatch.lineage import Source
 from geowatch.sites.fragment import FRAGMENTS, fragment_key
-from geowatch.stages.events import Events, Silent
-from geowatch.stages.process import cores, give_back_memory, steady_memory
-from geowatch.stages.provenance import made, record
-from geowatch.stages.track_config import TrackConfig
-from geowatch.stages.track_session import TrackSession, open_tracking, opened
-from geowatch.stages.work import Progress, divided, executor_of, failures, raise_failures, share_of
+from geowatch.stages.tracking.config import TrackConfig
+from geowatch.stages.tracking.session import TrackSession, open_tracking, opened
+from geowatch.stages.working.dividing import Progress, divided, executor_of, failures, raise_failures, share_of
+from geowatch.stages.working.events import Events, Silent
+from geowatch.stages.working.process import cores, give_back_memory, steady_memory
+from geowatch.stages.working.provenance import made, record
 from geowatch.store import open_store
 from geowatch.track.finding import find
 

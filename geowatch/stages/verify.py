@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from geowatch.errors import InputError
 from geowatch.predict.recipe import read_recipe
-from geowatch.stages.events import Events, Silent
-from geowatch.stages.verify_sites import Checked, verify_fragments, verify_sites
+from geowatch.stages.sites.verify import Checked, verify_fragments, verify_sites
+from geowatch.stages.working.events import Events, Silent
 from geowatch.store import open_store
 from geowatch.store.markers import markers_in, read_marker
 from geowatch.track.document import TRACKING

@@ -18,7 +18,7 @@ from geowatch.grid.plan import Grid, PlanRequest, make_plan
 from geowatch.grid.region import parse_region
 from geowatch.sites.fragment import fragment_key
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
-from geowatch.stages.site_tables import OBSERVATIONS, SITES
+from geowatch.stages.sites.tables import OBSERVATIONS, SITES
 from geowatch.stitch.cover import Cover
 from geowatch.store import LocalStore
 from geowatch.store.plans import write_plan

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from geowatch.datasets.bundle import read_bundle
 from geowatch.errors import GwError, ImageryError
-from geowatch.stages.dataset_convert import ConvertConfig, convert_dataset
-from geowatch.stages.dataset_parts import SplitConfig, UnionConfig, split_dataset, union_datasets
-from geowatch.stages.dataset_scan import ScanConfig, scan_dataset
-from geowatch.stages.dataset_validate import ValidateConfig, validate_dataset
-from geowatch.stages.source import SourceConfig
+from geowatch.stages.binding.source import SourceConfig
+from geowatch.stages.dataset.convert import ConvertConfig, convert_dataset
+from geowatch.stages.dataset.parts import SplitConfig, UnionConfig, split_dataset, union_datasets
+from geowatch.stages.dataset.scan import ScanConfig, scan_dataset
+from geowatch.stages.dataset.validate import ValidateConfig, validate_dataset
 
 ASSET = {
     "file_name": "a.tif", "channels": "red|nir", "width": 8, "height": 8, "warp_aux_to_img": {"scale": 1.0},

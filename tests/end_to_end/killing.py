@@ -18,7 +18,7 @@ from dying import Moment, ended, forked, killed_at_random
 
 from geowatch.package.backends import onnxruntime as ort_backend
 from geowatch.read import reader
-from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.predict import PredictConfig, predict
 from geowatch.stitch import publish
 

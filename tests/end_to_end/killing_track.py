@@ -14,8 +14,8 @@ from pathlib import Path
 from dying import Moment, ended, forked
 
 from geowatch.sites.fragment import Fragment
-from geowatch.stages.scored import HeatmapPlanes
 from geowatch.stages.track import TrackConfig, track
+from geowatch.stages.tracking.scored import HeatmapPlanes
 from geowatch.store import LocalStore
 
 #: Where a process can be killed: the object and the function whose n-th call it does not survive.

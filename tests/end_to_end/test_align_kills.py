@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.tile import TileConfig, tile
 from geowatch.store import open_store
 

@@ -11,10 +11,10 @@ from support.small_series import SENSORS, planes, run_series, series_config, ser
 
 from geowatch.grid.lattice import Lattice
 from geowatch.read.reader import FrameReader
-from geowatch.stages import aligned
 from geowatch.stages.align import AlignConfig, align
-from geowatch.stages.aligned import open_sampler
-from geowatch.stages.imagery import ImageryConfig, read_bound
+from geowatch.stages.binding import aligned
+from geowatch.stages.binding.aligned import open_sampler
+from geowatch.stages.binding.imagery import ImageryConfig, read_bound
 from geowatch.stages.predict import predict
 from geowatch.stages.tile import TileConfig, tile
 from geowatch.store import open_store

@@ -19,8 +19,8 @@ from geowatch.package.importing import import_onnx
 from geowatch.package.manifest import HeadSpec
 from geowatch.package.spec import ImportSpec
 from geowatch.sites.schema import problems
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
-from geowatch.stages.imagery import ImageryConfig
 from geowatch.stages.predict import PredictConfig, predict
 from geowatch.stages.tile import TileConfig, tile
 from geowatch.stages.track import TrackConfig, track

@@ -6,8 +6,8 @@ import torch
 from affine import Affine
 
 from geowatch.errors import BackendError
-from geowatch.stages import context
 from geowatch.stages.predict import predict
+from geowatch.stages.predicting import context
 from tests.support.small_job import config_of, placed, plan_job, speckled, write_raster
 
 

@@ -16,8 +16,8 @@ from support.small_job import config_of, plan_job, write_raster
 
 from geowatch.errors import ConfigError, InputError
 from geowatch.stages.features import FeaturesConfig, features
-from geowatch.stages.looks import LooksConfig
 from geowatch.stages.predict import predict
+from geowatch.stages.predicting.looks import LooksConfig
 from geowatch.store import open_store
 from geowatch.store.plans import read_plan
 

@@ -15,7 +15,7 @@ from support.tracked_run import tracked_run
 from geowatch.errors import InputError
 from geowatch.grid.lattice import PixelBox
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
-from geowatch.stages.site_record import RECORD, read_record
+from geowatch.stages.sites.record import RECORD, read_record
 from geowatch.stages.verify import VerifyConfig, verify
 from geowatch.store import LocalStore
 

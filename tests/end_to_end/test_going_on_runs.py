@@ -15,7 +15,7 @@ from support.made_heatmap import Made, lattice_box, make_run, of_array
 from geowatch.errors import InputError
 from geowatch.grid.lattice import PixelBox
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
-from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES
+from geowatch.stages.sites.tables import FOOTPRINTS, OBSERVATIONS, SITES
 from geowatch.stages.track import TrackConfig, track
 from geowatch.store import LocalStore
 

@@ -16,7 +16,7 @@ from support.small_job import config_of, plan_job, speckled, write_raster
 from geowatch.errors import CoverageError, ImageryError, RecipeMismatchError
 from geowatch.package.importing import import_onnx
 from geowatch.package.spec import ImportSpec
-from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.predict import PredictConfig, predict
 from geowatch.stages.run import RunConfig, run
 from geowatch.stages.stitch import StitchConfig, stitch

@@ -11,8 +11,8 @@ from support.coarse import write_package
 from support.small_job import config_of, plan_job
 
 from geowatch.errors import ConfigError, PackageError, PlanMismatchError, RecipeMismatchError
-from geowatch.stages.looks import LooksConfig
 from geowatch.stages.predict import predict
+from geowatch.stages.predicting.looks import LooksConfig
 from geowatch.stages.stitch import StitchConfig, stitch
 
 LOOKS = LooksConfig(

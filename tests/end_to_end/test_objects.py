@@ -25,12 +25,12 @@ from geowatch.package.spec import ImportSpec
 from geowatch.sites.detections import Detections
 from geowatch.stages.clean import CleanConfig, clean
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
-from geowatch.stages.dataset_export import ExportConfig, export_dataset
-from geowatch.stages.looks import LooksConfig
+from geowatch.stages.dataset.export import ExportConfig, export_dataset
 from geowatch.stages.predict import predict
+from geowatch.stages.predicting.looks import LooksConfig
+from geowatch.stages.predicting.timing import TimeConfig
 from geowatch.stages.status import status
 from geowatch.stages.stitch import StitchConfig, stitch
-from geowatch.stages.timing import TimeConfig
 from geowatch.stages.track import TrackConfig, track
 from geowatch.stages.verify import VerifyConfig, verify
 
@@ -185,7 +185,7 @@ def test_damaged_boxes_are_found_and_made_again(found):
     stray = victim.with_name("9_9.arrow")
     stray.write_bytes(b"left by a killed process")
     assert f"{stray.relative_to(run)}" in clean(CleanConfig(run=str(run))).paths
-    from geowatch.stages.predict_config import PredictConfig
+    from geowatch.stages.predicting.config import PredictConfig
 
     predict(PredictConfig(run=str(run), workers=1))
     assert windows_told(run) == before

@@ -31,10 +31,10 @@ from support.eolearn_series import MASKED, write_eolearn
 
 from geowatch.package.importing import import_onnx
 from geowatch.package.spec import ImportSpec
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
-from geowatch.stages.dataset_export import ExportConfig, export_dataset
-from geowatch.stages.imagery import ImageryConfig
-from geowatch.stages.predict_config import PredictConfig
+from geowatch.stages.dataset.export import ExportConfig, export_dataset
+from geowatch.stages.predicting.config import PredictConfig
 from geowatch.stages.run import RunConfig, run
 from geowatch.stages.stitch import StitchConfig
 from geowatch.stages.tile import TileConfig

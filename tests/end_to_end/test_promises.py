@@ -20,8 +20,8 @@ from geowatch.errors import (
     PlanMismatchError,
     RecipeMismatchError,
 )
-from geowatch.stages.context import _opened
 from geowatch.stages.predict import PredictConfig, predict
+from geowatch.stages.predicting.context import _opened
 from geowatch.stages.status import status
 from geowatch.stages.stitch import StitchConfig, stitch
 from geowatch.stages.verify import VerifyConfig, verify

@@ -12,11 +12,11 @@ from support.small_series import planes
 from geowatch.package.importing import import_onnx
 from geowatch.package.manifest import InputSpec
 from geowatch.package.spec import ImportSpec
-from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.predict import predict
-from geowatch.stages.predict_config import PredictConfig
+from geowatch.stages.predicting.config import PredictConfig
+from geowatch.stages.predicting.timing import TimeConfig
 from geowatch.stages.tile import TileConfig, tile
-from geowatch.stages.timing import TimeConfig
 
 DATES, SPAN, STEP = 5, 60, 40
 DAY_0 = date(1970, 1, 1)

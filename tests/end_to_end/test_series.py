@@ -32,21 +32,21 @@ from geowatch.grid.lattice import PixelBox
 from geowatch.package.importing import import_onnx
 from geowatch.package.spec import ImportSpec
 from geowatch.predict.recipe import read_recipe
-from geowatch.stages import context, passes
+from geowatch.stages.binding.imagery import ImageryConfig, read_bound
+from geowatch.stages.binding.parts import layout_of
 from geowatch.stages.clean import CleanConfig, clean
-from geowatch.stages.events import Silent
 from geowatch.stages.features import FeaturesConfig, features
-from geowatch.stages.imagery import ImageryConfig, read_bound
-from geowatch.stages.looks import LooksConfig
-from geowatch.stages.parts import layout_of
 from geowatch.stages.predict import predict
-from geowatch.stages.predict_config import PredictConfig
+from geowatch.stages.predicting import context, passes
+from geowatch.stages.predicting.config import PredictConfig
+from geowatch.stages.predicting.looks import LooksConfig
+from geowatch.stages.predicting.sweeping import Sweeper
+from geowatch.stages.predicting.timing import NormConfig, TimeConfig
 from geowatch.stages.status import status
 from geowatch.stages.stitch import StitchConfig, stitch
-from geowatch.stages.sweeping import Sweeper
 from geowatch.stages.tile import TileConfig, tile
-from geowatch.stages.timing import NormConfig, TimeConfig
 from geowatch.stages.verify import VerifyConfig, verify
+from geowatch.stages.working.events import Silent
 from geowatch.stitch.mosaic import Mosaic
 from geowatch.store import open_store
 from geowatch.store.plans import read_plan, read_tiles
@@ -289,7 +289,7 @@ def _with_parts(found):
 def test_little_memory_makes_smaller_blocks_and_less_is_refused(images, package, undisturbed, tmp_path):
     plan_series(tmp_path / "big", images, 2048)
     config = series_config(tmp_path / "big", images, package, memory_bytes=520 << 20, dry_run=True)
-    from geowatch.stages.context import open_session
+    from geowatch.stages.predicting.context import open_session
 
     blocks = [open_session(replace(config, memory_bytes=m), Silent()).recipe.time_block for m in (4 << 30, 560 << 20)]
     assert blocks[0] == 4

@@ -25,7 +25,7 @@ from geowatch.grid.lattice import PixelBox
 from geowatch.package.importing import import_onnx
 from geowatch.package.spec import ImportSpec
 from geowatch.sites.fragment import Fragment
-from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.predict import PredictConfig, predict
 from geowatch.stages.stitch import StitchConfig, stitch
 from geowatch.stages.tile import TileConfig, tile

@@ -12,7 +12,7 @@ from geowatch.package.importing import import_onnx
 from geowatch.package.manifest import InputSpec
 from geowatch.package.spec import ImportSpec
 from geowatch.package.steps import Scale
-from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.predict import PredictConfig
 from geowatch.stages.run import RunConfig, run
 from geowatch.stages.stitch import StitchConfig

@@ -150,7 +150,7 @@ def test_dates_that_make_no_seasons_are_refused(wrong):
 
 @pytest.mark.slow
 def test_its_package_needs_one_command_and_runs_alike_on_every_backend(tmp_path):
-    from geowatch.stages.model import PackageConfig, package_model, verify_model
+    from geowatch.stages.model.packages import PackageConfig, package_model, verify_model
 
     options = {"dates": 24}
     package = package_model(PackageConfig(net="change-detector", output=tmp_path / "pkg", options=options))

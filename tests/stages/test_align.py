@@ -20,11 +20,11 @@ from geowatch.read.cubeplan import blocks_under, group_blocks, share_of
 from geowatch.read.cubesampler import Place, WindowSampler
 from geowatch.read.reader import FrameReader
 from geowatch.stages.align import AlignConfig, align
-from geowatch.stages.aligned import ALIGNED, open_frames, open_sampler
-from geowatch.stages.events import Silent
-from geowatch.stages.imagery import ImageryConfig, read_bound
+from geowatch.stages.binding.aligned import ALIGNED, open_frames, open_sampler
+from geowatch.stages.binding.imagery import ImageryConfig, read_bound
 from geowatch.stages.predict import predict
 from geowatch.stages.tile import TileConfig, tile
+from geowatch.stages.working.events import Silent
 from geowatch.store import open_store
 from geowatch.store.plans import read_plan
 
@@ -163,9 +163,9 @@ def test_a_worker_stays_within_the_memory_that_is_planned(shared_data, tmp_path)
     program = f"""
 from pathlib import Path
 from geowatch.stages.align import AlignConfig, align
-from geowatch.stages.aligned import open_frames
-from geowatch.stages.aligning import cache_within, needed_bytes
-from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.binding.aligned import open_frames
+from geowatch.stages.binding.aligning import cache_within, needed_bytes
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.tile import TileConfig, tile
 imagery = ImageryConfig(images=({str(shared_data("sentinel2_l1c"))!r},))
 tile(TileConfig(run={str(tmp_path)!r}, imagery=imagery))
@@ -231,7 +231,7 @@ def test_predict_takes_the_cube_and_gives_the_same_heatmap(planned, scenes, tiny
     plain, cubed = planned("plain"), planned("cubed")
     predict(config_of(Path(plain), scenes, tiny_package))
     align(AlignConfig(cubed, channels=("red", "green", "blue"), workers=1))
-    monkeypatch.setattr("geowatch.stages.aligned.FrameReader", None)
+    monkeypatch.setattr("geowatch.stages.binding.aligned.FrameReader", None)
     predict(config_of(Path(cubed), scenes, tiny_package))
     (box, expected), (where, found) = placed(Path(plain)), placed(Path(cubed))
     assert where == box

@@ -18,10 +18,10 @@ from support.tracked_run import tracked_run
 
 from geowatch.errors import ConfigError, CoverageError, DamagedError, InputError
 from geowatch.grid.lattice import PixelBox
-from geowatch.stages import site_looks
 from geowatch.stages.consolidate import ConsolidateConfig, Consolidated, consolidate
-from geowatch.stages.events import Silent
-from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES
+from geowatch.stages.sites import looks as site_looks
+from geowatch.stages.sites.tables import FOOTPRINTS, OBSERVATIONS, SITES
+from geowatch.stages.working.events import Silent
 from geowatch.store import LocalStore
 
 PHASES = ("No Activity", "Site Preparation", "Active Construction", "Post Construction")

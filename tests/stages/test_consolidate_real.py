@@ -14,10 +14,10 @@ from support.eolearn_series import MASKED, write_eolearn
 
 from geowatch.package.importing import import_onnx
 from geowatch.package.spec import ImportSpec
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
-from geowatch.stages.imagery import ImageryConfig
 from geowatch.stages.predict import PredictConfig, predict
-from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES
+from geowatch.stages.sites.tables import FOOTPRINTS, OBSERVATIONS, SITES
 from geowatch.stages.tile import TileConfig, tile
 from geowatch.stages.track import TrackConfig, track
 from geowatch.store import LocalStore

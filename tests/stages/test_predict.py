@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from geowatch.grid.tiles import Tile
 from geowatch.predict.recipe import BackendPin, Recipe
 from geowatch.stages.predict import _Work, _workers
-from geowatch.stages.predict_config import PredictConfig
-from geowatch.stages.work import divided, longest
+from geowatch.stages.predicting.config import PredictConfig
+from geowatch.stages.working.dividing import divided, longest
 
 
 @dataclass(frozen=True)

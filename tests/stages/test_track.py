@@ -21,9 +21,9 @@ from geowatch.grid.tiles import Tile
 from geowatch.sites.fragment import AGGREGATED, Fragment
 from geowatch.stages.clean import CleanConfig, clean
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
-from geowatch.stages.events import Silent
 from geowatch.stages.track import TrackConfig, TrackJob, run_job, track
-from geowatch.stages.track_session import opened
+from geowatch.stages.tracking.session import opened
+from geowatch.stages.working.events import Silent
 from geowatch.store import open_store
 from geowatch.store.plans import read_plan
 from geowatch.track.document import Tracking

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from geowatch.grid.lattice import Lattice, PixelBox
 from geowatch.grid.plan import Grid
 from geowatch.grid.tiles import Tile
-from geowatch.stages.filling import Filling
+from geowatch.stages.predicting.filling import Filling
 from geowatch.stitch.cores import coarser
 from geowatch.stitch.heatmap import HeadLayout, HeatmapLayout
 from geowatch.stitch.quantise import Quantiser

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 
 from geowatch.grid.lattice import PixelBox
-from geowatch.stages import site_looks
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
-from geowatch.stages.site_tables import FOOTPRINTS, OBSERVATIONS, SITES
+from geowatch.stages.sites import looks as site_looks
+from geowatch.stages.sites.tables import FOOTPRINTS, OBSERVATIONS, SITES
 from geowatch.store import LocalStore
 from support.tracked import ArrayPlanes
 from support.tracked_run import tracked_run

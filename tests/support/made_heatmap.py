@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from geowatch.grid.lattice import PixelBox
 from geowatch.predict.recipe import BackendPin, HeadPin, Recipe, pin_recipe
-from geowatch.stages.events import Silent
-from geowatch.stages.imagery import ImageryConfig, bind
-from geowatch.stages.parts import layout_of
+from geowatch.stages.binding.imagery import ImageryConfig, bind
+from geowatch.stages.binding.parts import layout_of
 from geowatch.stages.tile import TileConfig, tile
+from geowatch.stages.working.events import Silent
 from geowatch.stitch.cores import Core
 from geowatch.stitch.cover import Cover
 from geowatch.stitch.publish import publish_core

@@ -21,7 +21,7 @@ from geowatch.grid.plan import Grid, Plan, PlanRequest, make_plan
 from geowatch.grid.region import parse_region
 from geowatch.grid.tiles import TileTable
 from geowatch.sites.fragment import fragment_key
-from geowatch.stages.tracked import TrackedRun
+from geowatch.stages.tracking.tracked import TrackedRun
 from geowatch.stitch.cover import Cover
 from geowatch.store import LocalStore
 from geowatch.store.plans import write_plan

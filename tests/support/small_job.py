@@ -11,7 +11,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from geowatch.grid.lattice import PixelBox
-from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.predict import PredictConfig
 from geowatch.stages.tile import TileConfig, tile
 from geowatch.store import open_store

@@ -20,10 +20,10 @@ from geowatch.grid.lattice import PixelBox
 from geowatch.package.bundle import Package
 from geowatch.package.importing import import_onnx
 from geowatch.package.spec import ImportSpec
-from geowatch.stages.imagery import ImageryConfig
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.predict import PredictConfig, predict
+from geowatch.stages.predicting.timing import TimeConfig
 from geowatch.stages.tile import TileConfig, tile
-from geowatch.stages.timing import TimeConfig
 from geowatch.store import open_store
 from geowatch.store.plans import read_plan
 from support.small_job import speckled, write_raster

@@ -14,7 +14,7 @@ _AREA = "M2"
 
 @gw_command(
     "consolidate",
-    config="geowatch.stages.consolidate_config:ConsolidateConfig",
+    config="geowatch.stages.sites.config:ConsolidateConfig",
     examples="""
     gw consolidate
     gw consolidate --min-area 9000 --fill-holes 2000 --min-days 60

@@ -13,7 +13,7 @@ from gw_cli.words import counted
 
 @gw_command(
     "convert",
-    config="geowatch.stages.dataset_convert:ConvertConfig",
+    config="geowatch.stages.dataset.convert:ConvertConfig",
     examples="""
     gw dataset convert instances.json -o data.kwcoco.json
     gw dataset convert images/ --labels masks/ --classes 1=field,2=water -o data.kwcoco.json
@@ -41,7 +41,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Rasters of classes become an outline for each connected part, along the sides of its pixels; shapes in lon/lat
     are put onto every image of their place and time. Back, the later label lies on top.
     """
-    from geowatch.stages.dataset_convert import convert_dataset
+    from geowatch.stages.dataset.convert import convert_dataset
 
     session: Session = ctx.obj
     done = convert_dataset(session.configure(ctx, given), session.events)

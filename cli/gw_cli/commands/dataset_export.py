@@ -12,7 +12,7 @@ from gw_cli.words import counted
 
 @gw_command(
     "export",
-    config="geowatch.stages.dataset_export:ExportConfig",
+    config="geowatch.stages.dataset.export:ExportConfig",
     examples="""
     gw dataset export --run gw-run
     gw dataset export --run gw-run -o shared/predictions.kwcoco.zip
@@ -31,7 +31,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     sites, a track for each and its outline in every image it was seen in. Objects of networks that give boxes are
     labels with a box, a class and a score. Rasters are named, not copied.
     """
-    from geowatch.stages.dataset_export import export_dataset
+    from geowatch.stages.dataset.export import export_dataset
 
     session: Session = ctx.obj
     done = export_dataset(session.configure(ctx, given), session.events)

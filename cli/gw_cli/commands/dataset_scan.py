@@ -15,7 +15,7 @@ from gw_cli.words import counted
 
 if TYPE_CHECKING:
     from geowatch.datasets.scanning import Row, Summary
-    from geowatch.stages.dataset_scan import Scanned
+    from geowatch.stages.dataset.scan import Scanned
 
 #: Rows that are printed; files hold all.
 _MOST = 200
@@ -23,7 +23,7 @@ _MOST = 200
 
 @gw_command(
     "scan",
-    config="geowatch.stages.dataset_scan:ScanConfig",
+    config="geowatch.stages.dataset.scan:ScanConfig",
     examples="""
     gw dataset scan scenes/
     gw dataset scan scenes/ items.json data.kwcoco.json -o all.kwcoco.json
@@ -45,7 +45,7 @@ def command(ctx: click.Context, /, as_json: bool, **given: object) -> None:
     Shows sensors, days, bands, resolution, extent and cloud, and what is odd: what cannot be read, has no date or
     no place, lacks bands, or is there twice. With -o and a kwcoco ending it becomes a bundle.
     """
-    from geowatch.stages.dataset_scan import scan_dataset, scan_document
+    from geowatch.stages.dataset.scan import scan_dataset, scan_document
 
     session: Session = ctx.obj
     found = scan_dataset(session.configure(ctx, given), session.events)

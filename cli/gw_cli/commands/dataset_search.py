@@ -13,7 +13,7 @@ from gw_cli.words import counted
 
 @gw_command(
     "search",
-    config="geowatch.stages.dataset_search:SearchConfig",
+    config="geowatch.stages.dataset.search:SearchConfig",
     examples="""
     gw dataset search region.geojson --stac https://host/stac/v1 --collection sentinel-2-l2a --max-cloud 40
     gw dataset search region.geojson --stac https://host/stac --start 2020-01-01 --end 2020-12-31 -o 2020.json
@@ -40,7 +40,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     REGION is a GeoJSON file. What is found becomes a file that --images takes: gw run --images items.json. No
     image is fetched.
     """
-    from geowatch.stages.dataset_search import search_imagery
+    from geowatch.stages.dataset.search import search_imagery
 
     session: Session = ctx.obj
     done = search_imagery(session.configure(ctx, given), session.events)

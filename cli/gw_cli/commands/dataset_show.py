@@ -12,7 +12,7 @@ from gw_cli.values import COUNT
 
 @gw_command(
     "show",
-    config="geowatch.stages.dataset_show:ShowConfig",
+    config="geowatch.stages.dataset.show:ShowConfig",
     examples="""
     gw dataset show data.kwcoco.json -o series.png
     gw dataset show scenes/ --channels nir,red,green --region region.geojson --outlines sites.geojson
@@ -34,7 +34,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Year by year, with date, sensor, and the border of what the mask hides. Images of one sensor share one
     stretch, so that their colours can be compared.
     """
-    from geowatch.stages.dataset_show import show_dataset
+    from geowatch.stages.dataset.show import show_dataset
 
     session: Session = ctx.obj
     session.made(show_dataset(session.configure(ctx, given), session.events).file)

@@ -13,7 +13,7 @@ from gw_cli.words import counted
 
 @gw_command(
     "split",
-    config="geowatch.stages.dataset_parts:SplitConfig",
+    config="geowatch.stages.dataset.parts:SplitConfig",
     examples="""
     gw dataset split data.kwcoco.json -o parts/
     gw dataset split data.kwcoco.json --by space --block-m 5000 --parts train=80%,test=20% -o parts/
@@ -45,7 +45,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Images that share a file or overlap on the ground stay in one part, unless the cut is in time; then parts
     follow each other. The same seed gives the same parts, in whatever order the images come.
     """
-    from geowatch.stages.dataset_parts import split_dataset
+    from geowatch.stages.dataset.parts import split_dataset
 
     session: Session = ctx.obj
     for made in split_dataset(session.configure(ctx, given), session.events):

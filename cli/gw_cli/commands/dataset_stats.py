@@ -16,7 +16,7 @@ from gw_cli.words import counted
 
 @gw_command(
     "stats",
-    config="geowatch.stages.dataset_stats:StatsConfig",
+    config="geowatch.stages.dataset.stats:StatsConfig",
     examples="""
     gw dataset stats data.kwcoco.json -o stats.json
     gw dataset stats scenes/ --mask fill,cloud,shadow --share 10%
@@ -42,7 +42,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     In physical values, over all pixels that no mask hides. The JSON document holds histograms and quantiles too,
     and is what packages and predict take for normalisation per domain.
     """
-    from geowatch.stages.dataset_stats import dataset_stats
+    from geowatch.stages.dataset.stats import dataset_stats
 
     session: Session = ctx.obj
     config = session.configure(ctx, given)

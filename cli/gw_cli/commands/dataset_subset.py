@@ -12,7 +12,7 @@ from gw_cli.words import counted
 
 @gw_command(
     "subset",
-    config="geowatch.stages.dataset_parts:SubsetConfig",
+    config="geowatch.stages.dataset.parts:SubsetConfig",
     examples="""
     gw dataset subset data.kwcoco.json --start 2016-01-01 --max-cloud 40 -o clear.kwcoco.json
     gw dataset subset scenes/ --region region.geojson --channels red,nir -o here.kwcoco.zip
@@ -28,7 +28,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
 
     Labels, masks and all other fields stay with their images; no file is copied.
     """
-    from geowatch.stages.dataset_parts import subset_dataset
+    from geowatch.stages.dataset.parts import subset_dataset
 
     session: Session = ctx.obj
     made = subset_dataset(session.configure(ctx, given), session.events)

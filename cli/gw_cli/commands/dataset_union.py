@@ -12,7 +12,7 @@ from gw_cli.words import counted
 
 @gw_command(
     "union",
-    config="geowatch.stages.dataset_parts:UnionConfig",
+    config="geowatch.stages.dataset.parts:UnionConfig",
     examples="""
     gw dataset union one.kwcoco.json two.kwcoco.zip scenes/ -o all.kwcoco.json
     """,
@@ -27,7 +27,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Classes and tracks of one name become one, and so do series of one name, size and place; what is in two of the
     datasets is there once, with the labels of both.
     """
-    from geowatch.stages.dataset_parts import union_datasets
+    from geowatch.stages.dataset.parts import union_datasets
 
     session: Session = ctx.obj
     made = union_datasets(session.configure(ctx, given), session.events)

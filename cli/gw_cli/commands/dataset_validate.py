@@ -13,7 +13,7 @@ from gw_cli.words import counted
 
 @gw_command(
     "validate",
-    config="geowatch.stages.dataset_validate:ValidateConfig",
+    config="geowatch.stages.dataset.validate:ValidateConfig",
     examples="""
     gw dataset validate data.kwcoco.json
     gw dataset validate data.kwcoco.zip --no-files
@@ -30,7 +30,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Looks at entries, ids, names, times, labels and transforms, and at the header of every file. Exits with 1
     where anything is wrong.
     """
-    from geowatch.stages.dataset_validate import validate_dataset
+    from geowatch.stages.dataset.validate import validate_dataset
 
     session: Session = ctx.obj
     config = session.configure(ctx, given)

@@ -15,7 +15,7 @@ from gw_cli.options import debug, log_json
 from gw_cli.session import Session
 
 if TYPE_CHECKING:
-    from geowatch.stages.events import Events
+    from geowatch.stages.working.events import Events
 
 #: The wheel that holds the network; its own code is never imported.
 _WHEEL = "ukis-csmask"
@@ -42,7 +42,7 @@ def command(ctx: click.Context, /, out: str) -> None:
     Imports a trained cloud network (the wheel ukis-csmask, Apache-2.0), plans a Landsat 8 scene in 12 tiles,
     runs the network over it and draws the map. A second call finds everything done.
     """
-    from geowatch.stages.imagery import ImageryConfig
+    from geowatch.stages.binding.imagery import ImageryConfig
     from geowatch.stages.predict import PredictConfig
     from geowatch.stages.run import RunConfig, run
     from geowatch.stages.tile import TileConfig
@@ -61,7 +61,7 @@ def command(ctx: click.Context, /, out: str) -> None:
 
 def _package(target: Path, events: Events) -> Path:
     """Import the network, unless an earlier call has."""
-    from geowatch.stages.model import ImportConfig, import_model
+    from geowatch.stages.model.packages import ImportConfig, import_model
 
     if (target / "manifest.json").exists():
         return target

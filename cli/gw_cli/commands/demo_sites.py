@@ -12,7 +12,7 @@ from gw_cli.values import COUNT, DATE
 
 @gw_command(
     "sites",
-    config="geowatch.stages.demo_sites:DemoSitesConfig",
+    config="geowatch.stages.demo.sites:DemoSitesConfig",
     examples="""
     gw demo sites
     gw demo sites --seed 7 --cloudy 0.4 --out /tmp/sites
@@ -66,7 +66,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     goes over it; then come tiles, tracking, consolidation, scores as the SMART programme has them, and a report.
     A second call finds what is done.
     """
-    from geowatch.stages.demo_sites import demo_sites
+    from geowatch.stages.demo.sites import demo_sites
 
     session: Session = ctx.obj
     done = demo_sites(session.configure(ctx, given), session.events)

@@ -13,12 +13,12 @@ from gw_cli.session import Session
 from gw_cli.values import DATE, NAMES
 
 if TYPE_CHECKING:
-    from geowatch.stages.evaluate import Evaluated
+    from geowatch.stages.evaluate.pixels import Evaluated
 
 
 @gw_command(
     "pixels",
-    config="geowatch.stages.evaluate:EvaluateConfig",
+    config="geowatch.stages.evaluate.pixels:EvaluateConfig",
     examples="""
     gw evaluate pixels --truth labels.tif
     gw evaluate pixels --truth labels.tif --mapping 0=shadow,4=cloud,rest=background
@@ -49,7 +49,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Prints a table, and leaves pixels.json and pixels.png: confusion of classes, reliability of scores, and how
     well uncertainty foretells errors. Pixels without truth or without a class are counted, not compared.
     """
-    from geowatch.stages.evaluate import evaluate_pixels
+    from geowatch.stages.evaluate.pixels import evaluate_pixels
 
     session: Session = ctx.obj
     found = evaluate_pixels(session.configure(ctx, given), session.events)

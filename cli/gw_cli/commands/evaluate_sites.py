@@ -15,12 +15,12 @@ from gw_cli.session import Session
 from gw_cli.values import FLOATS, NAMES
 
 if TYPE_CHECKING:
-    from geowatch.stages.evaluate_sites import EvaluatedSites
+    from geowatch.stages.evaluate.sites import EvaluatedSites
 
 
 @gw_command(
     "sites",
-    config="geowatch.stages.evaluate_sites:EvaluateSitesConfig",
+    config="geowatch.stages.evaluate.sites:EvaluateSitesConfig",
     examples="""
     gw evaluate sites --truth smart --proposals gw-run -o scores
     gw evaluate sites --truth smart --region BR_R002 --proposals gw-run -o scores
@@ -71,7 +71,7 @@ def command(ctx: click.Context, /, as_json: bool, **given: object) -> None:
     map.png and times.png; with several values of a threshold also sweep.png. A file belongs to a region when its
     name has the region's id in it.
     """
-    from geowatch.stages.evaluate_sites import evaluate_sites
+    from geowatch.stages.evaluate.sites import evaluate_sites
 
     session: Session = ctx.obj
     found = evaluate_sites(session.configure(ctx, given), session.events)

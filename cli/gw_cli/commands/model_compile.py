@@ -13,12 +13,12 @@ from gw_cli.lazy import command as gw_command
 from gw_cli.session import Session
 
 if TYPE_CHECKING:
-    from geowatch.stages.compiling import Compiled
+    from geowatch.stages.model.compiling import Compiled
 
 
 @gw_command(
     "compile",
-    config="geowatch.stages.compiling:CompileConfig",
+    config="geowatch.stages.model.compiling:CompileConfig",
     examples="""
     gw model compile pkg/
     gw model compile pkg/ --jit openvino --precision fp32 --precision bf16 --images scenes/
@@ -53,7 +53,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Fills the cache with what each backend makes of the package. With --images the gate compares each with the
     package's reference on real windows and keeps its verdict; without, it looks at noise.
     """
-    from geowatch.stages.compiling import compile_model
+    from geowatch.stages.model.compiling import compile_model
 
     session: Session = ctx.obj
     config = session.configure(ctx, given)

@@ -11,7 +11,7 @@ from gw_cli.session import Session
 
 @gw_command(
     "import",
-    config="geowatch.stages.model:ImportConfig",
+    config="geowatch.stages.model.packages:ImportConfig",
     examples="""
     gw model import cloud.onnx --bands blue,green,red,nir --classes background,cloud -o pkg/
     gw model import rgb.onnx --bands red,green,blue --mean 0.4,0.4,0.4 --std 0.2,0.2,0.2 --window 512 -o pkg/
@@ -30,7 +30,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     What the file does not say of itself is given here. The network is tried before the package is written,
     and nothing in a package can execute.
     """
-    from geowatch.stages.model import import_model
+    from geowatch.stages.model.packages import import_model
 
     session: Session = ctx.obj
     session.made(str(import_model(session.configure(ctx, given)).path))

@@ -12,7 +12,7 @@ from gw_cli.values import SETTING
 
 @gw_command(
     "package",
-    config="geowatch.stages.model:PackageConfig",
+    config="geowatch.stages.model.packages:PackageConfig",
     examples="""
     gw model package --net unet --weights w.safetensors --bands red,green,blue --classes ground,cloud -o pkg/
     gw model package --net blobs --option radii_px=4,8,16 --option polarity=both -o blobs/
@@ -36,7 +36,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     The network is tried before the package is written. Naming module:Class runs that code here and now, on
     your own word; the package holds a graph and weights, and runs no code.
     """
-    from geowatch.stages.model import package_model
+    from geowatch.stages.model.packages import package_model
 
     session: Session = ctx.obj
     session.made(str(package_model(session.configure(ctx, given)).path))

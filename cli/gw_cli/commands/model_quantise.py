@@ -11,7 +11,7 @@ from gw_cli.session import Session
 
 @gw_command(
     "quantise",
-    config="geowatch.stages.quantising:QuantiseConfig",
+    config="geowatch.stages.model.quantising:QuantiseConfig",
     examples="gw model quantise pkg/ --images scenes/ -o pkg-int8/",
 )
 @click.argument("package", type=click.Path())
@@ -27,7 +27,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
     Every other window of the imagery calibrates it, the rest tell how far it is from the package's reference.
     Predict uses it with --precision int8, or with --jit alone where it is the fastest that passes the gate.
     """
-    from geowatch.stages.quantising import quantise_model
+    from geowatch.stages.model.quantising import quantise_model
 
     session: Session = ctx.obj
     found = quantise_model(session.configure(ctx, given), session.events)

@@ -16,7 +16,7 @@ from gw_cli.session import Session
 
 if TYPE_CHECKING:
     from geowatch.package.manifest import Manifest
-    from geowatch.stages.model import ModelSummary
+    from geowatch.stages.model.packages import ModelSummary
 
 
 @gw_command(
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, package: str, as_json: bool, layers: bool) -> None:
     """Show what a package holds."""
-    from geowatch.stages.model import show_model
+    from geowatch.stages.model.packages import show_model
 
     if layers:
         _list_layers(session, package, as_json=as_json)

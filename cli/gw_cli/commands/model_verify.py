@@ -22,7 +22,7 @@ def command(session: Session, package: str, threads: int | None) -> None:
 
     Each backend of this machine that can run it is compared with the package's reference on noise.
     """
-    from geowatch.stages.model import verify_model
+    from geowatch.stages.model.packages import verify_model
 
     found = verify_model(Path(package), threads=threads or 1)
     session.table(

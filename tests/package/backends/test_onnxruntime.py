@@ -73,7 +73,7 @@ def test_bytes_that_are_no_graph_are_a_backend_error():
 
 def test_opening_a_package_loads_no_network_framework(tiny_package):
     script = (
-        "import sys, geowatch.package, geowatch.stages.model\n"
+        "import sys, geowatch.package, geowatch.stages.model.packages\n"
         f"geowatch.package.load_package({str(tiny_package.path)!r})\n"
         "assert not {'torch', 'onnxruntime'} & set(sys.modules), 'loaded'"
     )

@@ -1,0 +1,1 @@
+"""The commands of ``gw evaluate``, one module each, and what they share."""

@@ -1,0 +1,1 @@
+"""What stitch makes of a heatmap: maps, pictures, tables of objects."""

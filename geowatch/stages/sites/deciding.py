@@ -1,0 +1,95 @@
+"""Deciding on the sites of a run, alone or with those of a previous one, and writing their tables."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geowatch.consolidate.keeping import Keeping
+from geowatch.consolidate.numbers import Continued, gone_on, settled
+from geowatch.consolidate.ongoing import Ongoing
+from geowatch.consolidate.shelf import Shelf
+from geowatch.consolidate.succession import Succession
+from geowatch.consolidate.whole_region import Consolidation, numbers_of
+from geowatch.errors import ConfigError
+from geowatch.stages.sites.history import read_earlier
+from geowatch.stages.sites.looks import ScoreLooks
+from geowatch.stages.sites.ongoing import History, frozen_day, write_ongoing
+from geowatch.stages.sites.tables import HISTORY
+from geowatch.stages.sites.writing import Written, write_tables
+from geowatch.store import open_store
+
+if TYPE_CHECKING:
+    from geowatch.consolidate.decided import Decided
+    from geowatch.consolidate.tables import Naming
+    from geowatch.consolidate.terms import Rules
+    from geowatch.stages.tracking.tracked import TrackedRun
+    from geowatch.stages.working.events import Events
+
+__all__ = ["decided_and_written", "succession_of"]
+
+
+def succession_of(
+    previous: str | None, tracked: TrackedRun, rules: Rules, naming: Naming, events: Events
+) -> Succession | None:
+    """Return how a run goes on with the previous one, if there is one.
+
+    Raises:
+        ConfigError: where sites cannot go on in time.
+        InputError: where the previous run has none, or is not of the same kind.
+        DamagedError: where its sites cannot be read.
+    """
+    if previous is None:
+        return None
+    before = open_store(previous)
+    if tracked.tracking.mode == "polygons":
+        raise ConfigError("polygons of a date do not go on in time", hint="leave --previous out")
+    if before.url == tracked.store.url:
+        raise ConfigError(f"{before.url} is its own previous run", hint="name the run folder of earlier dates")
+    if frozen_day(tracked.tracking, tracked.terms) is None:
+        raise ConfigError("images without dates do not go on in time", hint="leave --previous out")
+    earlier = read_earlier(before, naming, tracked.tracking)
+    return Succession(earlier, tracked.terms, rules, ScoreLooks(tracked, events))
+
+
+def decided_and_written(
+    work: Consolidation, tracked: TrackedRun, naming: Naming, folder: Path, events: Events
+) -> tuple[Written, Continued | None]:
+    """Decide, write the tables and what goes on, and say what became of earlier sites.
+
+    Args:
+        work: What decides.
+        tracked: What was tracked.
+        naming: Words of the tables.
+        folder: Holds sites until they are written.
+        events: What is told how far it is.
+    """
+    frozen, before, classes = frozen_day(tracked.tracking, work.terms), work.succession, len(tracked.tracking.classes)
+    with closing(Shelf(folder, classes)) as shelf, closing(Ongoing(folder / "ongoing", classes)) as ongoing:
+        work.keeping = None if frozen is None else Keeping(ongoing, frozen)
+        _fill(shelf, work, tracked, events)
+        became = None
+        if before is None:
+            numbers = numbers_of(shelf.rows)
+        else:
+            numbers, became = gone_on(shelf, before, work.absorbed)
+        naming = naming if before is None else replace(naming, phases=before.earlier.phases)
+        written = write_tables(tracked.store, shelf, numbers, naming, events)
+        after = max(int(numbers.max(initial=-1)) + 1, 0 if before is None else before.earlier.next_number)
+        files = written.digests | write_ongoing(tracked.store, ongoing, numbers)
+        history = History.of(tracked.tracking, work.terms, frozen, after, files)
+        tracked.store.put(HISTORY, (history.model_dump_json(indent=1) + "\n").encode())
+    return written, became
+
+
+def _fill(shelf: Shelf, work: Consolidation, tracked: TrackedRun, events: Events) -> None:
+    def add(sites: Decided) -> None:
+        shelf.add(sites if work.succession is None else settled(sites, work.succession))
+
+    for grid in range(len(tracked.plan.grids)):
+        for sites in work.sites(grid, tracked.seams(grid), tracked.fragments(grid, events)):
+            add(sites)
+    for sites in work.rest():
+        add(sites)

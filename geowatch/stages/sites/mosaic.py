@@ -1,0 +1,149 @@
+"""Joined maps of a region that spans several zones: classes and salient score, each as one cloud-optimised GeoTIFF."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pyproj import CRS
+
+from geowatch.errors import ConfigError
+from geowatch.grid.crs import canonical_crs, project
+from geowatch.grid.lattice import Lattice
+from geowatch.predict.recipe import read_recipe
+from geowatch.stages.binding.imagery import read_bound
+from geowatch.stages.mapping.deliverables import file_digest, writable
+from geowatch.stages.stitch import planes_of
+from geowatch.stitch.cog import CogSpec, cog_writer
+from geowatch.stitch.joined import Joined, Layer
+from geowatch.stitch.maps import NO_CLASS, legend_of
+from geowatch.stitch.stac import MapItem, stac_item
+from geowatch.track.document import default_salient
+
+if TYPE_CHECKING:
+    from geowatch.grid.lattice import PixelBox
+    from geowatch.grid.plan import Plan
+    from geowatch.stages.mapping.deliverables import Plane
+    from geowatch.stages.sites.order import Order
+    from geowatch.stitch.heatmap import HeadLayout
+
+__all__ = ["MAP", "SCORE", "joined_item", "joined_place", "write_mosaic"]
+
+MAP, SCORE = "sites/map.tif", "sites/score.tif"
+"""Keys of the joined maps."""
+#: Side of the blocks in which maps are joined.
+_BLOCK_PX = 512
+#: A joined map has at most this many times the pixels of the grids' bounds: beyond, most of it would be empty.
+_EMPTIEST = 20
+_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+_METRES_PER_DEGREE = 111_319.490793
+
+
+def write_mosaic(order: Order) -> None:
+    """Write the joined maps where the region spans several zones, or another CRS is asked for."""
+    if len(order.plan.grids) == 1 and order.wanted.mosaic_crs is None and not order.wanted.asks("mosaic"):
+        return
+    try:
+        planes = _latest(order)
+        lattice, box = joined_place(order.plan, order.wanted.mosaic_crs)
+    except ConfigError as error:
+        order.leave_out("mosaic", MAP, error)
+        return
+    salient = _salient(order, planes[0].head)
+    layers = [Layer(p.mosaic, p.head, p.time, p.tiles, salient) for p in planes]
+    _write(order, Joined(lattice, tuple(layers)), box, planes)
+
+
+def joined_item(order: Order) -> bytes:
+    """Return the joined maps as a STAC item whose files lie beside it."""
+    planes, (lattice, box) = _latest(order), joined_place(order.plan, order.wanted.mosaic_crs)
+    legend = legend_of(planes[0].head)
+    item = MapItem(
+        id=f"{order.region_id}-joined".replace(" ", "-"),
+        lattice=lattice,
+        box=box,
+        time=max((t for p in planes if (t := p.mosaic.layout.times[p.time]) is not None), default=None),
+        assets={"map": ("map.tif", _COG), "score": ("score.tif", _COG)},
+        classes=tuple(zip(legend.names, legend.colors, strict=True)),
+        properties={"gw:recipe": planes[0].mosaic.recipe},
+    )
+    return stac_item(item)
+
+
+def _salient(order: Order, head: HeadLayout) -> tuple[int, ...]:
+    """Return the places of the classes that were tracked, or that would be."""
+    named = order.tracking.salient if order.tracking else default_salient(head.classes)
+    places = tuple(place for place, name in enumerate(head.classes) if name in named)
+    return places or tuple(range(len(head.classes)))
+
+
+def _latest(order: Order) -> list[Plane]:
+    """Return each grid's latest plane of the first head of scores."""
+    recipe = read_recipe(order.store)
+    if recipe is None or read_bound(order.store) is None:
+        raise ConfigError("the run has no heatmap to join", hint="gw predict makes it")
+    planes = [plane for plane in planes_of(order.store, recipe) if plane.head.kind == "scores"]
+    first = planes[0].head.name
+    latest = {plane.grid.id: plane for plane in planes if plane.head.name == first}
+    return [latest[grid.id] for grid in order.plan.grids if grid.id in latest]
+
+
+def joined_place(plan: Plan, mosaic_crs: str | None) -> tuple[Lattice, PixelBox]:
+    """Return the joined map's lattice, with pixels as large as the finest grid's, and its pixels.
+
+    Raises:
+        ConfigError: for a run without a place on the globe, or a map that would be nearly empty.
+    """
+    region, finest = plan.region, min(grid.lattice.resolution for grid in plan.grids)
+    if region is None or any(grid.lattice.crs is None for grid in plan.grids):
+        raise ConfigError("the run has no region on the globe, so its map cannot be put into another CRS")
+    crs = canonical_crs(mosaic_crs or "EPSG:4326")
+    lattice = Lattice.at(crs, _resolution(crs, str(plan.grids[0].lattice.crs), finest))
+    box = lattice.box_covering(project(region.geometry, crs, lattice.resolution).bounds)
+    known_px = sum(grid.bounds.area_px for grid in plan.grids)
+    if box.area_px > _EMPTIEST * known_px + _BLOCK_PX**2:
+        raise ConfigError(
+            f"a joined map in {crs} would be {box.width:,} x {box.height:,} px, nearly all of it empty",
+            hint="give a CRS made for the place with --mosaic-crs; EPSG:4326 is cut at 180 degrees",
+        )
+    return lattice, box
+
+
+def _resolution(crs: str, source: str, resolution: float) -> float:
+    """Return a pixel's size in units of a CRS, six digits."""
+    here, there = CRS.from_user_input(source), CRS.from_user_input(crs)
+    return float(f"{resolution * _metres(here) / _metres(there):.6g}")
+
+
+def _metres(crs: CRS) -> float:
+    """Return how long a unit of a CRS is."""
+    return _METRES_PER_DEGREE if crs.is_geographic else float(crs.axis_info[0].unit_conversion_factor)
+
+
+def _write(order: Order, joined: Joined, box: PixelBox, planes: list[Plane]) -> None:
+    specs = dict(zip((MAP, SCORE), _specs(joined, box, planes), strict=True))
+    with ExitStack() as stack:
+        files = {key: stack.enter_context(order.store.stage(key)) for key in specs}
+        with ExitStack() as writing:
+            writers = [writing.enter_context(cog_writer(spec, files[key])) for key, spec in specs.items()]
+            for block in box.blocks(_BLOCK_PX):
+                part = block & box
+                classes, scores = joined.block(part)
+                for writer, values in zip(writers, (classes, writable(scores)), strict=True):
+                    if (classes != NO_CLASS).any():
+                        writer.write(part, values[np.newaxis])
+        order.digests |= {key: file_digest(path) for key, path in files.items()}
+
+
+def _specs(joined: Joined, box: PixelBox, planes: list[Plane]) -> tuple[CogSpec, CogSpec]:
+    head, lattice = planes[0].head, joined.lattice
+    stored = head.quantiser
+    kind = "float32" if stored.stored == "float16" else stored.stored
+    frames = ",".join(f"{plane.grid.id}:{plane.frame.frame_id}" for plane in planes)
+    tags = (("GW_RECIPE", planes[0].mosaic.recipe), ("GW_FRAMES", frames))
+    place = box, lattice.affine_of(box), lattice.crs
+    return (
+        CogSpec(*place, (head.name,), "uint8", NO_CLASS, legend=legend_of(head), tags=tags),
+        CogSpec(*place, ("salient score",), kind, stored.fill, stored.scale, tags=tags),
+    )

@@ -1,0 +1,155 @@
+"""What goes on, as a run keeps it for a later one: pieces, and what must be the same there."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from geowatch.consolidate.axis import frozen_from
+from geowatch.consolidate.ongoing import ongoing_row, ongoing_schema
+from geowatch.consolidate.terms import NO_DAY
+from geowatch.errors import DamagedError, InputError
+from geowatch.lineage import Source
+from geowatch.read.remote import public
+from geowatch.stages.mapping.deliverables import file_digest
+from geowatch.stages.sites.tables import HISTORY, ONGOING, stored_digest
+from geowatch.track.timewise import MovingMean
+
+if TYPE_CHECKING:
+    from geowatch.consolidate.ongoing import Ongoing
+    from geowatch.consolidate.terms import Terms
+    from geowatch.grid.areas import Ints
+    from geowatch.store import Store
+    from geowatch.track.document import Tracking
+
+__all__ = ["AGAIN", "OPTIONS", "History", "earlier_sources", "frozen_day", "write_ongoing"]
+
+_AT_ONCE = 16_384
+_OPTIONS = {"compression": "zstd", "use_threads": False}
+#: Remedy for what another gw, or none, has left.
+AGAIN = "run gw consolidate there again"
+_TRACK = "gw track --{} {{}}, or leave --previous out"
+#: What must be the same in both runs, by its name in the tracking document: the option, and the remedy.
+OPTIONS = {
+    "salient": ("--classes", _TRACK.format("classes")),
+    "low": ("--low", _TRACK.format("low")),
+    "high": ("--high", _TRACK.format("high")),
+    "aggregate": ("--aggregate", _TRACK.format("aggregate")),
+    "smooth_time": ("--smooth-time", _TRACK.format("smooth-time")),
+    "smooth_px": ("--smooth-px", _TRACK.format("smooth-px")),
+    "open_px": ("--open-px", _TRACK.format("open-px")),
+    "close_px": ("--close-px", _TRACK.format("close-px")),
+    "connectivity": ("--connectivity", _TRACK.format("connectivity")),
+    "subpixel": ("--subpixel", "gw track with the same --subpixel, or leave --previous out"),
+    "coarse": ("--coarse", _TRACK.format("coarse")),
+    "algorithm": ("version", "run gw track and gw consolidate there again"),
+}
+
+
+class History(BaseModel):
+    """What a later run must know of this one, beside its sites; written last, it names what belongs together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal["1"] = "1"
+    """Version of this form."""
+    options: dict[str, Any]
+    """What was tracked, as far as it must be the same in a later run."""
+    days: dict[str, tuple[int | None, ...]]
+    """By grid: days (since 1970-01-01, UTC) of the axis of time, of earlier runs and of this one."""
+    planes: dict[str, tuple[int, ...]]
+    """By grid: places on it that were looked at."""
+    frozen: int | None
+    """First day that a later run can change; None where sites cannot go on."""
+    next_number: int
+    """Number of the next site."""
+    files: dict[str, str]
+    """sha256 of the tables, by key."""
+
+    @classmethod
+    def of(cls, tracking: Tracking, terms: Terms, frozen: int | None, next_number: int, files: dict[str, str]) -> Self:
+        """Return what a run leaves; ``terms`` are of all dates so far."""
+        days = [tuple(None if day == NO_DAY else day for day in each.tolist()) for each in terms.days]
+        planes = [tuple(each.tolist()) for each in terms.planes]
+        return cls(
+            options=cls.options_of(tracking),
+            days=dict(zip(terms.grids, days, strict=True)),
+            planes=dict(zip(terms.grids, planes, strict=True)),
+            frozen=frozen,
+            next_number=next_number,
+            files=files,
+        )
+
+    @staticmethod
+    def options_of(tracking: Tracking) -> dict[str, Any]:
+        """Return what must be the same in both runs."""
+        document = json.loads(tracking.model_dump_json())
+        return {name: document[name] for name in OPTIONS}
+
+    @classmethod
+    def read(cls, store: Store) -> Self:
+        """Read it back.
+
+        Raises:
+            InputError: where there is none, or sites cannot go on.
+            DamagedError: for what is none.
+        """
+        if store.size(HISTORY) is None:
+            raise InputError(f"{store.url} does not say which of its sites go on", hint=AGAIN)
+        try:
+            history = cls.model_validate_json(store.get(HISTORY))
+        except ValidationError as error:
+            raise DamagedError(
+                f"'{HISTORY}' in {store.url} is damaged: {error.errors()[0]['msg']}", hint=AGAIN
+            ) from error
+        if history.frozen is None:
+            raise InputError(
+                f"the sites in {store.url} have no dates, or are polygons of a date",
+                hint="sites go on where images have dates and are tracked with --mode footprint or linked",
+            )
+        return history
+
+    def axes(self, grids: tuple[str, ...]) -> tuple[tuple[Ints, ...], tuple[Ints, ...]]:
+        """Return the days and the places that were looked at of each grid."""
+        days = tuple(
+            np.array([NO_DAY if day is None else day for day in self.days.get(name, ())], dtype=np.int64)
+            for name in grids
+        )
+        return days, tuple(np.array(self.planes.get(name, ()), dtype=np.int64) for name in grids)
+
+
+def earlier_sources(store: Store) -> list[Source]:
+    """Return what a later run is made from besides its own fragments: what an earlier one left, each with its digest.
+
+    Raises:
+        InputError: where there is none.
+        DamagedError: for what is none.
+    """
+    digests = {HISTORY: stored_digest(store, HISTORY)} | History.read(store).files
+    return [
+        Source(f"{public(store.url)}/{key}", store.size(key), f"sha256:{digest}", "earlier run")
+        for key, digest in sorted(digests.items())
+    ]
+
+
+def frozen_day(tracking: Tracking, terms: Terms) -> int | None:
+    """Return the first day that a run of later dates can change; None where sites cannot go on."""
+    if tracking.mode == "polygons":
+        return None
+    window = None if tracking.smooth_time is None else MovingMean.parse(tracking.smooth_time)
+    return frozen_from(terms) if window is None else frozen_from(terms, window.length, in_days=window.days)
+
+
+def write_ongoing(store: Store, ongoing: Ongoing, number: Ints) -> dict[str, str]:
+    """Publish what goes on; ``number`` is that of each site on the shelf. Return its digest by key."""
+    schema = ongoing_schema()
+    with store.stage(ONGOING) as path:
+        with pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(**_OPTIONS)) as file:
+            for found, place in ongoing.shares(_AT_ONCE):
+                site = np.where(place >= 0, np.append(number, -1)[place], -1)
+                file.write_batch(ongoing_row(found, site, schema))
+        return {ONGOING: file_digest(path)}
