@@ -31,7 +31,8 @@ from geowatch.datasets.simulation.smart_world import smart_world
 from geowatch.sites.model import PHASES, Observation, RegionModel, Site
 from geowatch.sites.smart import dump, region_document, site_document
 from geowatch.stages.demo import simulating
-from geowatch.stages.demo.sites import DemoSitesConfig, demo_sites
+from geowatch.stages.demo.config import DemoSitesConfig
+from geowatch.stages.demo.sites import demo_sites
 from geowatch.stages.model.packages import PackageConfig, package_model
 
 SEEDS = (201, 202, 203, 204, 205)

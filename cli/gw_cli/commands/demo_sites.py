@@ -12,7 +12,7 @@ from gw_cli.values import COUNT, DATE
 
 @gw_command(
     "sites",
-    config="geowatch.stages.demo.sites:DemoSitesConfig",
+    config="geowatch.stages.demo.config:DemoSitesConfig",
     examples="""
     gw demo sites
     gw demo sites --seed 7 --cloudy 0.4 --out /tmp/sites

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from geowatch.datasets.simulation.scenario import SimulationSpec
     from geowatch.datasets.simulation.world import World
     from geowatch.sites.model import RegionModel
-    from geowatch.stages.demo.sites import DemoSitesConfig
+    from geowatch.stages.demo.config import DemoSitesConfig
 
 __all__ = ["Simulated", "simulate", "tile_side_px"]
 

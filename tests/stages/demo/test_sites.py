@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from geowatch.errors import ConfigError
-from geowatch.stages.demo.sites import DemoSitesConfig, demo_sites
+from geowatch.stages.demo.config import DemoSitesConfig
+from geowatch.stages.demo.sites import demo_sites
 from geowatch.stages.model.packages import PackageConfig, package_model
 
 #: Small enough for every run of the tests: two and a half years, two sites, a detector of 24 dates.
