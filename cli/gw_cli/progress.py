@@ -144,6 +144,7 @@ class _Paced:
         self.interrupts = interrupts
         self.clock = clock
         self.pace: Pace | None = None
+        self.said: set[str] = set()
 
     def stopping(self) -> bool:
         """Ask the signals."""
@@ -171,6 +172,12 @@ class _Paced:
         _write(sys.stdout, text)
 
     def note(self, text: str) -> None:
+        """Write a sentence, once: several stages of a call may look at the same imagery."""
+        if text not in self.said:
+            self.said.add(text)
+            self.tell(text)
+
+    def tell(self, text: str) -> None:
         """Write a sentence."""
         self.close()
         _write(sys.stderr, f"note: {text}")
@@ -199,7 +206,7 @@ class JsonReporter(_Paced):
         state = {"stage": pace.stage, "done": pace.done, "total": pace.total, **pace.figures}
         self._event("progress", **state, rate_per_s=pace.rate, elapsed_s=pace.elapsed_s, eta_s=pace.eta_s)
 
-    def note(self, text: str) -> None:
+    def tell(self, text: str) -> None:
         """Write a sentence."""
         self._event("note", text=text)
 

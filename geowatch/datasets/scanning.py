@@ -149,7 +149,7 @@ def problems_of(scenes: Sequence[Scene]) -> list[Problem]:
 def _alone(scenes: Sequence[Scene]) -> Iterator[Problem]:
     for scene in scenes:
         if scene.time is None:
-            yield Problem(scene.id, "has no date")
+            yield Problem(scene.id, "has no date, as in 20200601, 2020-06-01 or 2020153")
         if scene.bands[0].grid.crs is None:
             yield Problem(scene.id, "has no georeference")
         bare = [b.name for b in scene.bands if b.nodata is None and not b.has_mask and b.dtype.startswith(("u", "i"))]

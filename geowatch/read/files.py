@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 
 from geowatch.errors import ImageryError
 from geowatch.read.build import Draft, Found, band_source, finish
-from geowatch.read.names import COMMON_NAMES, common_name, family_of, split_name, time_in
+from geowatch.read.names import COMMON_NAMES, common_name, family_of, split_name, time_of_file
 from geowatch.read.options import SceneOptions
 from geowatch.read.probe import Raster, RasterBand, probe_all
 from geowatch.read.remote import RemotePath
@@ -64,7 +64,7 @@ def scenes_of_files(key: tuple[PurePath, str], files: FileGroup, options: SceneO
     draft = Draft(
         id=scene_id,
         sensor=family or "image",
-        time=time_in(stem) or time_in(folder.name),
+        time=time_of_file(stem, folder),
         bands=tuple(numbered),
         rasters=tuple(r for _, r in rasters),
         notes=(note.format(id=scene_id),) if note else (),

@@ -8,10 +8,11 @@ way, one digit is Landsat's.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import PurePath
 
 __all__ = ["COMMON_NAMES", "LANDSAT_OLI", "LANDSAT_TM", "SENTINEL_2", "common_name", "family_of",
-    "split_name", "time_in"]  # fmt: skip
+    "split_name", "time_in", "time_of_file"]  # fmt: skip
 
 SENTINEL_2 = {
     "B01": "coastal", "B02": "blue", "B03": "green", "B04": "red", "B05": "rededge071", "B06": "rededge075",
@@ -38,7 +39,14 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _LANDSAT_BANDS = {"LC": LANDSAT_OLI, "LO": LANDSAT_OLI, "LT": LANDSAT_TM, "LE": LANDSAT_TM}
-_TIME = re.compile(r"(?<!\d)((?:19|20)\d{2})-?(\d{2})-?(\d{2})(?:T(\d{2}):?(\d{2}):?(\d{2}))?(?!\d)")
+_CLOCK = r"(?P<hour>\d{2})[:._-]?(?P<minute>\d{2})[:._-]?(?P<second>\d{2})"
+_YEAR = r"(?<!\d)(?P<year>(?:19|20)\d{2})"
+#: Ways in which names say a time, the plainest first: a seven-digit number may be something else than a day of a year.
+_TIMES = (
+    re.compile(rf"{_YEAR}(?P<sep>[-_.]?)(?P<month>\d{{2}})(?P=sep)(?P<day>\d{{2}})(?:[T ]{_CLOCK})?(?!\d)"),
+    re.compile(rf"{_YEAR}(?P<month>\d{{2}})(?P<day>\d{{2}}){_CLOCK}(?!\d)"),
+    re.compile(rf"{_YEAR}-?(?P<of_year>[0-3]\d{{2}})(?:T{_CLOCK})?(?!\d)"),
+)
 
 
 def split_name(stem: str) -> tuple[str, str] | None:
@@ -85,16 +93,44 @@ def common_name(native: str, family: str | None, key: str = "") -> str:
 def time_in(name: str) -> datetime | date | None:
     """Return the first time (UTC) that a file's name holds, or the first date where it tells no hour.
 
-    >>> time_in("T32TQM_20200601T101559").isoformat(), time_in("field_2019-05-03").isoformat(), time_in("s2")
+    Dates are year, month and day, alike divided by nothing, ``-``, ``_`` or ``.``; or year and day of the year,
+    where no other date is there. Which of two numbers of two digits is the month cannot be told: the year is first.
+
+    >>> time_in("T32TQM_20200601T101559").isoformat(), time_in("field_2019_05_03").isoformat(), time_in("s2")
     ('2020-06-01T10:15:59+00:00', '2019-05-03', None)
+    >>> time_in("20200601103031").isoformat(), time_in("MOD13Q1.A2020153.h18v04").isoformat(), time_in("03-05-2019")
+    ('2020-06-01T10:30:31+00:00', '2020-06-01', None)
     """
-    for match in _TIME.finditer(name):
-        year, month, day, hour, minute, second = (None if g is None else int(g) for g in match.groups())
-        try:
-            known = date(year or 0, month or 0, day or 0)
-            if hour is None:
-                return known
-            return datetime(known.year, known.month, known.day, hour, minute or 0, second or 0, tzinfo=UTC)
-        except ValueError:
-            continue
-    return None
+    found = (_time_of(match.groupdict()) for form in _TIMES for match in form.finditer(name))
+    return next((each for each in found if each is not None), None)
+
+
+def _time_of(parts: dict[str, str | None]) -> datetime | date | None:
+    """Return the time or the date of a match; None where there is no such day."""
+    count = {key: int(text) for key, text in parts.items() if text and key != "sep"}
+    try:
+        if "of_year" in count:
+            known = date(count["year"], 1, 1) + timedelta(days=count["of_year"] - 1)
+            if count["of_year"] < 1 or known.year != count["year"]:
+                return None
+        else:
+            known = date(count["year"], count["month"], count["day"])
+    except ValueError:
+        return None
+    if "hour" not in count or count["hour"] > 23 or count["minute"] > 59 or count["second"] > 59:
+        return known
+    clock = time(count["hour"], count["minute"], count["second"], tzinfo=UTC)
+    return datetime.combine(known, clock)
+
+
+def time_of_file(stem: str, folder: PurePath) -> datetime | date | None:
+    """Return the time that a file's name or its folder's says; folders may be ``2020/06/01``, one in the other.
+
+    >>> time_of_file("img", PurePath("/series/2020/06/01")).isoformat()
+    '2020-06-01'
+    """
+    named = time_in(stem) or time_in(folder.name)
+    if named is not None:
+        return named
+    nested = "-".join(folder.parts[-3:])
+    return time_in(nested) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", nested) else None

@@ -5,7 +5,7 @@ The choices are taken one after the other, and the error names the first that le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,7 +20,7 @@ from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.crs import move_points
 from geowatch.read.scene import RasterGrid, Scene
 
-__all__ = ["Selection", "footprint_lonlat", "select_scenes"]
+__all__ = ["Selection", "footprint_lonlat", "select_scenes", "undated_heaps"]
 
 #: Places along each side of an image that its outline is followed at.
 _ALONG = 33
@@ -95,6 +95,33 @@ def _latest(scenes: tuple[Scene, ...]) -> tuple[Scene, ...]:
             hint="leave the choice out, or put dates into the file names: 20200601",
         )
     return tuple(s for s in scenes if s.solar_day == max(days))
+
+
+def undated_heaps(scenes: Sequence[Scene]) -> Iterator[str]:
+    """Yield a remark for each sensor with images that have no date and lie on each other by more than half.
+
+    They become one image, of which one pixel counts at each place: right for the tiles of a mosaic, not for a series
+    whose names say its dates in a way that is not known.
+    """
+    undated = [scene for scene in scenes if scene.solar_day is None]
+    for sensor in sorted({scene.sensor for scene in undated}):
+        places = [(s.id, shape) for s in undated if s.sensor == sensor and (shape := _outline(s)) is not None]
+        shapes = [shape for _, shape in places]
+        first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+        on_each_other = sorted({
+            places[a][0] for a, b in zip(first.tolist(), second.tolist(), strict=True)
+            if a != b and shapes[a].intersection(shapes[b]).area > 0.5 * min(shapes[a].area, shapes[b].area)
+        })  # fmt: skip
+        if on_each_other:
+            shown = ", ".join(on_each_other[:3]) + (", ..." if len(on_each_other) > 3 else "")
+            yield (
+                f"{len(on_each_other)} images of sensor '{sensor}' lie on each other and have no date: they count as "
+                f"one image: {shown}; if they are a series, put dates into their names: 20200601, 2020-06-01, 2020153"
+            )
+
+
+def _outline(scene: Scene) -> BaseGeometry | None:
+    return footprint_lonlat(scene.bands[0].grid)
 
 
 def _days(scenes: Sequence[Scene]) -> str:

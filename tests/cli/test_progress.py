@@ -75,6 +75,14 @@ def test_a_narrow_terminal_never_wraps(clock, capsys, monkeypatch):
         assert len(drawn.strip("\n")) < 30
 
 
+def test_what_several_stages_of_a_call_note_is_said_once(capsys):
+    heard = LineReporter(Interrupts(lambda text: None))
+    for _ in range(3):
+        heard.note("the file has no dates")
+    heard.note("another thing")
+    assert capsys.readouterr().err == "note: the file has no dates\nnote: another thing\n"
+
+
 def test_a_note_takes_the_bar_away_first(clock, capsys):
     heard = TerminalReporter(interrupts(), clock)
     heard.progress("read", 0, 9)

@@ -10,7 +10,7 @@ from shapely.geometry import box
 
 from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.scene import BandSource, RasterGrid, Scene
-from geowatch.read.select import Selection, footprint_lonlat, select_scenes
+from geowatch.read.select import Selection, footprint_lonlat, select_scenes, undated_heaps
 
 UTM18 = RasterGrid((100, 100), (100.0, 0.0, 500_000.0, 0.0, -100.0, 4_200_000.0), "EPSG:32618")
 
@@ -98,3 +98,12 @@ def test_pictures_without_georeference_overlap_no_region():
     photo = scene("p", None, grid=RasterGrid((9, 9), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), None))
     with pytest.raises(ImageryError):
         select_scenes([photo], Selection(region=box(0, 0, 9, 9)))
+
+
+def test_undated_images_that_lie_on_each_other_are_named_and_tiles_of_a_mosaic_are_not():
+    beside = RasterGrid((100, 100), (100.0, 0.0, 509_000.0, 0.0, -100.0, 4_200_000.0), "EPSG:32618")
+    mosaic = [scene("west", None), scene("east", None, grid=beside), scene("dated", "2020-06-01")]
+    assert not list(undated_heaps(mosaic))
+    (said,) = undated_heaps([*mosaic, scene("01-06-2020", None)])
+    assert said.startswith("2 images of sensor 'x' lie on each other and have no date")
+    assert "01-06-2020, west;" in said

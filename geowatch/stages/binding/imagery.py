@@ -20,7 +20,7 @@ from geowatch.read.documents import check_fingerprints, frames_from_json, frames
 from geowatch.read.frames import make_frames
 from geowatch.read.plan import plan_frame
 from geowatch.read.remote import Remote, public
-from geowatch.read.select import Selection, select_scenes
+from geowatch.read.select import Selection, select_scenes, undated_heaps
 from geowatch.stages.binding.source import SourceConfig, day_of
 
 if TYPE_CHECKING:
@@ -121,9 +121,10 @@ def choose(config: ImageryConfig, region: Region | None, events: Events) -> tupl
         region=region.geometry if region else None,
     )
     catalog = find_series(config.images, config.options, config.video, wanted)
-    for note in catalog.notes:
+    scenes = tuple(select_scenes(catalog.scenes, wanted))
+    for note in (*catalog.notes, *undated_heaps(scenes)):
         events.note(note)
-    return tuple(select_scenes(catalog.scenes, wanted)), catalog.queries
+    return scenes, catalog.queries
 
 
 def bind(

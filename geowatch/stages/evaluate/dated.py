@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
 from geowatch.errors import InputError
+from geowatch.read.names import time_in
 
 __all__ = ["Pairing", "day_in", "left_over", "pairings"]
 
-_DAY = re.compile(r"(?<!\d)(\d{4})([-_]?)(\d{2})\2(\d{2})(?!\d)")
 _RASTERS = frozenset([".tif", ".tiff", ".png", ".jp2", ".vrt", ".img"])
 
 
@@ -35,12 +33,8 @@ def day_in(name: str) -> str | None:
     >>> day_in("map-S2A-2020-06-01.tif"), day_in("labels_20200611.tif"), day_in("map-20201399.tif")
     ('2020-06-01', '2020-06-11', None)
     """
-    for year, _, month, day in _DAY.findall(name):
-        try:
-            return date(int(year), int(month), int(day)).isoformat()
-        except ValueError:
-            continue
-    return None
+    found = time_in(name)
+    return None if found is None else found.isoformat()[:10]
 
 
 def pairings(maps: Sequence[Path], truth: str, days: Sequence[str]) -> list[Pairing]:

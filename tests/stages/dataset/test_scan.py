@@ -57,7 +57,7 @@ def test_what_is_broken_is_a_problem_and_the_rest_is_listed(tmp_path):
     odd = [(p.where, p.what) for p in found.problems]
     assert any(where == "broken_2020-06-02.tif" for where, _ in odd)
     assert any("gone.tif" in what for _, what in odd)
-    assert ("undated", "has no date") in odd
+    assert ("undated", "has no date, as in 20200601, 2020-06-01 or 2020153") in odd
     assert ("nowhere_2020-06-03", "has no georeference") in odd
     assert ("bare_2020-06-04", "says of no pixel that it is no data: bands gray") in odd
     assert ("k2", "is of the same sensor, time and place as good_2020-06-01") in odd
