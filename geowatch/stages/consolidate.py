@@ -28,6 +28,7 @@ from geowatch.stages.sites.checks import check_outputs
 from geowatch.stages.sites.config import ConsolidateConfig
 from geowatch.stages.sites.deciding import decided_and_written, succession_of
 from geowatch.stages.sites.deliverables import deliver_sites
+from geowatch.stages.sites.foreseen import Foreseen, foreseen
 from geowatch.stages.sites.ongoing import earlier_sources
 from geowatch.stages.sites.record import SiteRecord, fragments_digest, read_record, write_record
 from geowatch.stages.sites.stale import remove_stale, table_digests
@@ -67,6 +68,8 @@ class Consolidated:
     """Places that became no site, by what they lack: area, score, activity or duration."""
     missing: int
     """Tiles that are missing."""
+    foreseen: Foreseen | None = None
+    """What would be read, joined and written, for a dry run; nothing was made then."""
 
 
 def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Consolidated:
@@ -80,18 +83,28 @@ def consolidate(config: ConsolidateConfig, events: Events | None = None) -> Cons
     events = events or Silent()
     store = open_store(config.run, fsync=config.fsync)
     tracked = read_tracked(store)
-    if tracked.missing or tracked.tracking.gaps:
+    if (tracked.missing or tracked.tracking.gaps) and not config.dry_run:
         _account(tracked, Counter())
         refuse_gaps(tracked, allowed=config.allow_gaps, events=events)
     rules, model = _rules(config, tracked.tracking)
     if config.deliver:
         check_outputs(tracked, config)
-    before, recorded = table_digests(store), _recorded(store)
     naming = Naming(tracked.terms, _region(config, tracked), config.status, () if model is None else model.names)
     succession = succession_of(config.previous, tracked, rules, naming, events)
-    sources = _sources(config, tracked.tracking)
+    if config.dry_run:
+        would = foreseen(tracked, config, succession)
+        return Consolidated(store.url, (), 0, 0, {}, len(tracked.missing), would)
     terms = tracked.terms if succession is None else succession.terms
     work = Consolidation(terms, rules, model, _tolerance(config, terms), succession=succession)
+    return _consolidated(config, work, tracked, naming, events)
+
+
+def _consolidated(
+    config: ConsolidateConfig, work: Consolidation, tracked: TrackedRun, naming: Naming, events: Events
+) -> Consolidated:
+    """Do the work, and keep a record of it."""
+    store, sources = tracked.store, _sources(config, tracked.tracking)
+    before, recorded = table_digests(store), _recorded(store)
     with tempfile.TemporaryDirectory(prefix="gw-consolidate-") as folder:
         written, became = decided_and_written(work, tracked, naming, Path(folder), events)
     _account(tracked, work.left_out, became)

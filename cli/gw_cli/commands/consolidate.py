@@ -21,6 +21,7 @@ _AREA = "M2"
     gw consolidate --previous last-month/gw-run --region-id KR_R001
     gw consolidate --phases viterbi --transitions phases.yaml --simplify 0.5
     gw consolidate --outputs parquet,gpkg,report --report-sites 200
+    gw consolidate --previous last-month/gw-run --dry-run
     """,
 )
 @options.run
@@ -57,6 +58,7 @@ _AREA = "M2"
 @options.flag("--deliver/--no-deliver", help="Write GeoParquet, SMART models and the rest.  [default: true]")
 @deliver
 @options.fsync
+@options.dry_run
 @options.common
 @click.pass_context
 def command(ctx: click.Context, /, **given: object) -> None:
@@ -67,9 +69,15 @@ def command(ctx: click.Context, /, **given: object) -> None:
     sites/report.html.
     """
     from geowatch.stages.consolidate import consolidate
+    from geowatch.stages.sites.foreseen import summary
 
     session: Session = ctx.obj
     done = consolidate(session.configure(ctx, given), session.events)
+    if done.foreseen is not None:
+        session.table(summary(done.foreseen))
+        if done.foreseen.refused is not None:
+            raise done.foreseen.refused
+        return
     # Site models may be thousands: their folder stands for them.
     names = dict.fromkeys(name.partition("site_models/")[0] + "site_models/" if "site_models/" in name else name
                           for name in done.files)  # fmt: skip

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from geowatch.stages.sites.deliver_config import DeliverConfig
     from geowatch.stages.tracking.tracked import TrackedRun
 
-__all__ = ["check_outputs"]
+__all__ = ["check_dates", "check_outputs"]
 
 
 def check_outputs(tracked: TrackedRun, wanted: DeliverConfig) -> None:
@@ -31,12 +31,13 @@ def check_outputs(tracked: TrackedRun, wanted: DeliverConfig) -> None:
                 )
     if wanted.asks("smart"):
         check_programme(wanted.region_id or (region.id if region is not None else "region"))
-        _check_dates(tracked)
+        check_dates(tracked)
     if wanted.asks("mosaic") or wanted.mosaic_crs is not None:
         joined_place(tracked.plan, wanted.mosaic_crs)
 
 
-def _check_dates(tracked: TrackedRun) -> None:
+def check_dates(tracked: TrackedRun) -> None:
+    """Raise ConfigError where SMART documents would have no range of days."""
     region = tracked.plan.region
     dated = region is not None and region.start is not None and region.end is not None
     if not dated and all(day is None for grid in tracked.tracking.grids for day in grid.days):

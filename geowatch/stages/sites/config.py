@@ -52,6 +52,8 @@ class ConsolidateConfig(DeliverConfig):
     """Write what people open, beside sites.arrow and observations.arrow."""
     fsync: bool = False
     """Results survive a loss of power."""
+    dry_run: bool = False
+    """Say what would be done, do nothing."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

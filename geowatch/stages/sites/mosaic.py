@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from geowatch.grid.lattice import PixelBox
     from geowatch.grid.plan import Plan
     from geowatch.stages.mapping.deliverables import Plane
+    from geowatch.stages.sites.deliver_config import DeliverConfig
     from geowatch.stages.sites.order import Order
     from geowatch.stitch.heatmap import HeadLayout
+    from geowatch.store import Store
 
-__all__ = ["MAP", "SCORE", "joined_item", "joined_place", "write_mosaic"]
+__all__ = ["MAP", "SCORE", "check_mosaic", "joined_item", "joined_place", "wants_mosaic", "write_mosaic"]
 
 MAP, SCORE = "sites/map.tif", "sites/score.tif"
 """Keys of the joined maps."""
@@ -42,10 +44,10 @@ _METRES_PER_DEGREE = 111_319.490793
 
 def write_mosaic(order: Order) -> None:
     """Write the joined maps where the region spans several zones, or another CRS is asked for."""
-    if len(order.plan.grids) == 1 and order.wanted.mosaic_crs is None and not order.wanted.asks("mosaic"):
+    if not wants_mosaic(order.plan, order.wanted):
         return
     try:
-        planes = _latest(order)
+        planes = _latest(order.store, order.plan)
         lattice, box = joined_place(order.plan, order.wanted.mosaic_crs)
     except ConfigError as error:
         order.leave_out("mosaic", MAP, error)
@@ -55,9 +57,20 @@ def write_mosaic(order: Order) -> None:
     _write(order, Joined(lattice, tuple(layers)), box, planes)
 
 
+def wants_mosaic(plan: Plan, wanted: DeliverConfig) -> bool:
+    """Whether there is something to join, or another CRS is asked for."""
+    return len(plan.grids) > 1 or wanted.mosaic_crs is not None or wanted.asks("mosaic")
+
+
+def check_mosaic(store: Store, plan: Plan, wanted: DeliverConfig) -> None:
+    """Raise ConfigError where joined maps cannot be made."""
+    _latest(store, plan)
+    joined_place(plan, wanted.mosaic_crs)
+
+
 def joined_item(order: Order) -> bytes:
     """Return the joined maps as a STAC item whose files lie beside it."""
-    planes, (lattice, box) = _latest(order), joined_place(order.plan, order.wanted.mosaic_crs)
+    planes, (lattice, box) = _latest(order.store, order.plan), joined_place(order.plan, order.wanted.mosaic_crs)
     legend = legend_of(planes[0].head)
     item = MapItem(
         id=f"{order.region_id}-joined".replace(" ", "-"),
@@ -78,15 +91,15 @@ def _salient(order: Order, head: HeadLayout) -> tuple[int, ...]:
     return places or tuple(range(len(head.classes)))
 
 
-def _latest(order: Order) -> list[Plane]:
+def _latest(store: Store, plan: Plan) -> list[Plane]:
     """Return each grid's latest plane of the first head of scores."""
-    recipe = read_recipe(order.store)
-    if recipe is None or read_bound(order.store) is None:
+    recipe = read_recipe(store)
+    if recipe is None or read_bound(store) is None:
         raise ConfigError("the run has no heatmap to join", hint="gw predict makes it")
-    planes = [plane for plane in planes_of(order.store, recipe) if plane.head.kind == "scores"]
+    planes = [plane for plane in planes_of(store, recipe) if plane.head.kind == "scores"]
     first = planes[0].head.name
     latest = {plane.grid.id: plane for plane in planes if plane.head.name == first}
-    return [latest[grid.id] for grid in order.plan.grids if grid.id in latest]
+    return [latest[grid.id] for grid in plan.grids if grid.id in latest]
 
 
 def joined_place(plan: Plan, mosaic_crs: str | None) -> tuple[Lattice, PixelBox]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from geowatch.stages.working.events import Events
     from geowatch.store import Store
 
-__all__ = ["TrackedRun", "read_tracked", "refuse_gaps"]
+__all__ = ["TrackedRun", "read_tracked", "refuse_gaps", "said_gaps"]
 
 _EVERY = 64
 
@@ -123,14 +123,20 @@ def read_tracked(store: Store) -> TrackedRun:
 
 def refuse_gaps(tracked: TrackedRun, *, allowed: bool, events: Events) -> None:
     """Raise CoverageError for tiles that were not tracked, or had no scores then; note them where ``allowed``."""
+    for said, again in said_gaps(tracked):
+        if not allowed:
+            raise CoverageError(said, hint=f"{again}, or accept the gaps with --allow-gaps")
+        events.note(f"{said}; sites there are not found or are cut off, and sites/gaps.json names them all")
+
+
+def said_gaps(tracked: TrackedRun) -> list[tuple[str, str]]:
+    """Return what is missing, a sentence for each kind, and its remedy."""
     gaps = (
         (tracked.missing, "not tracked", "run gw track again to do them"),
         (tuple(tracked.tracking.gaps), "without scores when tracked", "run gw predict and gw track again"),
     )
-    for tiles, what, again in gaps:
-        if not tiles:
-            continue
-        said = f"{len(tiles)} tile{' was' if len(tiles) == 1 else 's were'} {what}, such as {', '.join(tiles[:3])}"
-        if not allowed:
-            raise CoverageError(said, hint=f"{again}, or accept the gaps with --allow-gaps")
-        events.note(f"{said}; sites there are not found or are cut off, and sites/gaps.json names them all")
+    return [
+        (f"{len(tiles)} tile{' was' if len(tiles) == 1 else 's were'} {what}, such as {', '.join(tiles[:3])}", again)
+        for tiles, what, again in gaps
+        if tiles
+    ]
