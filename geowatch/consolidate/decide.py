@@ -42,12 +42,13 @@ def area_m2_of(candidates: Candidates, terms: Terms) -> NDArray[np.float64]:
 def fill_holes(candidates: Candidates, terms: Terms, rules: Rules) -> Candidates:
     """Return the candidates with holes filled that are smaller than asked for.
 
-    Filled pixels count for outline and area, not for scores. What lies within a filled hole stays what it is.
+    A hole is what pixels surround that are connected: with connectivity 8 at corners, too. Filled pixels count for
+    outline and area, not for scores. What lies within a filled hole stays what it is.
     """
     if not rules.fill_holes_m2 or not len(candidates):
         return candidates
     places = candidates.places
-    rings = trace(places.areas)
+    rings = trace(places.areas, terms.connectivity)
     holes = rings.area_px < 0
     rings, place = rings.keep(holes), rings.part_owner[rings.part[holes]]
     filling = runs_of_rings(rings, np.arange(len(place)))

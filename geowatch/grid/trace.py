@@ -81,12 +81,18 @@ class _Frame:
         return cls(row, column, y, x)
 
 
-def trace(areas: Areas) -> Rings:
-    """Return the outlines of all owners. Parts are numbered by (owner, first pixel)."""
+def trace(areas: Areas, connectivity: int = 4) -> Rings:
+    """Return the outlines of all owners. Parts are numbered by (owner, first pixel).
+
+    Args:
+        areas: Pixels of owners.
+        connectivity: 4, or 8 where pixels that meet at a corner are one part: its holes are what pixels surround
+            that touch at corners only, too. Rings may then touch themselves: they are for filling, not for drawing.
+    """
     if not len(areas):
         none = np.zeros(0, dtype=np.int64)
         return Rings(none, none, np.zeros(1, dtype=np.int64), none, none, none)
-    part = parts_of(areas)
+    part = parts_of(areas, connectivity)
     part_owner = np.empty(part.max() + 1, dtype=np.int64)
     part_owner[part] = areas.owner
     split = Areas(part, areas.y, areas.x0, areas.x1)

@@ -112,6 +112,8 @@ def _consolidated(
         events.note(became.said())
     if not written.sites:
         events.note(_none_found(work.left_out))
+    if never := _never_active(work):
+        events.note(never)
     delivered = {} if not config.deliver else _deliver(config, tracked, events)
     if (gone := remove_stale(store, before, delivered)) is not None:
         events.note(gone)
@@ -126,6 +128,20 @@ def _consolidated(
 def _none_found(left_out: Counter[str]) -> str:
     why = ", ".join(f"{count} for their {reason}" for reason, count in sorted(left_out.items()) if count)
     return f"there is no site; places were left out: {why}" if why else "there is no site: nothing was found"
+
+
+def _never_active(work: Consolidation) -> str | None:
+    """Say how many places no date lifts to the score of an active site, where nobody asked to leave any out.
+
+    An outline that holds whatever stood out on some date, as that of the largest score does, may not stand out on any.
+    """
+    count, score = work.left_out["activity"], work.rules.active_score
+    if not count or work.rules.timing != "threshold":
+        return None
+    return (
+        f"{count} {'place was' if count == 1 else 'places were'} found, and no date's mean score reaches {score:g},"
+        " from which a site is active; --active-score sets another"
+    )
 
 
 def _rules(config: ConsolidateConfig, tracking: Tracking) -> tuple[Rules, PhaseModel | None]:

@@ -189,6 +189,15 @@ def test_a_hole_across_a_seam_is_a_hole():
     assert len(outline_of(kept, 0).interiors) == 1
 
 
+def test_a_hole_that_pixels_surround_at_their_corners_is_filled_where_corners_connect():
+    planes = planes_of([".#..#", "#.##.", ".#..#", ".....", "....."])
+    for connectivity, areas in ((8, [8]), (4, [1, 1, 1, 1, 1, 2])):
+        search = search_for(connectivity=connectivity)
+        terms = terms_of(search, 1, [0])
+        sites = consolidated(track_tiles(search, planes, 3), terms, Rules(fill_holes_m2=101))
+        assert sorted(sites.rows["area_px"].tolist()) == areas, connectivity
+
+
 def series(*frames: list[str]) -> ArrayPlanes:
     return planes_of(np.concatenate([planes_of(frame).stored for frame in frames]))
 

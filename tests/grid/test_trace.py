@@ -203,3 +203,23 @@ def test_a_spiral_is_walked_to_its_end():
     assert geometry.is_valid
     assert geometry.area == image.sum() * 100
     assert len(trace(areas_of(image)).part) == 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(masks, st.sampled_from([4, 8]))
+def test_holes_are_what_connected_pixels_surround(owners, connectivity):
+    from scipy import ndimage
+
+    areas = areas_of(owners)
+    rings = trace(areas, connectivity)
+    holes = rings.area_px < 0
+    filled = runs_of_rings(rings.keep(holes | (rings.area_px > 0)), rings.part_owner[rings.part])
+    drawn = np.zeros((4, *owners.shape), dtype=bool)
+    for owner, y, x0, x1 in zip(filled.owner, filled.y, filled.x0, filled.x1, strict=True):
+        drawn[owner, y, x0:x1] = True
+    around = ndimage.generate_binary_structure(2, 1 if connectivity == 4 else 2)
+    for owner in np.unique(areas.owner):
+        parts, count = ndimage.label(owners == owner + 1, around)
+        # Of scipy: what 4-connected background does not reach from outside, part by part.
+        whole = [ndimage.binary_fill_holes(parts == part) for part in range(1, count + 1)]
+        assert np.array_equal(drawn[owner], np.any(whole, axis=0))

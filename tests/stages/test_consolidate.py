@@ -358,6 +358,16 @@ def test_that_there_is_no_site_is_said_with_the_reason(tmp_path, frame, said):
     assert [rows(store, key) for key in (SITES, OBSERVATIONS, FOOTPRINTS)] == [[], [], []]
 
 
+def test_places_that_no_date_shows_active_are_told_and_an_own_score_keeps_them(tmp_path):
+    frames = drawn(["90009", "00000"], ["00900", "00900"], ["09990", "00000"])
+    store, events = tracked_run(tmp_path, frames, DAYS[:3], 4, aggregate="max", low=0.8), Noted()
+    assert consolidate(ConsolidateConfig(run=str(store.root), deliver=False), events).sites == 0
+    assert "1 place was found, and no date's mean score reaches 0.8" in events.notes[1]
+    heard = Noted()
+    assert consolidate(ConsolidateConfig(run=str(store.root), deliver=False, active_score=0.3), heard).sites == 1
+    assert heard.notes == []
+
+
 def test_what_is_delivered_is_recorded(tmp_path):
     store = tracked_run(tmp_path, drawn(FIELD, FIELD), DAYS[:2], 4)
     done = consolidate(ConsolidateConfig(run=str(store.root), region_id="ZZ_R001", outputs=("parquet", "smart")))
