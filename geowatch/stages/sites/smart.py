@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["region_outline", "time_range", "write_smart"]
 
+_PLACED = "give images with a georeference, or leave smart out"
 _SITES, _REGIONS = "sites/site_models/", "sites/region_models/"
 
 
@@ -74,7 +75,11 @@ def time_range(order: Order) -> tuple[date, date]:
 
 
 def region_outline(order: Order) -> Area:
-    """Return the region in degrees; without one, the hull of the grids' bounds."""
+    """Return the region in degrees; without one, the hull of the grids' bounds.
+
+    Raises:
+        ConfigError: all grids are plain pixels.
+    """
     if order.plan.region is not None:
         return order.plan.region.geometry
     boxes = [
@@ -86,6 +91,8 @@ def region_outline(order: Order) -> Area:
         for grid in order.plan.grids
         if grid.lattice.crs is not None
     ]
+    if not boxes:
+        raise ConfigError("the run's pixels have no CRS, and SMART documents are longitude and latitude", hint=_PLACED)
     return shapely.box(*shapely.total_bounds(boxes))
 
 

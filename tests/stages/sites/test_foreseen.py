@@ -39,6 +39,10 @@ RUNS = {
     "of a region that smart has no id for": ({}, {}),
     "undated": ({"days": (None,)}, {"region_id": "ZZ_R001"}),
     "of plain pixels": ({"lattice": LatticeChoice(imagery=Lattice(None, 1.0, 1.0))}, {}),
+    "of plain pixels with an id": (
+        {"lattice": LatticeChoice(imagery=Lattice(None, 1.0, 1.0))},
+        {"region_id": "ZZ_R001"},
+    ),
     "of two files": ({}, {"outputs": ("fgb", "summary")}),
     "of tables": ({}, {"deliver": False}),
 }
