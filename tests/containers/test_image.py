@@ -73,8 +73,8 @@ def test_the_image_is_not_root(engine):
 
 
 def test_errors_keep_their_form_and_code_in_the_image(engine):
-    done = run(engine, "predict", "--no-such")
-    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: no such option '--no-such'")
+    done = run(engine, "predict", "--qqq")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: no such option '--qqq'")
 
 
 def test_the_image_runs_the_demo_without_network_on_a_read_only_root(engine, tmp_path):
