@@ -7,7 +7,8 @@ third as ``hint:``, and exits with the class's ``exit_code``; library users catc
     ├── InputError                   exit 2   what was asked for cannot be done as asked
     │   ├── RegionError                       a region that cannot be read or planned
     │   ├── ImageryError                      imagery that cannot be found, read or understood
-    │   │   └── CorruptImageError             a file that breaks while being read
+    │   │   └── CorruptImageError    exit 1   a file that breaks while being read
+    │   │       └── MalformedError   exit 2   a file that is not what it should be from its start on
     │   ├── PackageError                      a model package that cannot be trusted or used
     │   ├── PlanError                         a plan that contradicts itself or the request
     │   │   ├── PlanMismatchError             this run folder was planned with other options
@@ -35,6 +36,7 @@ __all__ = [
     "ImageryError",
     "InputError",
     "InterruptedRunError",
+    "MalformedError",
     "MemoryBudgetError",
     "PackageError",
     "PlanError",
@@ -85,6 +87,12 @@ class CorruptImageError(ImageryError):
     """A file that breaks while it is read; ``fact`` names file and band."""
 
     exit_code = 1
+
+
+class MalformedError(CorruptImageError):
+    """A file that was given and is empty, cut off, or of another kind than it should be."""
+
+    exit_code = 2
 
 
 class PackageError(InputError):

@@ -45,8 +45,9 @@ def from_file(path: Path) -> Layer:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise ConfigError(f"cannot read {path}: {problem.strerror}", hint="give a YAML file to --config") from problem
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(problem).split())}") from problem
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:
+        fact = f"{path} is not YAML: {' '.join(str(problem).split())[:200]}"
+        raise ConfigError(fact, hint="write `key: value` in UTF-8") from problem
     if not isinstance(content, dict | None):
         raise ConfigError(f"{path} holds {type(content).__name__}, not keys and values", hint="write `key: value`")
     return Layer(str(path), content or {})

@@ -90,7 +90,7 @@ def read_phases(text: str) -> PhaseModel:
         raise ConfigError(
             f"no model of phases: {where}: {first['msg']}", hint="state phases, active and transitions; see --help"
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"no model of phases: {' '.join(str(error).split())[:200]}", hint="write YAML, or JSON"
         ) from error

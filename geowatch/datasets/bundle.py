@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from geowatch.datasets.entries import misfit
-from geowatch.errors import CorruptImageError, ImageryError
+from geowatch.errors import ImageryError, MalformedError
 from geowatch.read.metadata import parse_time
 from geowatch.read.remote import Remote, RemotePath, fetch, is_remote, public
 
@@ -96,7 +96,7 @@ def read_bundle(source: str | Path | RemotePath, remote: Remote | None = None) -
 
     Raises:
         ImageryError: it is not there, no JSON, or no bundle; the message says what is wrong and with which entry.
-        CorruptImageError: it is a zip that breaks.
+        MalformedError: it is a zip that breaks.
     """
     place: Place = RemotePath(str(source)) if is_remote(source) else Path(str(source))
     content = _unzipped(fetch(place.uri, remote or Remote(), MAX_BUNDLE_BYTES), place) if isinstance(
@@ -148,7 +148,7 @@ def _unzipped(content: bytes, place: Place) -> bytes:
             with archive.open(members[0]) as file:
                 return file.read(MAX_BUNDLE_BYTES)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise CorruptImageError(f"'{_shown(place)}' is a damaged zip: {error}", hint="write it again") from error
+        raise MalformedError(f"'{_shown(place)}' is a damaged zip: {error}", hint="write it again") from error
 
 
 def _table(document: Mapping[str, object], name: str, place: Place) -> list[Json]:

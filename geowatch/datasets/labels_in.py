@@ -178,12 +178,17 @@ def _on_pixels(shape: BaseGeometry, grid: RasterGrid) -> BaseGeometry:
         x, y = move_points(points[:, 0], points[:, 1], "EPSG:4326", grid.crs)
         return _moved(np.column_stack([x, y]), ~grid.transform)
 
-    return shapely.make_valid(shapely.transform(shape, moved))
+    try:
+        return shapely.make_valid(shapely.transform(shape, moved))
+    except shapely.errors.GEOSException as error:  # corners that the image's CRS has no place for
+        raise ImageryError(
+            f"a label from {shape.bounds} has no place in {grid.crs}: {error}", hint="give longitude and latitude"
+        ) from error
 
 
 def _class(known: Mapping[str, Any], field: str | None) -> str:
     names = (field,) if field else _CLASS_FIELDS
-    found = next((known[name] for name in names if known.get(name) not in {None, ""}), None)
+    found = next((known[name] for name in names if known.get(name) not in (None, "")), None)
     if found is None:
         raise ImageryError(
             f"a shape has no {' or '.join(names)}, only {', '.join(sorted(known)) or 'nothing'}",

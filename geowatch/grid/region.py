@@ -27,6 +27,7 @@ Area = Polygon | MultiPolygon
 _GEOMETRY_TYPES = frozenset(
     ["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"]
 )
+_RFC = "write it as GeoJSON has it: {'type': 'Polygon', 'coordinates': [[[longitude, latitude], ...]]}"
 _LONLAT_NAMES = ("CRS84", "EPSG::4326", "EPSG:4326", "CRS84H", "EPSG::4979", "EPSG:4979")
 
 
@@ -115,7 +116,7 @@ def _features(document: object) -> list[Mapping[str, object]]:
     if kind == "FeatureCollection":
         members = document.get("features")
         if not isinstance(members, Sequence) or isinstance(members, str):
-            raise RegionError(f"a FeatureCollection has a list of features, got {_brief(members)}")
+            raise RegionError(f"a FeatureCollection has a list of features, got {_brief(members)}", hint=_RFC)
         return [feature for member in members for feature in _features(member)]
     if kind == "Feature":
         return [document]
@@ -177,8 +178,8 @@ def _day(properties: Mapping[str, object], key: str) -> date | None:
 def _polygons(geometry: object, notes: list[str]) -> list[Area]:
     if geometry is None:
         return []
-    if not isinstance(geometry, Mapping) or geometry.get("type") not in _GEOMETRY_TYPES:
-        raise RegionError(f"a geometry has a GeoJSON type, got {_brief(geometry)}")
+    if not isinstance(geometry, Mapping) or str(geometry.get("type")) not in _GEOMETRY_TYPES:
+        raise RegionError(f"a geometry has a GeoJSON type, got {_brief(geometry)}", hint=_RFC)
     _refuse_other_crs(geometry)
     kind = geometry["type"]
     if kind == "GeometryCollection":
@@ -194,7 +195,7 @@ def _polygons(geometry: object, notes: list[str]) -> list[Area]:
 def _listed(geometry: Mapping[str, object], key: str) -> Sequence[object]:
     value = geometry.get(key)
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise RegionError(f"a {geometry['type']} has a list of {key}, got {_brief(value)}")
+        raise RegionError(f"a {geometry['type']} has a list of {key}, got {_brief(value)}", hint=_RFC)
     return value
 
 

@@ -20,6 +20,7 @@ from geowatch.errors import RegionError
 __all__ = ["polygon_of_rings", "wrap"]
 
 Ring = NDArray[np.float64]
+_PAIRS = "write [[[longitude, latitude], ...]], in degrees, first and last corner alike"
 """Vertices (n, 2) as (longitude, latitude)."""
 
 #: Degrees by which a latitude may be beyond a pole from rounding alone.
@@ -37,7 +38,7 @@ def polygon_of_rings(rings: object, notes: list[str]) -> Polygon | MultiPolygon 
         RegionError: If the numbers are not longitudes and latitudes.
     """
     if not isinstance(rings, Sequence) or isinstance(rings, str):
-        raise RegionError(f"a polygon is a list of rings, got {rings!r:.60}")
+        raise RegionError(f"a polygon is a list of rings, got {rings!r:.60}", hint=_PAIRS)
     arrays = [_ring(ring, notes) for ring in rings]
     if not arrays:
         return None
@@ -99,13 +100,13 @@ def _closed(ring: Ring) -> bool:
 def _numbers(vertices: object) -> Ring:
     # A third coordinate (height) is dropped.
     if not isinstance(vertices, Sequence) or isinstance(vertices, str) or not vertices:
-        raise RegionError(f"a ring is a list of [longitude, latitude] pairs, got {vertices!r:.60}")
+        raise RegionError(f"a ring is a list of [longitude, latitude] pairs, got {vertices!r:.60}", hint=_PAIRS)
     try:
         ring = np.array([vertex[:2] for vertex in vertices])
     except (TypeError, ValueError, KeyError):
         ring = np.array([])
     if ring.ndim != 2 or ring.shape[1] != 2 or ring.dtype.kind not in "fiu":
-        raise RegionError(f"a ring is a list of [longitude, latitude] pairs, got {vertices!r:.60}")
+        raise RegionError(f"a ring is a list of [longitude, latitude] pairs, got {vertices!r:.60}", hint=_PAIRS)
     ring = ring.astype(np.float64)
     if not np.isfinite(ring).all():
         bad = ring[~np.isfinite(ring).all(axis=1)][0].tolist()

@@ -72,7 +72,10 @@ def find_scenes(
         if path == (loose[0] if loose else None):
             found += _with_priority(_grouped(loose, options, refused), priority)
         elif path not in loose:
-            found += _with_priority(_of_source(path, options, refused), priority)
+            there = _with_priority(_of_source(path, options, refused), priority)
+            if not there and len(sources) > 1 and str(path) in map(str, sources):  # a glob may match other folders
+                _tell_nothing(path, refused)
+            found += there
     if not found:
         raise ImageryError(
             f"no images are in {', '.join(repr(public(str(s))) for s in sources)}"
@@ -81,6 +84,14 @@ def find_scenes(
             hint="give files, folders, STAC items or kwcoco bundles; gw reads GeoTIFF, COG, JPEG 2000, VRT, PNG, JPEG",
         )
     return Catalog(_named_apart(_once(found)), _notes(found), _queries(found))
+
+
+def _tell_nothing(path: Place, refused: Refused | None) -> None:
+    """Tell of a source that holds nothing though others do, or raise ImageryError."""
+    error = ImageryError(f"'{public(str(path))}' holds no images", hint="leave it out, or check the path")
+    if refused is None:
+        raise error
+    refused(error)
 
 
 def _expand(source: str | Path, options: SceneOptions) -> list[Place]:

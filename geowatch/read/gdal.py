@@ -19,7 +19,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
-from geowatch.errors import CorruptImageError, ImageryError
+from geowatch.errors import CorruptImageError, ImageryError, MalformedError
 from geowatch.read.identify import identify, kind_of
 from geowatch.read.remote import Head, Remote, is_remote
 
@@ -169,7 +169,8 @@ def open_image(uri: str, opening: Opening | None = None, remote: Remote | None =
 
     Raises:
         ImageryError: it is no image, or a remote VRT.
-        CorruptImageError: the file cannot be opened; the message names it.
+        MalformedError: the file cannot be opened; the message names it.
+        CorruptImageError: one elsewhere cannot.
     """
     opening, remote = opening or Opening(), remote or Remote()
     options: dict[str, Any] = {} if opening.overview is None else {"overview_level": opening.overview}
@@ -183,7 +184,9 @@ def open_image(uri: str, opening: Opening | None = None, remote: Remote | None =
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             return rasterio.open(name, driver=kind.driver, sharing=False, **options)
     except GDAL_FAILURES as error:
-        raise CorruptImageError(
+        # What was given and is damaged is told from a server that fails.
+        kind_of_error = CorruptImageError if is_remote(uri) else MalformedError
+        raise kind_of_error(
             f"'{uri}' cannot be opened: {message_of(error, remote)}",
             hint=_HINT_S3 if uri.startswith("s3://") else _HINT,
         ) from (None if is_remote(uri) else error)

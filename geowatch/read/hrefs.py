@@ -72,7 +72,7 @@ def documents(place: Place, options: SceneOptions, roots: tuple[Path, ...]) -> I
 
     Raises:
         ImageryError: one is not there, leads where it must not, or there are too many.
-        CorruptImageError: one is no JSON.
+        MalformedError: one is no JSON.
     """
     seen: set[str] = set()
     waiting = [place]
@@ -84,7 +84,7 @@ def documents(place: Place, options: SceneOptions, roots: tuple[Path, ...]) -> I
         if len(seen) > MAX_DOCUMENTS:
             raise ImageryError(f"'{shown(place)}' leads to more than {MAX_DOCUMENTS} documents", hint="give its items")
         content = _read(here, options)
-        if content.get("type") in _CATALOGS:
+        if str(content.get("type")) in _CATALOGS:
             waiting = [*_links(content, here, roots), *waiting]
         else:
             yield here, content

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from geowatch.errors import CorruptImageError, ImageryError
+from geowatch.errors import ImageryError, MalformedError
 
 __all__ = ["IMAGE_SUFFIXES", "FileKind", "identify", "kind_of", "sniff", "sniff_file"]
 
@@ -77,7 +77,7 @@ def identify(path: str | Path) -> FileKind:
 
     Raises:
         ImageryError: there is no such file, or it is no image that gw reads.
-        CorruptImageError: the file is empty.
+        MalformedError: the file is empty.
     """
     try:
         with Path(path).open("rb") as file:
@@ -92,7 +92,7 @@ def identify(path: str | Path) -> FileKind:
 def kind_of(head: bytes, path: str) -> FileKind:
     """Return the kind of the image file at ``path`` with these first bytes; raises what `identify` does."""
     if not head:
-        raise CorruptImageError(f"'{path}' is empty: 0 bytes", hint="fetch the file again")
+        raise MalformedError(f"'{path}' is empty: 0 bytes", hint="fetch the file again")
     kind = sniff(head)
     if kind is None and head.startswith(_ARCHIVES):
         raise ImageryError(f"'{path}' is an archive", hint="unpack it and give the folder")

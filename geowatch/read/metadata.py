@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from geowatch.errors import CorruptImageError, ImageryError
+from geowatch.errors import ImageryError, MalformedError
 
 __all__ = ["MAX_BYTES", "number_in", "parse_json", "parse_time", "read_json", "read_mtl", "read_xml"]
 
@@ -29,7 +29,7 @@ def read_xml(path: Path) -> ET.Element:
 
     Raises:
         ImageryError: it is too long or declares entities.
-        CorruptImageError: it is not well-formed.
+        MalformedError: it is not well-formed.
     """
     content = _content(path)
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content or b"\x00" in content:
@@ -37,14 +37,14 @@ def read_xml(path: Path) -> ET.Element:
     try:
         return ET.fromstring(content)  # noqa: S314 - see the import
     except ET.ParseError as error:
-        raise CorruptImageError(f"'{path}' is not well-formed: {error}", hint="fetch the file again") from error
+        raise MalformedError(f"'{path}' is not well-formed: {error}", hint="fetch the file again") from error
 
 
 def read_json(path: Path) -> Mapping[str, object]:
     """Return a JSON object.
 
     Raises:
-        CorruptImageError: it is no JSON object.
+        MalformedError: it is no JSON object.
     """
     return parse_json(_content(path), str(path))
 
@@ -53,14 +53,16 @@ def parse_json(content: bytes, name: str) -> Mapping[str, object]:
     """Return the JSON object that a document called ``name`` holds.
 
     Raises:
-        CorruptImageError: it is no JSON object.
+        MalformedError: it is no JSON object.
     """
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise CorruptImageError(f"'{name}' is no JSON: {error}", hint="fetch the file again") from error
+        raise MalformedError(f"'{name}' is no JSON: {error}", hint="fetch the file again") from error
     if not isinstance(document, dict):
-        raise CorruptImageError(f"'{name}' holds a {type(document).__name__}, not an object", hint="fetch it again")
+        raise MalformedError(
+            f"'{name}' holds a {type(document).__name__}, not an object", hint="give the document itself: a JSON object"
+        )
     return document
 
 
@@ -84,14 +86,14 @@ def number_in(text: str, key: str, document: Path) -> float:
     """Return the number that a document gives for ``key``.
 
     Raises:
-        CorruptImageError: it is no finite number.
+        MalformedError: it is no finite number.
     """
     try:
         number = float(text)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise CorruptImageError(f"'{document}' gives {key} as '{text[:40]}'", hint="fetch the file again")
+        raise MalformedError(f"'{document}' gives {key} as '{text[:40]}'", hint="fetch the file again")
     return number
 
 

@@ -18,7 +18,7 @@ from affine import Affine
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
-from geowatch.errors import CorruptImageError, ImageryError
+from geowatch.errors import ImageryError, MalformedError
 from geowatch.read.crs import crs_text
 from geowatch.read.gdal import GDAL_FAILURES, Opening, gdal_env, open_image
 from geowatch.read.identify import FileKind, identify, kind_of
@@ -109,7 +109,7 @@ def probe(path: str | Path | RemotePath, options: SceneOptions | None = None) ->
 
     Raises:
         ImageryError: there is no such file, or it cannot be used.
-        CorruptImageError: its header is damaged or absurd.
+        MalformedError: its header is damaged or absurd.
     """
     options = options or SceneOptions()
     if is_remote(path):
@@ -150,7 +150,7 @@ def _described(dataset: DatasetReader, kind: FileKind, uri: str, file_bytes: int
         _check_header(dataset, kind, uri, file_bytes)
         return _describe(dataset, kind, uri)
     except GDAL_FAILURES as error:
-        raise CorruptImageError(f"the header of '{uri}' breaks: {error}", hint="fetch the file again") from error
+        raise MalformedError(f"the header of '{uri}' breaks: {error}", hint="fetch the file again") from error
 
 
 def _absolute(path: str | Path | RemotePath) -> str:
@@ -165,13 +165,13 @@ def _check_header(dataset: DatasetReader, kind: FileKind, uri: str, file_bytes: 
     squeezed = total > MAX_SQUEEZE * max(1, file_bytes) and kind.name in {"PNG", "JPEG"}
     absurd = max(rows, cols) > MAX_SIDE_PX or dataset.count > MAX_BANDS or total > MAX_RASTER_BYTES
     if absurd or squeezed:
-        raise CorruptImageError(
+        raise MalformedError(
             f"'{uri}' declares {rows} x {cols} pixels in {dataset.count} bands ({total / 2**40:.3g} TiB), "
             f"in a file of {file_bytes} bytes",
             hint="its header is damaged or made to exhaust memory; leave the file out",
         )
     if block > MAX_BLOCK_BYTES:
-        raise CorruptImageError(
+        raise MalformedError(
             f"'{uri}' is stored in blocks of {block / 2**20:.0f} MiB, which are decoded whole",
             hint="store it in tiles: gdal_translate -of COG",
         )

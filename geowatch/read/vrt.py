@@ -11,7 +11,7 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from geowatch.errors import CorruptImageError, ImageryError
+from geowatch.errors import ImageryError, MalformedError
 from geowatch.read.identify import identify
 
 __all__ = ["check_vrt"]
@@ -36,7 +36,7 @@ def check_vrt(path: Path, roots: tuple[Path, ...] = (), depth: int = 0) -> None:
 
     Raises:
         ImageryError: it asks for something that is not allowed; the message names it.
-        CorruptImageError: it is not well-formed.
+        MalformedError: it is not well-formed.
     """
     if depth >= MAX_DEPTH:
         raise _refusal(path, f"it nests more than {MAX_DEPTH} VRTs")
@@ -69,7 +69,7 @@ def _parse(path: Path) -> ET.Element:
     try:
         return ET.fromstring(text)  # noqa: S314 - see the import
     except ET.ParseError as error:
-        raise CorruptImageError(f"VRT '{path}' is not well-formed: {error}", hint="write it again") from error
+        raise MalformedError(f"VRT '{path}' is not well-formed: {error}", hint="write it again") from error
 
 
 def _check_element(element: ET.Element, path: Path) -> None:

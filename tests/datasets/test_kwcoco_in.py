@@ -274,16 +274,14 @@ def test_a_bad_document_is_refused_with_the_value_and_a_hint(tmp_path, document,
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize(
-    ("content", "code"), [(b"{", 2), (b"", 2), (b"II*\x00", 2), (b"[" * 100_000, 2), (b"PK\x03\x04rest", 1)]
-)
-def test_what_is_no_document_is_refused_and_a_damaged_zip_is_a_failure(tmp_path, content, code):
+@pytest.mark.parametrize("content", [b"{", b"", b"II*\x00", b"[" * 100_000, b"PK\x03\x04rest"])
+def test_what_is_no_document_is_refused(tmp_path, content):
     path = tmp_path / "x.kwcoco.json"
     path.write_bytes(content)
     with pytest.raises(ImageryError) as caught:
         read_bundle(path)
     assert caught.value.hint
-    assert caught.value.exit_code == code
+    assert caught.value.exit_code == 2
 
 
 def test_numbers_that_are_none_do_not_reach_a_runs_documents(two_assets):

@@ -143,6 +143,18 @@ def test_other_files_are_passed_over_but_broken_images_are_not(tmp_path, write_i
         find_scenes([tmp_path])
 
 
+def test_a_source_that_holds_nothing_is_told_even_beside_others(tmp_path, write_image, noise):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "bare").mkdir()
+    write_image(tmp_path / "full" / "x_red.tif", noise((64, 64)))
+    with pytest.raises(ImageryError, match="bare' holds no images"):
+        find_scenes([tmp_path / "full", tmp_path / "bare"])
+    told = []
+    assert len(find_scenes([tmp_path / "full", tmp_path / "bare"], refused=told.append).scenes) == 1
+    assert "bare" in told[0].fact
+    assert len(find_scenes([tmp_path / "*"]).scenes) == 1  # a glob may match more than it means
+
+
 @pytest.mark.parametrize("source", ["gone", "gone/*.tif", "."])
 def test_sources_without_images_are_errors_that_name_them(tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)

@@ -89,7 +89,8 @@ def _known(feature: Any) -> dict[str, Any]:  # noqa: ANN401 - a JSON value
     if not isinstance(feature, dict):
         return {}
     own = {"id": feature["id"]} if feature.get("id") is not None else {}
-    return own | (feature.get("properties") or {})
+    properties = feature.get("properties")
+    return own | (properties if isinstance(properties, dict) else {})
 
 
 def _named(known: dict[str, Any], number: int) -> str:
@@ -99,5 +100,5 @@ def _named(known: dict[str, Any], number: int) -> str:
 def _shape(feature: object, path: str) -> BaseGeometry:
     try:
         return shapely.make_valid(shapely.geometry.shape(feature["geometry"]))  # type: ignore[index]
-    except (TypeError, KeyError, ValueError, AttributeError, shapely.errors.GEOSException) as error:
+    except (TypeError, LookupError, ValueError, AttributeError, shapely.errors.ShapelyError) as error:
         raise RegionError(f"a feature of {path} has no polygon: {error!s:.100}", hint="give polygons") from error

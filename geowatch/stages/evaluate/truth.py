@@ -191,8 +191,8 @@ def read_shapes(path: str, crs: object) -> list[tuple[Region, dict[str, object]]
     """
     document = _json(path)
     features = document.get("features", [document])
-    if not isinstance(features, list):
-        raise RegionError(f"the features of {path} are no list", hint="give a GeoJSON file of polygons")
+    if not isinstance(features, list) or not features:
+        raise RegionError(f"{path} has no list of features", hint="give a GeoJSON file of polygons")
     regions = [parse_region(feature, name=_called(feature, number)) for number, feature in enumerate(features)]
     return [(region, transform_geom("OGC:CRS84", crs, region.to_feature()["geometry"])) for region in regions]
 
@@ -206,7 +206,7 @@ def _called(feature: object, number: int) -> str:
 def _json(path: str) -> dict[str, object]:
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read {path}: {error}", hint="give a GeoJSON file of polygons") from error
     if not isinstance(found, dict):
         raise InputError(f"{path} holds {type(found).__name__}, no GeoJSON", hint="give a GeoJSON file of polygons")

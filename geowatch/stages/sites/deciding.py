@@ -13,10 +13,10 @@ from geowatch.consolidate.ongoing import Ongoing
 from geowatch.consolidate.shelf import Shelf
 from geowatch.consolidate.succession import Succession
 from geowatch.consolidate.whole_region import Consolidation, numbers_of
-from geowatch.errors import ConfigError
+from geowatch.errors import ConfigError, InputError, StoreError
 from geowatch.stages.sites.history import read_earlier
 from geowatch.stages.sites.looks import ScoreLooks
-from geowatch.stages.sites.ongoing import History, frozen_day, write_ongoing
+from geowatch.stages.sites.ongoing import AGAIN, History, frozen_day, write_ongoing
 from geowatch.stages.sites.tables import HISTORY
 from geowatch.stages.sites.writing import Written, write_tables
 from geowatch.store import open_store
@@ -38,8 +38,7 @@ def succession_of(
 
     Raises:
         ConfigError: where sites cannot go on in time.
-        InputError: where the previous run has none, or is not of the same kind.
-        DamagedError: where its sites cannot be read.
+        InputError: where the previous run has none, is not of the same kind, or cannot be read.
     """
     if previous is None:
         return None
@@ -50,7 +49,10 @@ def succession_of(
         raise ConfigError(f"{before.url} is its own previous run", hint="name the run folder of earlier dates")
     if frozen_day(tracked.tracking, tracked.terms) is None:
         raise ConfigError("images without dates do not go on in time", hint="leave --previous out")
-    earlier = read_earlier(before, naming, tracked.tracking)
+    try:
+        earlier = read_earlier(before, naming, tracked.tracking)
+    except StoreError as error:  # what was named cannot be used; this run is well
+        raise InputError(error.fact, hint=error.hint or AGAIN) from error
     return Succession(earlier, tracked.terms, rules, ScoreLooks(tracked, events))
 
 

@@ -108,7 +108,7 @@ def _bytes(path: Path) -> bytes:
 def _json(content: bytes, path: Path) -> object:
     try:
         return json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON: {error}", hint="give GeoJSON files") from error
 
 

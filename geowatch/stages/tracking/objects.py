@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from geowatch.datasets.bundle import is_bundle, read_bundle
 from geowatch.datasets.labels_out import geojson_features
@@ -64,7 +65,7 @@ def read_objects(path: str, grids: Sequence[Grid]) -> Objects:
     table = _table(path)
     times, plane = _times(path, table)
     classes, kind = _classes(table)
-    score = _scores(table)
+    score = _scores(path, table)
     planes: list[tuple[int, int, Boxes]] = []
     for number, grid in enumerate(grids):
         corners = snapped(grid.lattice, _bounds(path, table, grid))
@@ -92,14 +93,17 @@ def _vectors(path: str) -> geopandas.GeoDataFrame:
     import geopandas
     from pyogrio.errors import DataSourceError
 
+    kinds = "give GeoParquet, GeoJSON, GeoPackage, FlatGeobuf or kwcoco"
     try:
         if Path(path).suffix in {".parquet", ".geoparquet"}:
-            return geopandas.read_parquet(path)
-        return geopandas.read_file(path)
-    except (DataSourceError, OSError, ValueError) as error:
-        raise InputError(
-            f"no table of objects can be read from {path}: {error}", hint="give GeoParquet, GeoJSON or kwcoco"
-        ) from error
+            found = geopandas.read_parquet(path)
+        else:
+            found = geopandas.read_file(path)
+    except (DataSourceError, OSError, ValueError, shapely.errors.ShapelyError) as error:
+        raise InputError(f"no table of objects can be read from {path}: {error}", hint=kinds) from error
+    if not isinstance(found, geopandas.GeoDataFrame):  # a table of GDAL's that has no places, such as CSV
+        raise InputError(f"the objects in {path} have no geometry", hint=kinds)
+    return found
 
 
 def _column(table: geopandas.GeoDataFrame, names: Sequence[str]) -> str | None:
@@ -116,7 +120,7 @@ def _times(path: str, table: geopandas.GeoDataFrame) -> tuple[tuple[datetime, ..
         raise InputError(f"the objects in {path} have no time", hint=f"name a column one of {', '.join(_TIME)}")
     try:
         stamps = pd.to_datetime(table[name], utc=True, format="ISO8601")
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise InputError(f"column {name} of {path} holds no times: {error}", hint="write them as 2020-06-01") from error
     if stamps.isna().any():
         raise InputError(f"{int(stamps.isna().sum())} objects in {path} have no time", hint=f"fill the column {name}")
@@ -133,9 +137,12 @@ def _classes(table: geopandas.GeoDataFrame) -> tuple[tuple[str, ...], NDArray[np
     return tuple(map(str, every)), kind.astype(np.int16)
 
 
-def _scores(table: geopandas.GeoDataFrame) -> NDArray[np.uint16]:
+def _scores(path: str, table: geopandas.GeoDataFrame) -> NDArray[np.uint16]:
     name = _column(table, _SCORE)
-    scores: Any = np.ones(len(table)) if name is None else table[name].fillna(1.0).to_numpy(np.float64)
+    try:
+        scores: Any = np.ones(len(table)) if name is None else table[name].fillna(1.0).to_numpy(np.float64)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"column {name} of {path} holds no scores: {error}", hint="write numbers, 0 to 1") from error
     return np.asarray(np.rint(np.clip(scores, 0, 1) * FULL_SCORE), np.uint16)
 
 

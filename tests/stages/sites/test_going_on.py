@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.consolidated import blobs
 from support.going_on import BOXES, PHASES, Result, Series, X, Y, day, fixed, one_box, rows_of
 
-from geowatch.errors import ConfigError, DamagedError, GwError, InputError
+from geowatch.errors import ConfigError, GwError, InputError
 from geowatch.grid.choice import LatticeChoice
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
 from geowatch.stages.sites import looks as site_looks
@@ -233,12 +233,12 @@ def test_a_damaged_earlier_run_is_refused_and_nothing_is_written(tmp_path, key):
     content = first.store.get(key)
     for damage in (content[: len(content) // 2], content[:-1] + b"?", bytes(len(content)), b""):
         first.store.put(key, damage)
-        with pytest.raises(GwError, match=r"again|sites") as error:
+        with pytest.raises(InputError, match=r"again|sites") as error:
             series.run(2, 3, 5, first)
         assert error.value.hint
         assert LocalStore(max(tmp_path.iterdir())).size(SITES) is None
     first.store.delete(key)
-    with pytest.raises(GwError) as error:
+    with pytest.raises(InputError) as error:
         series.run(2, 3, 5, first)
     assert error.value.hint
 
@@ -247,7 +247,7 @@ def test_tables_that_do_not_belong_together_are_refused(tmp_path):
     series = one_box(tmp_path, [1, 1, 1], [0, 1, 1])
     first, other = series.run(0, 2, 5), series.run(0, 1, 5)
     first.store.put(SITES, other.store.get(SITES))
-    with pytest.raises(DamagedError, match="is not what its run left"):
+    with pytest.raises(InputError, match="is not what its run left"):
         series.run(2, 3, 5, first)
 
 
