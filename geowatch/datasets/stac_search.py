@@ -6,6 +6,7 @@ Source: STAC API specification 1.0, item search and query extension; spoken thro
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 
     from geowatch.datasets.bundle import Json
 
-__all__ = ["SIGNERS", "Query", "Sign", "find_signer", "needs_payment", "search_items"]
+__all__ = ["SIGNERS", "Query", "Sign", "Wait", "find_signer", "needs_payment", "search_items"]
 
 #: Entry points that sign items, by name.
 SIGNERS = "geowatch.signers"
 
 Sign = Callable[[Any], Any]
+Wait = Callable[[float], object]
+"""Waits some seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,12 @@ class Query:
         return f"{first}/{f'{self.end}T23:59:59Z' if self.end else '..'}"
 
 
-def search_items(query: Query) -> Iterator[Json]:
+def search_items(query: Query, wait: Wait = time.sleep) -> Iterator[Json]:
     """Yield the items that fit, as the API gives them, their hrefs made absolute.
+
+    Args:
+        query: What is looked for.
+        wait: Waits some seconds before a busy service is asked again; what it raises ends the search.
 
     Raises:
         ConfigError: the address is none, or PyPI ``pystac-client`` is not installed.
@@ -78,7 +85,7 @@ def search_items(query: Query) -> Iterator[Json]:
         from geowatch.datasets.stac_service import found_items
     except ImportError as error:
         raise ConfigError(f"searching needs {error.name}", hint="pip install 'gw-geowatch[search]'") from error
-    clear = (item for item in found_items(query) if _clear_enough(item, query.max_cloud))
+    clear = (item for item in found_items(query, wait) if _clear_enough(item, query.max_cloud))
     yield from map(_absolute, islice(clear, query.limit))
 
 

@@ -7,9 +7,10 @@ Only `stac_search` imports this, when a search begins, since ``pystac-client`` n
 from __future__ import annotations
 
 import json
+import time
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import shapely
 import shapely.geometry
@@ -20,7 +21,7 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from urllib3 import Retry
 
-from geowatch.errors import GwError, ImageryError, StoreError
+from geowatch.errors import GwError, ImageryError, InterruptedRunError, StoreError
 from geowatch.read.remote import public
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
     from geowatch.datasets.bundle import Json
-    from geowatch.datasets.stac_search import Query
+    from geowatch.datasets.stac_search import Query, Wait
 
 __all__ = ["found_items"]
 
@@ -43,6 +44,22 @@ _LANDING = "give the landing page of an API that searches items"
 
 class _Patient(Retry):
     """Tries again, after the wait that the service asks for, within reason."""
+
+    wait: Wait
+    """What waits some seconds; set once it is made."""
+
+    def new(self, **changed: Any) -> Self:  # noqa: ANN401 - as Retry has it
+        """Return a copy, of which there is one for each try."""
+        made = super().new(**changed)
+        made.wait = self.wait
+        return made
+
+    def sleep(self, response: BaseHTTPResponse | None = None) -> None:
+        """Wait as long as the service asks for, else longer with each try."""
+        asked_s = None if response is None else self.get_retry_after(response)
+        wait_s = asked_s or self.get_backoff_time()
+        if wait_s > 0:
+            self.wait(wait_s)
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """Return the seconds to wait, as ``Retry-After`` says."""
@@ -67,8 +84,12 @@ class _Service(StacApiIO):  # type: ignore[misc]  # pystac-client is not typed
         return found
 
 
-def found_items(query: Query) -> Iterator[Json]:
+def found_items(query: Query, wait: Wait = time.sleep) -> Iterator[Json]:
     """Yield the items that the API gives, each once.
+
+    Args:
+        query: What is looked for.
+        wait: Waits some seconds before a request is tried again; what it raises ends the search.
 
     Raises:
         ImageryError: what answers is no STAC API, or the search is refused.
@@ -76,7 +97,7 @@ def found_items(query: Query) -> Iterator[Json]:
     """
     known: set[tuple[str, str]] = set()
     try:
-        for page in _pages(query):
+        for page in _pages(query, wait):
             items = [_checked(item) for item in page.get("features") or ()]
             new = [item for item in items if (str(item.get("collection")), str(item["id"])) not in known]
             if items and not new and len(known) >= len(items):
@@ -87,6 +108,8 @@ def found_items(query: Query) -> Iterator[Json]:
             known |= {(str(item.get("collection")), str(item["id"])) for item in new}
             yield from new
     except APIError as error:
+        if isinstance(error.__context__, InterruptedRunError):  # pystac-client takes whatever happens for an answer
+            raise error.__context__ from None
         raise _named(error, query) from error
     except (
         STACError,
@@ -102,7 +125,7 @@ def found_items(query: Query) -> Iterator[Json]:
         ) from error
 
 
-def _pages(query: Query) -> Iterator[Json]:
+def _pages(query: Query, wait: Wait) -> Iterator[Json]:
     with warnings.catch_warnings():
         # What an API lacks is made up for here; its warnings are for programmers.
         warnings.simplefilter("ignore")
@@ -110,6 +133,7 @@ def _pages(query: Query) -> Iterator[Json]:
             total=query.retries, backoff_factor=0.2, backoff_jitter=0.1, backoff_max=30, status_forcelist=_PASSING,
             allowed_methods=None, respect_retry_after_header=True,
         )  # fmt: skip
+        retry.wait = wait
         client = Client.open(query.url, stac_io=_Service(max_retries=retry), timeout=query.timeout_s)
         cloud = None
         if query.max_cloud is not None and client.conforms_to(ConformanceClasses.QUERY):

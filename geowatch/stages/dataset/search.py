@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geowatch.datasets.stac_search import Query, find_signer, needs_payment, search_items
-from geowatch.errors import ConfigError, ImageryError
+from geowatch.errors import ConfigError, ImageryError, InterruptedRunError
+from geowatch.read.remote import public
 from geowatch.stages.binding.regions import read_region_file
 from geowatch.stages.dataset.output import check_file, save_json
 from geowatch.stages.working.events import Events, Silent
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from geowatch.datasets.bundle import Json
 
 __all__ = ["SearchConfig", "Searched", "search_imagery"]
+
+#: Shorter waits are silent; in longer ones somebody may want to stop.
+_WORTH_TELLING_S, _LOOK_EVERY_S = 2.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ def search_imagery(config: SearchConfig, events: Events | None = None) -> Search
         ImageryError: nothing is found, or nothing that is free to read.
         StoreError: the service fails.
         ConfigError: an option cannot be used.
+        InterruptedRunError: when asked to stop while the service is busy.
     """
     events = events or Silent()
     check_file(config.output, (".json", ".geojson"))
@@ -99,6 +105,28 @@ def search_imagery(config: SearchConfig, events: Events | None = None) -> Search
     return Searched(file, len(free), len(days), paid)
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """Waits before the service is asked again, and shows that it does."""
+
+    url: str
+    events: Events
+    tries: int = 1
+
+    def __call__(self, wait_s: float) -> None:
+        """Wait. Raises InterruptedRunError when asked to stop."""
+        self.tries += 1
+        if wait_s >= _WORTH_TELLING_S:
+            self.events.note(f"'{public(self.url)}' is busy; it is asked again in {wait_s:.0f} s")
+        began_s = time.monotonic()
+        while (waited_s := time.monotonic() - began_s) < wait_s:
+            self.events.progress(f"wait for try {self.tries}", waited_s, wait_s)
+            if self.events.stopping():
+                raise InterruptedRunError("stopped while waiting for the service", hint="run the same command again")
+            time.sleep(min(_LOOK_EVERY_S, wait_s - waited_s))
+        self.events.progress(f"wait for try {self.tries}", wait_s, wait_s)
+
+
 def _found(config: SearchConfig, events: Events) -> Iterator[Json]:
     region = read_region_file(config.region)
     query = Query(
@@ -112,7 +140,7 @@ def _found(config: SearchConfig, events: Events) -> Iterator[Json]:
         retries=config.retries,
         timeout_s=config.timeout,
     )
-    for number, item in enumerate(search_items(query), 1):
+    for number, item in enumerate(search_items(query, _Waiting(config.stac, events)), 1):
         events.progress("search", number, number)
         yield item
 

@@ -12,10 +12,11 @@ from support.range_server import serve
 from support.stac_server import serve_stac
 
 from geowatch.datasets.stac_search import Query, find_signer, search_items
-from geowatch.errors import ConfigError, ImageryError, StoreError
+from geowatch.errors import ConfigError, ImageryError, InterruptedRunError, StoreError
 from geowatch.read.catalog import find_scenes
 from geowatch.stages.binding.regions import read_region_file
 from geowatch.stages.dataset.search import SearchConfig, search_imagery
+from geowatch.stages.working.events import Silent
 
 BOX = [[-77.3, 37.9], [-77.2, 37.9], [-77.2, 37.95], [-77.3, 37.95], [-77.3, 37.9]]
 
@@ -52,6 +53,43 @@ def test_all_pages_are_fetched_though_the_service_fails_at_times(region, tmp_pat
     assert found == [each["id"] for each in items]
     assert [body.get("token", 0) for body in server.bodies] == [0, 10, 20]
     assert server.answers == 9
+
+
+class Waits(Silent):
+    """Hears of waits, and stops one when told to."""
+
+    def __init__(self, *, stop=False):
+        self.stop, self.notes, self.waited = stop, [], {}
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def progress(self, stage, done, total, **figures):
+        self.waited.setdefault(stage, []).append((done, total))
+
+    def stopping(self):
+        return self.stop
+
+
+def test_a_wait_that_the_service_asks_for_is_shown_and_each_by_itself(region, tmp_path):
+    heard = Waits()
+    with serve_stac([item(1)], failures=[429, 200, 503], retry_after="2") as server:
+        search_imagery(SearchConfig(region, server.url, output=str(tmp_path / "items.json")), heard)
+    assert any("busy; it is asked again in 2 s" in note for note in heard.notes)
+    assert set(heard.waited) == {"wait for try 2", "wait for try 3", "search"}
+    for seconds in (heard.waited["wait for try 2"], heard.waited["wait for try 3"]):
+        assert len(seconds) > 10
+        assert seconds == sorted(seconds)
+        assert seconds[-1] == (2.0, 2.0)
+
+
+def test_a_wait_can_be_stopped(region, tmp_path):
+    with serve_stac([item(1)], failures=[503], retry_after="50") as server:
+        began_s = time.monotonic()
+        with pytest.raises(InterruptedRunError) as stopped:
+            search_imagery(SearchConfig(region, server.url, output=str(tmp_path / "items.json")), Waits(stop=True))
+    assert stopped.value.hint
+    assert time.monotonic() - began_s < 10
 
 
 def test_what_is_asked_reaches_the_service(region, tmp_path):
