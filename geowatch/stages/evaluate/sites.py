@@ -24,6 +24,7 @@ from geowatch.metrics.sites.activity_tables import activity_figures, activity_ta
 from geowatch.metrics.sites.rollup import best_together, table_together, together
 from geowatch.metrics.sites.tables import Table, bas_tables, figures_of, site_tables
 from geowatch.sites.schema import REGION_ID
+from geowatch.stages.evaluate.over_edge import on_one_side
 from geowatch.stages.evaluate.site_map import draw_map
 from geowatch.stages.evaluate.site_times import draw_curve, draw_times
 from geowatch.stages.sites.documents import Documents, find_documents, read_regions, read_sites
@@ -132,7 +133,7 @@ def evaluate_sites(config: EvaluateSitesConfig, events: Events | None = None) ->
     for number, region in enumerate(chosen):
         true, proposed = (read_sites(each.of(region.id), _named(each)) for each in (truth, proposals))
         _say_what_is_odd(region.id, true, proposed, events)
-        scores.append(evaluate_region(region, true, proposed, config.sweep, config.filters))
+        scores.append(evaluate_region(*on_one_side(region, true, proposed), config.sweep, config.filters))
         events.progress("evaluate", number + 1, len(chosen))
     return _write(config, scores, _sources(truth, proposals))
 

@@ -5,13 +5,17 @@ import dataclasses
 import json
 import re
 
+import numpy as np
 import pytest
+import shapely
 from click.testing import CliRunner
 from PIL import Image
+from shapely.geometry import box
 from support.shell import gw
 from support.smart_case import cells, proposal, region, seen, site, truth
 
 from geowatch.errors import ConfigError, InputError
+from geowatch.grid.antimeridian import cut
 from geowatch.sites.smart import dump, region_document, site_document
 from geowatch.stages.evaluate.sites import EvaluateSitesConfig, evaluate_sites
 from gw_cli.main import cli
@@ -97,6 +101,42 @@ def test_the_command_prints_a_table_and_leaves_the_programmes_files(smart):
         with Image.open(out / name) as picture:
             assert min(picture.size) > 200
     assert not (out / "sweep.png").exists()
+
+
+PLACES = {
+    "truth": [(0, 0, 20, 10), (-30, 20, 15, 10), (50, -20, 12, 15), (70, 10, 10, 10)],
+    "found": [(1, 0, 20, 10), (-29, 20, 15, 10), (51, -20, 12, 15), (5, -35, 20, 10)],
+}
+"""Sites around a point, in thousandths of a degree: the first and the false one lie over it."""
+
+
+@pytest.mark.parametrize("written", ["cut", "going on beyond 180"])
+def test_a_region_over_the_antimeridian_is_scored_and_drawn_as_anywhere_else(tmp_path, written):
+    def place(lon, x, y, width, height):
+        shape = box(lon + x / 1000, y / 1000, lon + (x + width) / 1000, (y + height) / 1000)
+        if written != "cut" or lon < 180:
+            return shape
+        return cut(np.array([shapely.transform(shape, lambda p: p - [[360, 0]] * (p[:, :1] > 180))]))[0]
+
+    made = []
+    for lon in (180.0, 20.0):
+        folder = tmp_path / f"{lon:g}"
+        model = dataclasses.replace(region(originator="te", model_content="annotation"))
+        outline = place(lon, -60, -50, 160, 100)
+        write_region(folder, dataclasses.replace(model, geometry=outline))
+        for name, make in (("truth", truth), ("found", proposal)):
+            write(folder / name, [make(n, place(lon, *each), *DAYS) for n, each in enumerate(PLACES[name])])
+        done = evaluate_sites(EvaluateSitesConfig(
+            region=(str(folder / "ZZ_R001.geojson"),), truth=(str(folder / "truth"),),
+            proposals=(str(folder / "found"),), output=str(folder / "out"),
+        ))  # fmt: skip
+        with Image.open(folder / "out/map.png") as picture:
+            made.append((done.together["overall"], np.asarray(picture, dtype=float)))
+    (over, drawn), (inland, usual) = made
+    assert (over["tp sites"], over["fn sites"], over["fp sites"]) == (3, 1, 1)
+    assert {key: over[key] for key in ("F1", "ffpa")} == pytest.approx({key: inland[key] for key in ("F1", "ffpa")})
+    assert drawn.shape == usual.shape
+    assert np.abs(drawn - usual).mean() < 1
 
 
 def test_tables_say_what_was_found(smart):
