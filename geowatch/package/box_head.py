@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from geowatch.package.document import Color, Document, Identifier
+from geowatch.package.document import ClassName, Color, Document, Identifier
 
 __all__ = ["BoxActivation", "BoxFormat", "BoxUnits", "BoxesSpec"]
 
@@ -33,9 +33,9 @@ class BoxesSpec(Document):
     """Output tensor of scores, (N, M) with ``labels`` or one class, else (N, M, K)."""
     labels: str | None = None
     """Output tensor of classes as places in ``classes``, (N, M); None where scores have a column for each class."""
-    classes: tuple[Identifier, ...] = Field(min_length=1)
+    classes: tuple[ClassName, ...] = Field(min_length=1)
     """Classes, in the order of the scores' columns or of the labels from 0 on."""
-    background: Identifier | None = None
+    background: ClassName | None = None
     """The class that is no object, where the network has one."""
     format: BoxFormat = "xyxy"
     """What the four numbers of a box are."""

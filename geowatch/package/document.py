@@ -1,4 +1,7 @@
-"""What the parts of a manifest have in common: unknown keys are refused, and names are of a few plain characters."""
+"""What the parts of a manifest have in common: unknown keys are refused, and names are of a few plain characters.
+
+Names of classes are for people, in any script; what would break a line or a list of them is refused.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
-__all__ = ["Color", "Document", "Identifier", "PlainName", "Sha256", "Size"]
+__all__ = ["ClassName", "Color", "Document", "Identifier", "PlainName", "Sha256", "Size"]
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+ /-]{0,127}$")]
+_FIRST, _WITHIN = r"[^\x00-\x20\x7f-\xa0,]", r"[^\x00-\x1f\x7f-\xa0,]"  # no control characters, no commas
+ClassName = Annotated[str, Field(pattern=rf"^{_FIRST}(?:{_WITHIN}{{0,126}}{_FIRST})?$")]
 PlainName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from geowatch.grid.timeline import Sampling
 from geowatch.package.box_head import BoxesSpec
-from geowatch.package.document import Color, Document, Identifier, PlainName, Sha256, Size
+from geowatch.package.document import ClassName, Color, Document, Identifier, PlainName, Sha256, Size
 from geowatch.package.steps import Step, step_channels
 
 __all__ = [
@@ -120,7 +120,7 @@ class HeadSpec(Document):
     """Output tensor of the graph."""
     layout: Literal["NCHW", "NHWC", "NHW", "NTCHW"] = "NCHW"
     """Order of the tensor's axes; NHW has no class axis (labels, or one class); NTCHW scores each date by itself."""
-    classes: tuple[Identifier, ...] = Field(min_length=1)
+    classes: tuple[ClassName, ...] = Field(min_length=1)
     """Classes in the order of the probabilities that `activate` returns."""
     activation: Activation = "softmax"
     """How raw output becomes probabilities."""

@@ -204,8 +204,9 @@ def _with_statistics(part: InputSpec, spec: ImportSpec) -> InputSpec:
 def complaint(error: ValueError) -> str:
     """Return the first complaint of a validation as one line."""
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+        first = error.errors(include_url=False, include_context=False)[0]
+        odd = f"{first['input']!r} is no name" if first["type"] == "string_pattern_mismatch" else first["msg"]
+        return ": ".join(filter(None, (".".join(map(str, first["loc"])), odd)))
     return str(error)
 
 

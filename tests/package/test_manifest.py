@@ -103,6 +103,14 @@ def test_the_digest_follows_every_field_but_the_time():
         assert manifest(**change).digest != manifest().digest
 
 
+def test_classes_have_names_in_any_script_and_break_no_line_and_no_list():
+    names = ("No Activity", "Gebäude", "建物", 'Błonia "x" = <b>', "_", "5", "a" * 128)
+    assert HeadSpec(name="y", output="y", classes=names).classes == names
+    for odd in ("", " a", "a ", "a,b", "a\nb", "a\x00", "a" * 129, "\u00a0a"):
+        with pytest.raises(ValidationError):
+            HeadSpec(name="y", output="y", classes=(odd, "b"))
+
+
 def test_known_classes_get_their_colours_and_others_differ():
     colors = default_colors(("background", "Cloud", "cloud_shadow", "x", "y", "z"))
     assert colors[0] == "#00000000"

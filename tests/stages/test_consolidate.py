@@ -18,6 +18,7 @@ from support.tracked_run import tracked_run
 
 from geowatch.errors import ConfigError, CoverageError, DamagedError, InputError
 from geowatch.grid.lattice import PixelBox
+from geowatch.sites.schema import problems
 from geowatch.stages.consolidate import ConsolidateConfig, Consolidated, consolidate
 from geowatch.stages.sites import looks as site_looks
 from geowatch.stages.sites.tables import FOOTPRINTS, OBSERVATIONS, SITES
@@ -366,6 +367,20 @@ def test_places_that_no_date_shows_active_are_told_and_an_own_score_keeps_them(t
     heard = Noted()
     assert consolidate(ConsolidateConfig(run=str(store.root), deliver=False, active_score=0.3), heard).sites == 1
     assert heard.notes == []
+
+
+def test_documents_span_all_dates_that_were_looked_at_and_none_is_lost_for_lack_of_sites(tmp_path):
+    frames = drawn(["000", "000"], ["090", "000"], ["000", "000"], ["000", "000"])
+    store = tracked_run(tmp_path, frames, [17000, 17010, 17020, 17030], 4, mode="linked")
+    for low_area, sites in ((0.0, 1), (1e6, 0)):
+        asked = {"region_id": "ZZ_R001", "outputs": ("smart", "report"), "min_area": low_area}
+        assert consolidate(ConsolidateConfig(run=str(tmp_path), **asked)).sites == sites
+        model = json.loads((tmp_path / "sites/region_models/ZZ_R001.geojson").read_text())
+        assert not problems(model)
+        spoken = model["features"][0]["properties"]
+        assert (spoken["start_date"], spoken["end_date"]) == ("2016-07-18", "2016-08-17")
+        assert f"{sites} site" in store.get("sites/report.html").decode().split("<h1")[1]
+        assert "2016-07-18 to 2016-08-17" in store.get("sites/report.html").decode()
 
 
 def test_what_is_delivered_is_recorded(tmp_path):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ __all__ = ["SIMULATION", "Order"]
 
 #: Key of the document that says that a run's imagery is a simulation.
 SIMULATION = "simulation.json"
+_DAY_0 = date(1970, 1, 1)
 _MADE = "made by gw, not observed"
 
 
@@ -71,6 +73,13 @@ class Order:
         """What the sites were searched with, as far as the run says."""
         known = self.store.size(TRACKING) is not None
         return Tracking.from_json(self.store.get(TRACKING)) if known else None
+
+    @property
+    def looked_at(self) -> tuple[date, ...]:
+        """First and last day that tracking looked at, as far as the run says; none where nothing has a date."""
+        grids = self.tracking.grids if self.tracking else ()
+        days = [day for grid in grids for plane in grid.planes if (day := grid.days[plane]) is not None]
+        return tuple(_DAY_0 + timedelta(days=day) for day in (min(days), max(days))) if days else ()
 
     @property
     def gaps(self) -> dict[str, Any]:

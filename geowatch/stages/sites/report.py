@@ -82,11 +82,11 @@ def write_pages(order: Order) -> None:
 def _facts(order: Order, picked: Picked, picture: Picture | None) -> ReportFacts:
     region = order.plan.region
     counts = order.counts
-    first, last = picked.days or (None, None)
+    days = (*order.looked_at, *(picked.days or ()))
     return ReportFacts(
         title=order.region_id,
-        start=(region.start if region else None) or first,
-        end=(region.end if region else None) or last,
+        start=(region.start if region else None) or min(days, default=None),
+        end=(region.end if region else None) or max(days, default=None),
         steps=tuple(_steps(order, total(counts).sites)),
         counts=counts,
         sites=picked.sites,

@@ -59,14 +59,14 @@ def _programme(order: Order) -> Programme:
 
 
 def time_range(order: Order) -> tuple[date, date]:
-    """Return the first and last day: the region's, else those of the observations and sites."""
+    """Return the first and last day: the region's, else those looked at or told of earlier sites."""
     region = order.plan.region
     if region is not None and region.start is not None and region.end is not None:
         return region.start, region.end
-    days = [*_range(order.observations, "date"), *_range(order.sites, "start")]
+    days = [*order.looked_at, *_range(order.observations, "date"), *_range(order.sites, "start")]
     if not days:
         raise ConfigError(
-            "neither the region nor a site has a date, and SMART documents have a range of days",
+            "neither the region nor an image has a date, and SMART documents have a range of days",
             hint="give the region start_date and end_date",
         )
     first = region.start if region is not None and region.start is not None else min(days)

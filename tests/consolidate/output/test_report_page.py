@@ -233,3 +233,24 @@ def test_areas_of_pixels_without_a_place_are_counted_in_pixels():
     page = report_page(replace(known, map=replace(known.map, crs=None, metres_per_unit=None))).decode()
     assert "<small>px</small>" in page
     assert not any(f"<small>{unit}</small>" in page for unit in ("m²", "ha", "km²"))
+
+
+def test_ids_classes_and_phases_of_any_letters_break_nothing():
+    nasty = "<b id='x'>ö & \"建\"</b>"
+    some = facts().sites[:3]
+    sites = tuple(
+        replace(
+            site, id=f"{nasty}_000{at}", kind=nasty,
+            sightings=tuple(replace(each, phase=nasty) for each in site.sightings),
+        )
+        for at, site in enumerate(some)
+    )  # fmt: skip
+    page = Page(report_page(replace(facts(title=nasty), sites=sites)))
+    assert not [tag for tag, attrs in page.tags if attrs.get("id") == "x"]
+    assert page.text.count(nasty) > 3 * 3
+
+
+def test_areas_of_plain_pixels_are_no_hectares():
+    text = Page(report_page(facts(map=replace(facts().map, crs=None)))).text
+    assert re.search(r"ZZ_R001_\d{4}: [^\n]*\d px", text)
+    assert not re.search(r"\d ha\b", text)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from geowatch.consolidate.output.report.svg import color_of, outline_path, tag, words
+from geowatch.consolidate.output.report.svg import color_of, outline_path, said, tag, words
+from geowatch.consolidate.output.report.text import plain_area
 from geowatch.grid.scale_bar import length_text, nice_length
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _others(facts: MapFacts, view: _View, height: float) -> Iterator[str]:
 
 def _site(site: Shown, view: _View, facts: ReportFacts) -> str:
     color = color_of(site.label, facts.colors)
-    label = tag("title", f"{site.id}: {site.label}, {site.area_m2 / 1e4:.1f} ha")
+    label = said(f"{site.id}: {site.label}, {plain_area(site.area_m2, facts.map.crs)}")
     path = outline_path([view.shape(site.outline)])
     # A pale line around the coloured one keeps it visible on any picture.
     halo = tag("path", d=path, class_="halo")

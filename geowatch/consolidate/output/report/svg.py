@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["PHASE_COLORS", "color_of", "outline_path", "polyline", "tag", "words"]
+__all__ = ["PHASE_COLORS", "color_of", "outline_path", "polyline", "said", "tag", "words"]
 
 PHASE_COLORS = {
     "No Activity": "#8d99a6",
@@ -47,6 +47,11 @@ def tag(name: str, content: str = "", **attributes: object) -> str:
 def words(x: float, y: float, text: str, **attributes: object) -> str:
     """Return a line of text."""
     return tag("text", escape(text), x=x, y=y, **attributes)
+
+
+def said(text: str) -> str:
+    """Return what a shape says when it is pointed at."""
+    return tag("title", escape(text))
 
 
 def polyline(points: NDArray[np.float64]) -> str:

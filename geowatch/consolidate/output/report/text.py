@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import date
 
-__all__ = ["area", "days", "element", "many", "size"]
+__all__ = ["area", "days", "element", "many", "plain_area", "size"]
 
 
 def element(name: str, content: str, kind: str = "") -> str:
@@ -39,6 +39,15 @@ def area(area_m2: float, crs: str | None) -> str:
     if area_m2 >= 1e4:
         return f"{area_m2 / 1e4:,.1f} <small>ha</small>"
     return f"{area_m2:,.0f} <small>m²</small>"
+
+
+def plain_area(area_m2: float, crs: str | None) -> str:
+    """Return an area in the unit that fits, as text.
+
+    >>> plain_area(84_000.0, "EPSG:32618")
+    '8.4 ha'
+    """
+    return area(area_m2, crs).replace("<small>", "").replace("</small>", "")
 
 
 def days(start: date | None, end: date | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geowatch.consolidate.output.report.svg import color_of, polyline, tag, words
+from geowatch.consolidate.output.report.svg import color_of, polyline, said, tag, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,7 +100,7 @@ def draw_counts(starts: Mapping[date, int], ends: Mapping[date, int], axis: Axis
             x0, x1 = axis.at(first), axis.at(_after(first, axis.period))
             height = 44.0 * count / top
             y = 60 - height if sign < 0 else 60.0
-            label = tag("title", f"{count} {kind}{'s' if count > 1 else ''}, {axis.period} from {first}")
+            label = said(f"{count} {kind}{'s' if count > 1 else ''}, {axis.period} from {first}")
             parts.append(tag("rect", label, x=x0 + 1, y=y, width=max(1.5, x1 - x0 - 2), height=height, class_=kind))
     parts += [tag("line", x1=0, y1=60, x2=axis.width, y2=60, class_="rule")]
     parts += [words(axis.at(day) + 4, 118, name, class_="tick") for day, name in axis.ticks()]
@@ -120,7 +120,7 @@ def _ends(site: Shown, axis: Axis) -> Iterator[str]:
     for day, name in ((site.start, "start"), (site.end, "end")):
         if day is not None:
             x = axis.at(day)
-            yield tag("line", tag("title", f"{name} {day}"), x1=x, y1=2, x2=x, y2=60, class_="edge")
+            yield tag("line", said(f"{name} {day}"), x1=x, y1=2, x2=x, y2=60, class_="edge")
 
 
 def _curve(site: Shown, axis: Axis) -> Iterator[str]:
@@ -133,7 +133,7 @@ def _curve(site: Shown, axis: Axis) -> Iterator[str]:
     yield tag("path", d=polyline(points), class_="curve")
     for each, (x, y) in zip(seen, points.tolist(), strict=True):
         kind = "dot" if each.seen_share >= HALF else "dot hollow"
-        yield tag("circle", tag("title", _says(each)), cx=x, cy=y, r=2.1, class_=kind)
+        yield tag("circle", said(_says(each)), cx=x, cy=y, r=2.1, class_=kind)
 
 
 def _says(seen: Sighting) -> str:
@@ -151,7 +151,7 @@ def _phases(site: Shown, axis: Axis, colors: Mapping[str, str]) -> Iterator[str]
     for place, each in enumerate(seen):
         if place + 1 == len(seen) or seen[place + 1].phase != each.phase:
             x0, x1 = axis.at(seen[start].day), axis.at(ends[place])
-            label = tag("title", f"{each.phase or 'no phase'} from {seen[start].day}")
+            label = said(f"{each.phase or 'no phase'} from {seen[start].day}")
             look = color_of(each.phase, colors) if each.phase else "none"
             yield tag(
                 "rect", label, x=x0, y=_BAR_TOP, width=max(1.0, x1 - x0), height=_BAR_HEIGHT, fill=look, class_="phase"
