@@ -38,8 +38,8 @@ def encode(chunk: NDArray[Any]) -> bytes:
     return sealed(bytes(_codec(chunk.dtype).encode(np.ascontiguousarray(chunk))))
 
 
-def decode(content: bytes, out: NDArray[Any], name: str) -> None:
-    """Fill ``out`` with the chunk that `encode` was given.
+def decode(content: NDArray[np.uint8], out: NDArray[Any], name: str) -> None:
+    """Fill ``out`` with the chunk whose bytes `encode` gave.
 
     Raises:
         DamagedError: where ``content`` is not what was written; the message names ``name``.

@@ -75,6 +75,11 @@ class Shards:
         self._store = store
         self._indexes: OrderedDict[str, Sequence[int]] = OrderedDict()
 
+    @property
+    def are_files(self) -> bool:
+        """Whether shards are files, and not objects of a store elsewhere."""
+        return isinstance(self._store, LocalStore)
+
     def clear(self) -> None:
         """Forget all indexes."""
         self._indexes.clear()

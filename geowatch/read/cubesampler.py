@@ -6,7 +6,8 @@ workers. Any readers will do; with those of a cube a window takes a few millisec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ from geowatch.read.closing import Closing
 from geowatch.read.reader import BoxReader, Patch
 
 __all__ = ["Place", "SeriesWindow", "WindowSampler"]
+
+
+#: A read that passes so many times the time that the processor works on it is kept waiting, by a disk or a network.
+_WAITING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,10 @@ class SeriesWindow:
     """Where and when it is."""
 
 
+Frame = tuple[BoxReader, PixelBox, Patch]
+"""What is read, where, and to which arrays."""
+
+
 class WindowSampler(Closing):
     """Draws windows of a series and reads them. A context; leaving it closes the readers.
 
@@ -53,7 +62,8 @@ class WindowSampler(Closing):
         readers: one a frame, oldest first, all of one lattice and with the same number of bands.
         size_px: (height, width) of windows.
         bounds: where windows lie; by default the smallest box that holds all frames.
-        threads: frames of a window that are read at a time.
+        threads: frames of a window that are read at a time. Those that a cube holds in files are read one after
+            another, which is faster, unless the disk keeps them waiting.
     """
 
     def __init__(
@@ -111,12 +121,29 @@ class WindowSampler(Closing):
         values = np.empty((len(place.times), bands, *place.box.shape), np.float32)
         valid = np.empty((len(place.times), *place.box.shape), bool)
         frames = [(self.readers[time], place.box, Patch(values[k], valid[k])) for k, time in enumerate(place.times)]
-        for _ in map(_read, frames) if self._pool is None else self._pool.map(_read, frames):
-            pass
+        self._read(frames)
         return SeriesWindow(values, valid, place)
 
+    def _read(self, frames: Iterable[Frame]) -> None:
+        waits, others = False, []
+        for frame in frames:
+            reader, box, _ = frame
+            if self._pool is None or (not waits and reader.at_hand(box & reader.plan.extent)):
+                waits = _read_waits(frame)
+            else:
+                others.append(self._pool.submit(_read, frame))
+        for other in others:
+            other.result()
 
-def _read(frame: tuple[BoxReader, PixelBox, Patch]) -> None:
+
+def _read_waits(frame: Frame) -> bool:
+    """Read a frame; tell whether most of the time was spent on waiting."""
+    passed, worked = time.perf_counter(), time.thread_time()
+    _read(frame)
+    return time.perf_counter() - passed > _WAITING * (time.thread_time() - worked)
+
+
+def _read(frame: Frame) -> None:
     reader, box, out = frame
     inner = reader.plan.extent & box
     if inner != box:

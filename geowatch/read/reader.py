@@ -73,6 +73,9 @@ class BoxReader(Protocol):
     def requests(self) -> int:
         """Reads that were asked of files so far."""
 
+    def at_hand(self, box: PixelBox) -> bool:
+        """Whether ``box`` is read in steps so short that threads which read at once hinder each other."""
+
     def read(self, box: PixelBox, out: Patch | None = None) -> Patch:
         """Return the pixels of ``box``; see `FrameReader.read`."""
 
@@ -132,6 +135,10 @@ class FrameReader(Closing):
     def blocks_planned(self) -> int:
         """Blocks whose place in their source was worked out so far; asking again costs nothing."""
         return sum(s.blocks_planned for s in self._scenes)
+
+    def at_hand(self, box: PixelBox) -> bool:
+        """Say no, but of nothing: a block of an image is decoded in one long step."""
+        return not box
 
     def read(self, box: PixelBox, out: Patch | None = None) -> Patch:
         """Return the pixels of ``box``, which must lie within ``plan.extent``.

@@ -8,7 +8,7 @@ Source: Zarr v3 specification, "sharding_indexed" codec, version 1.0, index at t
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import google_crc32c
 import numpy as np
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ABSENT", "index_bytes", "join_shard", "parse_index", "sealed", "unsealed"]
 
+Sealed = TypeVar("Sealed", bytes, "NDArray[np.uint8]")
 #: Offset and length of a chunk that is all fill and takes no bytes.
 ABSENT = 2**64 - 1
 _CRC_BYTES = 4
+#: The sum of anything with its own sum behind it.
+_SUM_OF_SEALED = 0x48674BC7
 
 
 def index_bytes(counts: tuple[int, ...]) -> int:
@@ -68,13 +71,12 @@ def sealed(content: bytes) -> bytes:
     return content + checksum.to_bytes(_CRC_BYTES, "little")
 
 
-def unsealed(content: bytes, what: str, hint: str | None = None) -> bytes:
-    """Return what `sealed` was given.
+def unsealed(content: Sealed, what: str, hint: str | None = None) -> Sealed:
+    """Return what `sealed` was given: of an array a view.
 
     Raises:
         DamagedError: where the sum does not fit; the message names ``what``, and has the ``hint``.
     """
-    plain = content[:-_CRC_BYTES]
-    if google_crc32c.value(plain) != int.from_bytes(content[-_CRC_BYTES:], "little"):
+    if google_crc32c.value(content) != _SUM_OF_SEALED:
         raise DamagedError(f"{what} is damaged: it has another checksum than was written", hint=hint)
-    return plain
+    return content[:-_CRC_BYTES]
