@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ __all__ = [
     "draw_scale",
     "font",
     "legend_rows",
+    "lettered",
     "paste",
 ]
 
@@ -65,8 +67,8 @@ def blank(title: str, subtitle: str, across: int, down: int) -> Image.Image:
     """Return a page with its title, for panels of ``across`` pixels and all that stands in ``down`` pixels."""
     page = Image.new("RGB", (max(across, _NARROWEST_PX) + 2 * MARGIN, TOP + down + MARGIN), PAPER)
     draw = ImageDraw.Draw(page)
-    draw.text((MARGIN, MARGIN - 6), title, INK, font(22))
-    draw.text((MARGIN, MARGIN + 22), subtitle, SOFT, font(14))
+    draw.text((MARGIN, MARGIN - 6), lettered(title), INK, font(22))
+    draw.text((MARGIN, MARGIN + 22), lettered(subtitle), SOFT, font(14))
     return page
 
 
@@ -83,7 +85,7 @@ def legend_rows(legend: Sequence[tuple[str, str]], across: int) -> list[LegendRo
     """Return a legend of (text, colour) in rows, wrapped to the width in pixels."""
     rows: list[LegendRow] = [[]]
     x = 0
-    for text, color in legend:
+    for text, color in ((lettered(name), color) for name, color in legend):
         width = 30 + int(font(15).getlength(text)) + 26
         if x and x + width > across:
             rows.append([])
@@ -124,6 +126,29 @@ def draw_scale(draw: ImageDraw.ImageDraw, scale: Scale, at: tuple[int, int], wid
 def font(size: int) -> FreeTypeFont | ImageFont.ImageFont:
     """Return the letters of pictures."""
     return ImageFont.load_default(size)
+
+
+def lettered(text: str) -> str:
+    """Return a text in the letters that pictures have: accents go, and what has no letter becomes a question mark.
+
+    >>> lettered("Łódź · Gebäude, 5 m²"), lettered("建物")
+    ('Lodz · Gebaude, 5 m2', '??')
+    """
+    known = "".join(letter if _drawn(letter) else _LATIN.get(letter, letter) for letter in text)
+    plain = (c for c in unicodedata.normalize("NFKD", known) if not unicodedata.combining(c))
+    return "".join(letter if _drawn(letter) else "?" for letter in plain)
+
+
+def _drawn(letter: str) -> bool:
+    return " " <= letter <= "~" or letter in _BEYOND
+
+
+#: What Pillow's own font draws beyond ASCII; it is the same on every machine.
+_BEYOND = frozenset("©«°±´·»‘’“”…‹›⁄™")
+#: Letters that are no base with an accent.
+_LATIN = dict(zip("ŁłØøÐðĐđıŸ–—−", "LlOoDdDdiY---", strict=True)) | {
+    "Þ": "Th", "þ": "th", "ß": "ss", "Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe"
+}  # fmt: skip
 
 
 def as_png(page: Image.Image) -> bytes:

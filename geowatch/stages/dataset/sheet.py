@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from geowatch.stitch.paper import as_png, font
+from geowatch.stitch.paper import as_png, font, lettered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,8 +105,8 @@ def draw_contact_sheet(sheet: ContactSheet) -> bytes:
     legend = _wrapped(_legend(dots, sheet), across)
     page = Image.new("RGB", (across + 2 * _MARGIN, bottom + _MARGIN + 8 + 22 * len(legend)), _PAPER)
     draw = ImageDraw.Draw(page)
-    draw.text((_MARGIN, _MARGIN - 10), sheet.title, _INK, font(25))
-    draw.text((_MARGIN, _MARGIN + 24), sheet.subtitle, _SOFT, font(14))
+    draw.text((_MARGIN, _MARGIN - 10), lettered(sheet.title), _INK, font(25))
+    draw.text((_MARGIN, _MARGIN + 24), lettered(sheet.subtitle), _SOFT, font(14))
     for x, y, thing in rows:
         if isinstance(thing, str):
             _draw_year(draw, (x, y), thing, across)
@@ -180,7 +180,7 @@ def _borders(mask: NDArray[np.bool_]) -> Iterator[tuple[tuple[int, int], tuple[i
 
 
 def _widths(sheet: ContactSheet) -> tuple[float, float]:
-    return font(25).getlength(sheet.title), font(14).getlength(sheet.subtitle)
+    return font(25).getlength(lettered(sheet.title)), font(14).getlength(lettered(sheet.subtitle))
 
 
 _Entry = tuple[str, Color, bool]
@@ -189,8 +189,8 @@ _Entry = tuple[str, Color, bool]
 
 def _legend(dots: dict[str, Color], sheet: ContactSheet) -> list[_Entry]:
     masked = [("masked", _MASK, False)] if any(t.hidden.any() for t in sheet.thumbnails) else []
-    outlines = [(name, color, False) for name, color in sheet.legend]
-    return [*((name, color, True) for name, color in dots.items()), *masked, *outlines]
+    outlines = [(lettered(name), color, False) for name, color in sheet.legend]
+    return [*((lettered(name), color, True) for name, color in dots.items()), *masked, *outlines]
 
 
 def _wrapped(entries: Sequence[_Entry], across: int) -> list[list[_Entry]]:

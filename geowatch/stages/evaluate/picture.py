@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from geowatch.metrics import BINS
-from geowatch.stitch.paper import INK, PAPER, SOFT, as_png, font
+from geowatch.stitch.paper import INK, PAPER, SOFT, as_png, font, lettered
 
 if TYPE_CHECKING:
     from geowatch.metrics import Calibration, Confusion, ErrorCurve
@@ -30,8 +30,8 @@ def draw_evaluation(tally: Tally, classes: tuple[str, ...], title: str) -> bytes
     draw = ImageDraw.Draw(page)
     confusion = tally.confusion
     text = f"accuracy {confusion.accuracy:.4f}   kappa {confusion.kappa:.4f}   {confusion.pixels:,} pixels"
-    draw.text((_MARGIN, 14), title, INK, font(20))
-    draw.text((_MARGIN, 42), text, SOFT, font(14))
+    draw.text((_MARGIN, 14), lettered(title), INK, font(20))
+    draw.text((_MARGIN, 42), lettered(text), SOFT, font(14))
     left = _MARGIN
     _draw_confusion(draw, confusion, classes, left)
     if tally.curves:
@@ -57,7 +57,7 @@ def _draw_confusion(draw: ImageDraw.ImageDraw, confusion: Confusion, classes: tu
             if cell >= 28:
                 ink = PAPER if share > 0.5 else INK
                 draw.text((x + cell / 2, y + cell / 2), f"{share:.0%}", ink, font(13), anchor="mm")
-    for k, name in enumerate(classes):
+    for k, name in enumerate(map(lettered, classes)):
         at = (k + 0.5) * cell
         draw.text((left - 8, _MARGIN + at), name[:12], SOFT, font(12), anchor="rm")
         draw.text((left + at, _MARGIN + _SIDE + 8), name[: max(3, int(cell / 8))], SOFT, font(12), anchor="ma")

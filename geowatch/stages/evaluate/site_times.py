@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from geowatch.metrics.sites.rollup import best_together, curve_together
 from geowatch.sites.model import PHASES
 from geowatch.stages.evaluate.site_map import GRID, MARKS, Color
-from geowatch.stitch.paper import INK, PAPER, SOFT, as_png, font
+from geowatch.stitch.paper import INK, PAPER, SOFT, as_png, font, lettered
 
 if TYPE_CHECKING:
     from geowatch.metrics.sites import RegionScores, Thresholds
@@ -203,7 +203,7 @@ def _draw_curves(
             draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=color)
     _label_values(draw, list(zip(places, (value for value, _ in points), strict=True)), top + _SIDE + 8)
     draw.rectangle((left, top, left + _SIDE, top + _SIDE), outline=SOFT)
-    draw.text((left + _SIDE / 2, top + _SIDE + 34), named[0], INK, font(13), anchor="ma")
+    draw.text((left + _SIDE / 2, top + _SIDE + 34), lettered(named[0]), INK, font(13), anchor="ma")
 
 
 def _label_values(draw: ImageDraw.ImageDraw, places: list[tuple[float, float]], y: float) -> None:
