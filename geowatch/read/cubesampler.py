@@ -26,7 +26,7 @@ __all__ = ["Place", "SeriesWindow", "WindowSampler"]
 
 
 #: A read that passes so many times the time that the processor works on it is kept waiting, by a disk or a network.
-_WAITING = 3
+_WAITING = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,6 +287,47 @@ def test_a_damaged_block_is_found_when_it_is_read(plan, tmp_path, where):
     assert is_done(store, layout, block) == (where in {"chunk", "index"})
 
 
+def test_many_bands_of_several_kinds_and_holes_have_the_bytes_of_the_images(tmp_path, write_image, noise):
+    for band in ("red", "nir"):
+        pixels = noise((300, 280), seed=len(band))
+        pixels[140:300, 128:200] = 0  # whole chunks of one band, parts of others
+        write_image(tmp_path / "images" / f"2020-06-01_{band}.tif", pixels, origin=CORNER, nodata=0)
+    write_image(tmp_path / "images" / "2020-06-01_swir16.tif", noise((150, 140)), step=20.0, origin=CORNER)
+    bands = [*("red", "nir") * 5, "swir16", "red"]  # more alike than are read at a time
+    plan = plan_frame(frame_of(tmp_path / "images", scale=1e-4, offset=-0.1), bands, LATTICE)
+    store = LocalStore(tmp_path / "cube")
+    with CubeReader(store, align(plan, store)) as cube, FrameReader(plan, cache_bytes=0) as images:
+        for box in boxes(plan.extent, 7, 8):
+            assert_same(cube.read(box), images.read(box))
+
+
+@pytest.mark.parametrize("holes", [0, 1])
+def test_where_all_is_valid_validity_is_not_read(tmp_path, write_image, noise, holes):
+    pixels = noise((100, 100))
+    pixels[:holes, :holes] = 0
+    write_image(tmp_path / "2020-06-01_red.tif", pixels, origin=CORNER, nodata=0)
+    frame = frame_of(tmp_path / "2020-06-01_red.tif")
+    plan = plan_frame(frame, ["red"], lattice_of(frame.scenes, ["red"]))
+    store = LocalStore(tmp_path / "cube")
+    with CubeReader(store, align(plan, store)) as cube, FrameReader(plan, cache_bytes=0) as images:
+        assert_same(cube.read(plan.extent), images.read(plan.extent))
+        assert cube.requests == 1 + holes
+        assert cube.read(plan.extent).valid.sum() == plan.extent.area_px - holes
+
+
+def test_an_object_that_is_cut_short_after_it_was_opened_is_refused(plan, tmp_path):
+    store = LocalStore(tmp_path / "cube")
+    layout = align(plan, store)
+    block = layout.blocks(plan.extent)[0]
+    path = store.path(layout.shard_key(layout.planes[0], block))
+    with CubeReader(store, layout) as cube:
+        cube.read(block.box & plan.extent)
+        for length in (path.stat().st_size // 2, 3, 0):
+            os.truncate(path, length)
+            with pytest.raises(DamagedError, match="red"):
+                cube.read(block.box & plan.extent)
+
+
 def test_a_marker_of_another_frame_or_in_ruins_is_none(plan, tmp_path):
     store = LocalStore(tmp_path / "cube")
     layout = align(plan, store)
