@@ -98,7 +98,8 @@ def _simple(wkb: Wkb, tolerance: float) -> Wkb:
 
 
 def _written(shapes: NDArray[np.object_]) -> Wkb:
-    content = shapely.to_wkb(shapes, byte_order=1).tolist()
+    # GEOS leaves exteriors clockwise where it unites, cuts or sorts; those of single grids are not.
+    content = shapely.to_wkb(shapely.orient_polygons(shapes, exterior_cw=False), byte_order=1).tolist()
     start = np.concatenate([[0], np.cumsum([len(each) for each in content])]).astype(np.int64)
     return Wkb(np.frombuffer(b"".join(content), dtype=np.uint8), start)
 

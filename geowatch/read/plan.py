@@ -58,7 +58,7 @@ def lattice_of(scenes: Sequence[Scene], bands: Sequence[str]) -> Lattice:
     if others:
         raise ImageryError(
             f"the scenes have several CRSs, such as {_short(grids[0].crs)} and {_short(others[0])}",
-            hint="choose one grid with --crs and --resolution",
+            hint="--resolution alone makes a grid in each UTM zone of a region, with --crs one grid",
         )
     if grids[0].crs is None:
         return Lattice.of_pixels()  # of the video, where files of several resolutions are placed in one

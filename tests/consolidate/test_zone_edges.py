@@ -108,7 +108,8 @@ def test_the_mean_score_is_that_of_both_sides():
 
 def test_a_hole_that_two_zones_surround_is_filled_by_its_whole_area():
     scene, ring = Scene(half_m=500), [Disc(10, 0, 300, hole=100)]
-    assert len(outline_of(scene.consolidated(ring), 0).interiors) == 1
+    whole = outline_of(scene.consolidated(ring), 0)
+    assert [each.is_ccw for each in (whole.exterior, *whole.interiors)] == [True, False]
     kept = scene.consolidated(ring, rules=Rules(fill_holes_m2=25_000))
     assert len(outline_of(kept, 0).interiors) == 1
     filled = scene.consolidated(ring, rules=Rules(fill_holes_m2=36_000))
