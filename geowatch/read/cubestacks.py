@@ -30,7 +30,7 @@ Place = tuple[str, int]
 Chunk = NDArray[np.uint8]
 """The bytes of a chunk, as they are stored."""
 #: Arrays of a stack at most: as many files are open at a time, and a chunk of each is in memory.
-_ARRAYS = 8
+_ARRAYS = 4
 
 
 @dataclass(frozen=True, slots=True)

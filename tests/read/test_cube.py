@@ -287,11 +287,13 @@ def test_a_damaged_block_is_found_when_it_is_read(plan, tmp_path, where):
     assert is_done(store, layout, block) == (where in {"chunk", "index"})
 
 
-def test_many_bands_of_several_kinds_and_holes_have_the_bytes_of_the_images(tmp_path, write_image, noise):
+@pytest.mark.parametrize("nodata", [0, None])
+def test_many_bands_of_several_kinds_and_holes_have_the_bytes_of_the_images(tmp_path, write_image, noise, nodata):
     for band in ("red", "nir"):
         pixels = noise((300, 280), seed=len(band))
-        pixels[140:300, 128:200] = 0  # whole chunks of one band, parts of others
-        write_image(tmp_path / "images" / f"2020-06-01_{band}.tif", pixels, origin=CORNER, nodata=0)
+        if band == "red":
+            pixels[:160, 100:] = 0  # whole chunks, and parts of others
+        write_image(tmp_path / "images" / f"2020-06-01_{band}.tif", pixels, origin=CORNER, nodata=nodata)
     write_image(tmp_path / "images" / "2020-06-01_swir16.tif", noise((150, 140)), step=20.0, origin=CORNER)
     bands = [*("red", "nir") * 5, "swir16", "red"]  # more alike than are read at a time
     plan = plan_frame(frame_of(tmp_path / "images", scale=1e-4, offset=-0.1), bands, LATTICE)
