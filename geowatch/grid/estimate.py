@@ -102,6 +102,9 @@ class Estimate:
     """Bytes of scores, before compression."""
     memory_bytes: int | None = None
     """Peak memory of one worker."""
+    least_memory_bytes: int | None = None
+    """Peak memory of one worker where ``--memory`` allows no more; None: the same. Planes of a series that see the same
+    images are computed together as far as memory goes, and less of it only makes them read again."""
     seconds: float | None = None
     """Time on one machine."""
     price: float | None = None

@@ -31,6 +31,7 @@ from geowatch.store.plans import PLAN, check_geojson, has_plan, read_plan, write
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from geowatch.grid.estimate import Estimate
     from geowatch.grid.lattice import Lattice, PixelBox
     from geowatch.grid.region import Region
     from geowatch.grid.tiles import TileTable
@@ -114,6 +115,7 @@ def tile(config: TileConfig, events: Events | None = None) -> Plan:
     asked = merged(before, _asked(config, region), store.url)
     given = _open(config, asked, region, store, events)
     plan, tables = make_plan(_request(config, asked, given))
+    plan = _with_passes(plan, config, given)
     for note in plan.notes:
         events.note(note)
     _refuse_another(store, plan)
@@ -122,6 +124,19 @@ def tile(config: TileConfig, events: Events | None = None) -> Plan:
     if not config.dry_run:
         _write(config, asked, given, (plan, tables), events)
     return plan
+
+
+def _with_passes(plan: Plan, config: TileConfig, given: _Given) -> Plan:
+    """Return the plan with the memory of a series whose planes predict computes together as far as memory goes."""
+    if plan.load.held_bands is None or plan.estimate.memory_bytes is None:
+        return plan
+    from geowatch.stages.predicting.passes import pass_bytes
+
+    least = plan.estimate.memory_bytes
+    most = max(least, pass_bytes(plan, _frame_count(config, given.scenes), config.memory_bytes) or 0)
+    if most == least:
+        return plan
+    return replace(plan, estimate=replace(plan.estimate, memory_bytes=most, least_memory_bytes=least))
 
 
 def _asked(config: TileConfig, region: Region | None) -> Asked:
@@ -205,7 +220,10 @@ def _finest(given: _Given) -> Lattice:
     sensors = dict.fromkeys(scene.sensor for scene in scenes)
     every = [lattice_of([s for s in scenes if s.sensor == n], manifest.bands_of(n)) for n in sensors]
     if len({lattice.crs for lattice in every}) > 1:
-        raise ImageryError("the sensors' scenes have several CRSs", hint="choose one grid with --crs and --resolution")
+        raise ImageryError(
+            "the sensors' scenes have several CRSs",
+            hint="--resolution alone makes a grid in each UTM zone of a region, with --crs one grid",
+        )
     return min(every, key=lambda lattice: max(abs(lattice.step_y), abs(lattice.step_x)))
 
 
@@ -344,7 +362,7 @@ def summary(plan: Plan) -> list[tuple[str, str]]:
         ("redundancy", _known(cost.redundancy, "{:.2f} pixels computed for each pixel of output")),
         ("reads", _bytes(cost.read_bytes, "decoded")),
         ("writes", _bytes(cost.write_bytes, "before compression")),
-        ("memory", _bytes(cost.memory_bytes, "a worker")),
+        ("memory", _memory(cost)),
         ("time", None if cost.seconds is None else f"{_duration(cost.seconds)} on one {cost.machine}"),
         ("price", _known(cost.price, f"{{:,.2f}} {cost.currency}") if cost.price else None),
     ]
@@ -360,6 +378,12 @@ def _grid_line(plan: Plan, at: int) -> str:
 
 def _known(value: float | None, form: str) -> str | None:
     return None if value is None else form.format(value)
+
+
+def _memory(cost: Estimate) -> str | None:
+    if cost.least_memory_bytes is None:
+        return _bytes(cost.memory_bytes, "a worker")
+    return f"{_bytes(cost.least_memory_bytes, 'to')} {_bytes(cost.memory_bytes, 'a worker; --memory bounds it')}"
 
 
 def _bytes(size: int | None, what: str) -> str | None:

@@ -6,6 +6,7 @@ into time blocks, so that passes change no byte.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from geowatch.grid.estimate import Workload, memory_per_worker
@@ -15,13 +16,32 @@ from geowatch.stages.predicting.timing import loaded
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from geowatch.grid.plan import Plan
     from geowatch.grid.tiles import Tile
 
-__all__ = ["PASS_BYTES", "cut_passes"]
+__all__ = ["PASS_BYTES", "cut_passes", "pass_bytes"]
 
 #: Memory of a pass over several time blocks, where nobody limits it: measured on 500 x 500 pixels of one band, predict
 #: took 660 MB for 400 dates, as for 100, and 5% more processor time than with 3 GiB, where it took 1.6 GB.
 PASS_BYTES = 1 << 30
+
+
+def pass_bytes(plan: Plan, frames: int, memory_bytes: int | None) -> int | None:
+    """Return the most memory that a pass over several time blocks takes; None where there is one block, or no series.
+
+    Args:
+        plan: A plan, its imagery not bound yet.
+        frames: Frames of the whole series.
+        memory_bytes: Memory of a worker; None takes `PASS_BYTES`.
+    """
+    load = plan.load
+    if load.held_bands is None or load.times <= load.planes:
+        return None
+    bands = load.held_bands // load.dates
+    every = replace(load, planes=load.times, dates=frames, held_bands=frames * bands)
+    memory = memory_per_worker(every, plan.tile_px, plan.sweep_tiles[1])
+    limit = PASS_BYTES if memory_bytes is None else memory_bytes
+    return None if memory is None else min(limit, memory.total_bytes)
 
 
 def cut_passes(

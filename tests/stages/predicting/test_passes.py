@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.small_series import series_config, series_package, write_series
 
 from geowatch.grid.estimate import Workload, memory_per_worker
 from geowatch.grid.lattice import PixelBox
 from geowatch.grid.tiles import Tile
 from geowatch.grid.windows import WindowLattice
+from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.binding.parts import TimeBlock
+from geowatch.stages.predicting import passes
+from geowatch.stages.predicting.context import open_session
 from geowatch.stages.predicting.passes import cut_passes
 from geowatch.stages.predicting.timing import loaded
+from geowatch.stages.tile import TileConfig, summary, tile
+from geowatch.stages.working.events import Silent
 
 BOUNDS = PixelBox(0, 0, 128, 100)
 
@@ -98,3 +105,29 @@ def test_a_pass_is_as_long_as_memory_allows():
     half = need(TimeBlock(Place(), 0, tuple(p for b in blocks[:10] for p in b.parts), 1, 10))  # type: ignore[arg-type]
     assert [one.count for one in cut_passes(blocks, TILES, LOAD, half)] == [10, 10]
     assert [one.count for one in cut_passes(blocks, TILES, LOAD, half - 1)] == [9, 9, 2]
+
+
+@pytest.mark.parametrize("given_mb", [None, 800, 2000])
+def test_a_plan_says_as_much_memory_as_the_passes_of_its_series_take(tmp_path, monkeypatch, given_mb):
+    monkeypatch.setattr(passes, "PASS_BYTES", 2_500_000_000)  # the small network's blocks take more than the real one
+    (tmp_path / "images").mkdir()
+    write_series(tmp_path / "images")
+    package = series_package(tmp_path)
+    memory_bytes = None if given_mb is None else given_mb * 10**6
+    imagery = ImageryConfig(images=(str(tmp_path / "images"),))
+    config = TileConfig(
+        run=str(tmp_path / "run"), imagery=imagery, model=str(package.path), tile_size=64, memory_bytes=memory_bytes
+    )
+    plan = tile(config)
+    cost = plan.estimate
+    assert cost.least_memory_bytes < cost.memory_bytes <= (memory_bytes or 2_500_000_000)
+    assert dict(summary(plan))["memory"].endswith("a worker; --memory bounds it")
+    session = open_session(
+        series_config(tmp_path / "run", tmp_path / "images", package, memory_bytes=memory_bytes), Silent()
+    )
+    tiles = tuple(session.tiles(plan.grids[0].id))
+    made = list(session.passes(list(session.blocks), tiles))
+    assert max(one.count for one in made) > 1
+    taken = [memory_per_worker(loaded(session._load, [one]), plan.tile_px, plan.sweep_tiles[1]) for one in made]
+    assert max(each.total_bytes for each in taken) <= cost.memory_bytes
+    assert tile(TileConfig(run=config.run, memory_bytes=memory_bytes)).estimate == cost  # as it is written
