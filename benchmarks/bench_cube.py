@@ -10,9 +10,9 @@ two dates are equal; it is no real series. Each case is read on a grid:
 - other zone: all bands are warped to the next UTM zone;
 - landsat: 30 m, all bands are copied.
 
-Both sides read the same windows in turns and must give the same bytes; figures are medians over windows. Warm: the
-files are in the system's cache, and each reader of images may keep 32 MB of decoded blocks. Cold: all files' pages are
-dropped before each window (`posix_fadvise`), and readers are opened anew.
+Both sides read the same windows in turns, by one thread and by two, and must give the same bytes; figures are medians
+over windows. Warm: the files are in the system's cache, and each reader of images may keep 32 MB of decoded blocks.
+Cold: all files' pages are dropped before each window (`posix_fadvise`), and readers are opened anew.
 """
 
 from __future__ import annotations
@@ -188,25 +188,26 @@ class Seconds:
         return found
 
 
-def measure(case: Case, cube: Aligned, windows: Sequence[Place], setting: Setting) -> Seconds:
-    """Read windows by both sides in turns. All bytes are compared."""
+def measure(case: Case, cube: Aligned, windows: Sequence[Place], settings: Sequence[Setting]) -> dict[Setting, Seconds]:
+    """Read windows by both sides, in each setting, all in turns. All bytes are compared."""
     files = [*case.files, *(p for p in cube.store.root.rglob("*") if p.is_file())]
-    seconds = Seconds()
+    seconds = {setting: Seconds() for setting in settings}
     with ExitStack() as stack:
         opened = {
-            side: stack.enter_context(WindowSampler(make(), (SIDE_PX, SIDE_PX), threads=setting.threads))
+            (setting, side): stack.enter_context(WindowSampler(make(), (SIDE_PX, SIDE_PX), threads=setting.threads))
+            for setting in settings
             for side, make in readers_of(case, cube).items()
         }
         for place in windows:
-            found: dict[str, SeriesWindow] = {}
-            for side, sampler in opened.items():
+            found: list[SeriesWindow] = []
+            for (setting, side), sampler in opened.items():
                 if setting.cold:
                     forget(files)
                     for reader in sampler.readers:
                         reader.close()
-                found[side] = seconds.add(side, sampler, place)
-            assert found["images"].values.tobytes() == found["cube"].values.tobytes()
-            assert found["images"].valid.tobytes() == found["cube"].valid.tobytes()
+                found.append(seconds[setting].add(side, sampler, place))
+            assert len({each.values.tobytes() for each in found}) == 1
+            assert len({each.valid.tobytes() for each in found}) == 1
     return seconds
 
 
@@ -230,11 +231,13 @@ def report(case: Case, folder: Path, count: int) -> dict[str, dict[str, float]]:
         flush=True,
     )
     found = {}
-    for setting in (Setting(), Setting(threads=THREADS), Setting(cold=True)):
-        seconds = measure(case, cube, windows[: max(4, count // 3)] if setting.cold else windows, setting)
+    measured = measure(case, cube, windows, (Setting(), Setting(threads=THREADS)))
+    measured |= measure(case, cube, windows[: max(4, count // 3)], (Setting(cold=True),))
+    for setting, seconds in measured.items():
         name = f"{'cold' if setting.cold else 'warm'}, {setting.threads} thread{'s' if setting.threads > 1 else ''}"
         print(f"  {name:15} {compared(seconds.wall)}; processor {compared(seconds.processor)}", flush=True)
         found[name] = {f"{side}_s": statistics.median(seconds.wall[side]) for side in ("images", "cube")}
+        found[name] |= {f"{side}_cpu_s": statistics.median(seconds.processor[side]) for side in ("images", "cube")}
     return found
 
 

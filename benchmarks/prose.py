@@ -86,6 +86,8 @@ seams and corners; the tables alone are written. One run each.
 CUBE = """\
 Windows of 256 px, 12 dates and 6 bands at random places: from images (COGs), and from the cube that `gw dataset align`
 made of them. Both give the same bytes; medians over windows. The series is made of one real scene of each sensor.
+The processor ratio is that of the processor time. What a cube holds in files is read by one thread, however many there
+are: chunks are decoded in microseconds, and threads would hinder each other.
 """
 
 METHOD = """\

@@ -106,13 +106,15 @@ def test_figures_of_time_and_places_stand_in_tables_of_their_own():
             },
         },
         "consolidate": [{"tiles": 625, "polygons": 60_000, "seconds": 12.0, "cpu_seconds": 11.0, "peak_mb": 400.0}],
-        "cube": {"native": {"warm, 1 thread": {"images_s": 0.4, "cube_s": 0.1}}},
+        "cube": {
+            "native": {"warm, 1 thread": {"images_s": 0.4, "cube_s": 0.1, "images_cpu_s": 0.6, "cube_cpu_s": 0.1}},
+        },
     }  # fmt: skip
     page = files(session(**{name: ({"rows": rows}, {}) for name, rows in parts.items()}))["README.md"]
     assert "| 100 | blocks together | 9.0 | 90 | 1.00 | 512 |" in page
     assert "| 4096² | linked | 30.0 | 20.0 | 9.5 | 7,000 | 300 |" in page
     assert "| 625 | 60,000 | 12.0 | 5,000 | 400 |" in page
-    assert "| native | warm, 1 thread | 400.0 | 100.0 | 4.0 |" in page
+    assert "| native | warm, 1 thread | 400.0 | 100.0 | 4.0 | 6.0 |" in page
 
 
 def test_parts_that_were_measured_before_are_named():
