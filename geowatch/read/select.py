@@ -107,6 +107,8 @@ def undated_heaps(scenes: Sequence[Scene]) -> Iterator[str]:
     for sensor in sorted({scene.sensor for scene in undated}):
         places = [(s.id, shape) for s in undated if s.sensor == sensor and (shape := _outline(s)) is not None]
         shapes = [shape for _, shape in places]
+        if len(shapes) < 2:  # one image, or pictures without a place
+            continue
         first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
         on_each_other = sorted({
             places[a][0] for a, b in zip(first.tolist(), second.tolist(), strict=True)
