@@ -20,6 +20,7 @@ from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.crs import crs_text, move_points
 from geowatch.read.gdal import gdal_env, open_image
 from geowatch.read.scene import RasterGrid
+from geowatch.read.select import footprint_lonlat
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -156,14 +157,33 @@ def labels_of_shapes(
     """
     if grid.crs is None:
         return
-    frame = shapely.box(0, 0, grid.shape[1], grid.shape[0])
+    frame, near = shapely.box(0, 0, grid.shape[1], grid.shape[0]), _around(grid)
     for number, (shape, known) in enumerate(shapes, 1):
-        if not _lasts(known, day):
+        if not _lasts(known, day) or (part := _near(shape, near)).is_empty:
             continue
-        cut = shapely.intersection(_on_pixels(shape, grid), frame)
+        cut = shapely.intersection(_on_pixels(part, grid), frame)
         if cut.area > 0:
             track = str(known.get("id", known.get("site_id", number)))
             yield Label(_class(known, field), cut, track)
+
+
+def _around(grid: RasterGrid) -> BaseGeometry | None:
+    """Return boxes in lon/lat that hold an image and some of what is around it; None where its place is not known."""
+    outline = footprint_lonlat(grid)
+    if outline is None:
+        return None
+    bounds = shapely.bounds(shapely.get_parts(outline))
+    margin = 0.05 * float((bounds[:, 2:] - bounds[:, :2]).max())
+    west, south, east, north = (bounds + margin * np.array([-1, -1, 1, 1])).T
+    return shapely.union_all(shapely.box(west, south, east, north))
+
+
+def _near(shape: BaseGeometry, near: BaseGeometry | None) -> BaseGeometry:
+    """Return what of a shape is near an image: the image's CRS may have no place for the rest of the Earth."""
+    west, _, east, _ = shape.bounds or (0.0,) * 4
+    if near is None or west < -180 or east > 180 or near.covers(shape):
+        return shape
+    return shape.intersection(near)
 
 
 def _lasts(known: Mapping[str, Any], day: date | None) -> bool:
@@ -182,7 +202,7 @@ def _on_pixels(shape: BaseGeometry, grid: RasterGrid) -> BaseGeometry:
         return shapely.make_valid(shapely.transform(shape, moved))
     except shapely.errors.GEOSException as error:  # corners that the image's CRS has no place for
         raise ImageryError(
-            f"a label from {shape.bounds} has no place in {grid.crs}: {error}", hint="give longitude and latitude"
+            f"a label from {shape.bounds} has no place in {str(grid.crs)[:40]}", hint="give longitude and latitude"
         ) from error
 
 
@@ -190,8 +210,9 @@ def _class(known: Mapping[str, Any], field: str | None) -> str:
     names = (field,) if field else _CLASS_FIELDS
     found = next((known[name] for name in names if known.get(name) not in (None, "")), None)
     if found is None:
+        has = sorted(name for name, value in known.items() if value not in (None, ""))
         raise ImageryError(
-            f"a shape has no {' or '.join(names)}, only {', '.join(sorted(known)) or 'nothing'}",
+            f"a shape has no {' or '.join(names)}, only {', '.join(has) or 'nothing'}",
             hint="name the property that holds the class with --class-field",
         )
     return str(found)

@@ -19,7 +19,7 @@ from shapely.geometry import MultiPolygon, Polygon, mapping, shape
 from geowatch.errors import RegionError
 from geowatch.grid.rings import polygon_of_rings
 
-__all__ = ["Area", "Region", "parse_region"]
+__all__ = ["Area", "Region", "parse_region", "refuse_other_crs"]
 
 Area = Polygon | MultiPolygon
 """A polygon or several."""
@@ -111,7 +111,7 @@ def _features(document: object) -> list[Mapping[str, object]]:
             f"a region is a GeoJSON object with a 'type', got {_brief(document)}",
             hint="write {'type': 'Polygon', 'coordinates': [...]} with longitude before latitude",
         )
-    _refuse_other_crs(document)
+    refuse_other_crs(document)
     kind = document["type"]
     if kind == "FeatureCollection":
         members = document.get("features")
@@ -125,7 +125,8 @@ def _features(document: object) -> list[Mapping[str, object]]:
     raise RegionError(f"'{kind}' is no GeoJSON type", hint="use a Polygon, Feature or FeatureCollection")
 
 
-def _refuse_other_crs(document: Mapping[str, object]) -> None:
+def refuse_other_crs(document: Mapping[str, object]) -> None:
+    """Raise RegionError where a GeoJSON object names another CRS than longitude and latitude."""
     crs = document.get("crs")
     if crs is None:
         return
@@ -133,8 +134,8 @@ def _refuse_other_crs(document: Mapping[str, object]) -> None:
     named = properties.get("name") if isinstance(properties, Mapping) else crs
     if not str(named).upper().endswith(_LONLAT_NAMES):
         raise RegionError(
-            f"the region's crs is {_brief(named)}; GeoJSON is longitude and latitude (CRS84)",
-            hint="reproject it, such as with: ogr2ogr -t_srs EPSG:4326 region-lonlat.geojson region.geojson",
+            f"the crs is {_brief(named)}, and GeoJSON is longitude and latitude (CRS84)",
+            hint="reproject it, such as with: ogr2ogr -t_srs EPSG:4326 lonlat.geojson here.geojson",
         )
 
 
@@ -180,7 +181,7 @@ def _polygons(geometry: object, notes: list[str]) -> list[Area]:
         return []
     if not isinstance(geometry, Mapping) or str(geometry.get("type")) not in _GEOMETRY_TYPES:
         raise RegionError(f"a geometry has a GeoJSON type, got {_brief(geometry)}", hint=_RFC)
-    _refuse_other_crs(geometry)
+    refuse_other_crs(geometry)
     kind = geometry["type"]
     if kind == "GeometryCollection":
         return [part for member in _listed(geometry, "geometries") for part in _polygons(member, notes)]

@@ -11,13 +11,16 @@ import shapely.geometry
 
 from geowatch.datasets.smart_labels import shapes_of_site
 from geowatch.errors import RegionError
-from geowatch.grid.region import Region, parse_region
+from geowatch.grid.region import Region, parse_region, refuse_other_crs
 from geowatch.sites.smart import parse_region_model, parse_site
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 __all__ = ["read_features_file", "read_labels", "read_places_file", "read_region_file"]
+
+#: Longitudes may go on beyond the antimeridian; latitudes end.
+_TURN, _POLE = 360.0, 90.0
 
 
 def read_region_file(path: str) -> Region:
@@ -41,15 +44,36 @@ def _document(path: str) -> Any:  # noqa: ANN401 - a JSON value
 def read_features_file(path: str) -> list[tuple[BaseGeometry, dict[str, Any]]]:
     """Return the shapes of a GeoJSON file (lon/lat) with their properties, ``id`` among them.
 
+    Features without a geometry, which GeoJSON allows, are left out.
+
     Raises:
-        RegionError: it cannot be read, or holds no shapes.
+        RegionError: it cannot be read, holds no shapes, or is not in longitude and latitude.
     """
-    return [(_shape(feature, path), _known(feature)) for feature in _features(path)]
+    found = [(_shape(each, path), _known(each)) for each in _features(path) if not _placeless(each)]
+    if not found:
+        raise RegionError(f"no feature of '{path}' has a geometry", hint="give polygons")
+    for shape, _ in found:
+        _check_lonlat(shape, path)
+    return found
+
+
+def _placeless(feature: object) -> bool:
+    return isinstance(feature, dict) and feature.get("geometry", ...) is None
+
+
+def _check_lonlat(shape: BaseGeometry, path: str) -> None:
+    west, south, east, north = shape.bounds or (0.0,) * 4
+    if west < -_TURN or east > _TURN or south < -_POLE or north > _POLE:
+        raise RegionError(
+            f"a shape of '{path}' reaches from {west:g}, {south:g} to {east:g}, {north:g}: no longitude and latitude",
+            hint="reproject it, such as with: ogr2ogr -t_srs EPSG:4326 lonlat.geojson here.geojson",
+        )
 
 
 def _features(path: str) -> list[Any]:
     document = _document(path)
     known = document if isinstance(document, dict) else {}
+    refuse_other_crs(known)
     if known.get("type") == "Feature":
         return [known]
     features = [{"type": "Feature", "geometry": known}] if "coordinates" in known else known.get("features")

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from geowatch.datasets.bundle import read_bundle
-from geowatch.errors import ConfigError, ImageryError
+from geowatch.errors import ConfigError, ImageryError, RegionError
 from geowatch.stages.binding.regions import read_features_file
 from geowatch.stages.binding.source import SourceConfig
 from geowatch.stages.dataset.convert import ConvertConfig, convert_dataset
@@ -225,6 +225,41 @@ def test_a_single_feature_is_a_label_too(tmp_path):
     assert done.labels == 1
     (tmp_path / "l.geojson").write_text(json.dumps(shape))
     assert [known for _, known in read_features_file(str(tmp_path / "l.geojson"))] == [{}]
+
+
+def feature(west, south, east, north, **known):
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {
+        "type": "Feature",
+        "properties": {"class": "field"},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    } | known
+
+
+def test_labels_of_all_the_earth_leave_those_of_other_places_alone(tmp_path):
+    write_tiff(tmp_path / "a.tif", ramp(5, 5))
+    far = [(100, 10, 101, 11), (105, -38, 106, -37), (9, 0, 10, 1), (-77, 89.9, -76, 90), (-77, -90, -76, -89)]
+    features = [feature(-170, -80, 170, 80), *(feature(*box) for box in far), feature(0, 0, 1, 1, geometry=None)]
+    (tmp_path / "l.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    done = converted(tmp_path / "x.kwcoco.json", tmp_path / "a.tif", labels=str(tmp_path / "l.geojson"))
+    (label,) = read_bundle(tmp_path / "x.kwcoco.json").annotations
+    assert done.labels == 1
+    assert label["area"] == pytest.approx(25)
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"features": [feature(500_000, 4_000_000, 500_100, 4_000_100)]}, "no longitude and latitude"),
+        ({"features": [feature(0, 0, 1, 1)], "crs": {"properties": {"name": "EPSG:32618"}}}, "crs is 'EPSG:32618'"),
+        ({"features": [feature(0, 0, 1, 1, geometry=None)]}, "has a geometry"),
+    ],
+)
+def test_labels_in_another_crs_or_without_a_place_are_refused_in_words(tmp_path, known, said):
+    write_tiff(tmp_path / "a.tif", ramp(5, 5))
+    (tmp_path / "l.geojson").write_text(json.dumps({"type": "FeatureCollection"} | known))
+    with pytest.raises(RegionError, match=said):
+        converted(tmp_path / "x.kwcoco.json", tmp_path / "a.tif", labels=str(tmp_path / "l.geojson"))
 
 
 class Notes(Silent):
