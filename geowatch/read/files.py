@@ -34,6 +34,11 @@ _NUMBERS_NOTE = (
     "scene '{id}': Landsat digital numbers are read as they are; --sensor landsat-8-l1 --sun-elevation "
     "DEGREES makes them reflectance"
 )
+_EVERY = "name every band of the file, in order; of several days in one file those of one, with --stack"
+_ONE_EACH = (
+    "--bands names the bands of one file; files are bands of one image where their names end with a band's name, "
+    "such as red.tif: rename them, or give a STAC item or a kwcoco bundle"
+)
 
 
 def group_files(paths: Iterable[Path | RemotePath]) -> dict[tuple[PurePath, str], FileGroup]:
@@ -95,9 +100,9 @@ def _natives(token: str | None, raster: Raster, options: SceneOptions) -> list[s
         if len(options.bands) * days != count:
             stacked = f" of {days} days" if options.stack else ""
             raise ImageryError(
-                f"'{raster.uri}' has {count} bands, and --bands names {len(options.bands)}{stacked}: "
-                f"{','.join(options.bands)}",
-                hint="name every band of the file, in order; of several days in one file those of one, with --stack",
+                f"'{raster.uri}' has {count} band{'' if count == 1 else 's'}, and --bands names "
+                f"{len(options.bands)}{stacked}: {','.join(options.bands)}",
+                hint=_ONE_EACH if count == 1 and not options.stack else _EVERY,
             )
         return list(options.bands) * days
     return declared_names(raster.bands) or [f"b{b.index}" for b in raster.bands]

@@ -87,6 +87,19 @@ def test_a_wrong_number_of_names_is_an_error_with_both_numbers(tmp_path, write_i
         find_scenes([path], SceneOptions(bands=("a", "b", "c")))
 
 
+def test_files_of_a_band_each_are_told_how_they_become_one_image(tmp_path, write_image, noise):
+    for name in ("alpha", "beta"):
+        (tmp_path / "2020-06-01").mkdir(exist_ok=True)
+        write_image(tmp_path / "2020-06-01" / f"{name}.tif", noise((8, 8)))
+    assert len(find_scenes([tmp_path]).scenes) == 2
+    with pytest.raises(ImageryError, match="has 1 band, and --bands names 2") as refused:
+        find_scenes([tmp_path], SceneOptions(bands=("red", "nir")))
+    assert "red.tif" in refused.value.hint
+    for name, band in (("alpha", "red"), ("beta", "nir")):
+        (tmp_path / "2020-06-01" / f"{name}.tif").rename(tmp_path / "2020-06-01" / f"{band}.tif")
+    assert names(only([tmp_path])) == ["nir", "red"]  # as the hint says
+
+
 def test_a_photograph_has_red_green_and_blue(tmp_path):
     path = tmp_path / "photo.jpg"
     with rasterio.open(path, "w", driver="JPEG", width=20, height=10, count=3, dtype="uint8") as dataset:
