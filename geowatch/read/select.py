@@ -118,7 +118,7 @@ def undated_heaps(scenes: Sequence[Scene]) -> Iterator[str]:
             shown = ", ".join(on_each_other[:3]) + (", ..." if len(on_each_other) > 3 else "")
             yield (
                 f"{len(on_each_other)} images of sensor '{sensor}' lie on each other and have no date: they count as "
-                f"one image: {shown}; if they are a series, put dates into their names: 20200601, 2020-06-01, 2020153"
+                f"one image: {shown}; a series has dates in its names (20200601, 2020-06-01, 2020153), items or bundle"
             )
 
 

@@ -247,6 +247,16 @@ def test_what_cannot_be_looked_for_is_refused_before_anything_is_written(copy, o
     assert not (copy / "fragments").exists()
 
 
+def test_all_classes_that_a_pixel_has_one_of_are_not_looked_for_together_unasked(made, tmp_path):
+    folder = make_run(tmp_path / "run", replace(made, classes=("bare", "green", "water")))
+    with pytest.raises(ConfigError, match="no class of bare, green, water is called background"):
+        track(TrackConfig(run=str(folder)))
+    asked = {"run": str(folder), "workers": 1, "dry_run": True}
+    assert track(TrackConfig(**asked, classes=("green",))).salient == ("green",)
+    assert len(track(TrackConfig(**asked, classes=("bare", "green", "water"))).salient) == 3
+    assert len(track(TrackConfig(**asked, mode="polygons")).salient) == 3
+
+
 def test_a_run_without_a_heatmap_is_refused(made, tmp_path):
     folder = make_run(tmp_path / "run", made)
     (folder / "recipe.json").unlink()

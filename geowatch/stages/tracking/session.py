@@ -213,6 +213,7 @@ def _tracking(
 ) -> Tracking:
     mode = config.mode or _usual_mode(scores, grids)
     salient = _salient(config, scores.classes)
+    _check_whole(config, scores, salient, mode)
     low = config.low if config.low is not None else _usual_low(mode, scores)
     same = mode == "polygons" or scores.least is not None
     high = config.high if config.high is not None else (low if same else max(low, _HIGH))
@@ -250,6 +251,16 @@ def _salient(config: TrackConfig, classes: tuple[str, ...]) -> tuple[str, ...]:
             f"none of the classes {', '.join(classes)} is one to look for", hint="name some with --classes"
         )
     return tuple(name for name in classes if name in named)
+
+
+def _check_whole(config: TrackConfig, scores: _Scores, salient: tuple[str, ...], mode: Mode) -> None:
+    """Refuse to look for all of the classes that a pixel has one of, where nobody asked: they are everywhere."""
+    one_of_them = not scores.independent and scores.objects is None and len(scores.classes) > 1
+    if one_of_them and mode != "polygons" and salient == scores.classes and not config.classes:
+        raise ConfigError(
+            f"no class of {', '.join(scores.classes)} is called background, and all of them together are everywhere",
+            hint="name those that sites are made of with --classes",
+        )
 
 
 def _check(config: TrackConfig, low: float, high: float) -> None:
