@@ -97,7 +97,8 @@ def draw_map(scores: RegionScores) -> bytes:
 def _subtitle(best: Assignment) -> str:
     return (
         f"F1 {best.f1:.3f}    {best.true_positives} found, {best.false_negatives} missed, "
-        f"{best.false_positives} false alarms    tau {best.at.tau:g}, rho {best.at.rho:g}"
+        f"{best.false_positives} false alarm{'s' * (best.false_positives != 1)}    "
+        f"tau {best.at.tau:g}, rho {best.at.rho:g}"
     )
 
 

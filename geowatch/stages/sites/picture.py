@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 
 from geowatch.consolidate.output.report.svg import color_of
+from geowatch.consolidate.output.report.text import many
 from geowatch.stages.sites.backdrop import Picture
 from geowatch.stitch.outlined import Outline, OutlineSheet, draw_outlines
 from geowatch.stitch.paper import Scale
@@ -41,7 +42,7 @@ def draw_sites(facts: ReportFacts, picture: Picture | None) -> bytes:
     found = dict.fromkeys(site.label for site in facts.sites)
     counts = {name: sum(site.label == name for site in facts.sites) for name in found}
     sheet = OutlineSheet(
-        title=f"{facts.title}: {len(facts.sites) + len(others):,} sites",
+        title=f"{facts.title}: {many(len(facts.sites) + len(others), 'site')}",
         subtitle=_subtitle(facts, picture),
         picture=pixels,
         outlines=tuple(outlines),
