@@ -27,6 +27,8 @@ __all__ = ["Place", "SeriesWindow", "WindowSampler"]
 
 #: A read that passes so many times the time that the processor works on it is kept waiting, by a disk or a network.
 _WAITING = 4
+#: So many in a row: a single one may have waited for a processor that others keep busy.
+_WAITS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class WindowSampler(Closing):
             self._stack.callback(reader.close)
         pool = ThreadPoolExecutor(threads, thread_name_prefix="gw-window") if threads > 1 else None
         self._pool = None if pool is None else self._stack.enter_context(pool)
+        self._waits = 0
 
     def close(self) -> None:
         """Close the readers."""
@@ -125,11 +128,12 @@ class WindowSampler(Closing):
         return SeriesWindow(values, valid, place)
 
     def _read(self, frames: Iterable[Frame]) -> None:
-        waits, others = False, []
+        self._waits = min(self._waits, _WAITS - 1)  # each window tries anew
+        others = []
         for frame in frames:
             reader, box, _ = frame
-            if self._pool is None or (not waits and reader.at_hand(box & reader.plan.extent)):
-                waits = _read_waits(frame)
+            if self._pool is None or (self._waits < _WAITS and reader.at_hand(box & reader.plan.extent)):
+                self._waits = self._waits + 1 if _read_waits(frame) else 0
             else:
                 others.append(self._pool.submit(_read, frame))
         for other in others:

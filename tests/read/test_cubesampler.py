@@ -64,11 +64,12 @@ class Noting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, of: type, waits_s: float = 0.0) -> None:
         self.threads: list[str] = []
+        self.waits_s = waits_s
         plain = of.read
 
         def read(reader, box, out=None):
             self.threads.append(threading.current_thread().name)
-            time.sleep(waits_s)
+            time.sleep(self.waits_s)
             return plain(reader, box, out)
 
         monkeypatch.setattr(of, "read", read)
@@ -111,11 +112,19 @@ def test_frames_that_the_cube_lacks_are_left_to_threads(plans, store, layouts, m
 def test_where_the_disk_keeps_a_cube_waiting_threads_wait_together(plans, store, layouts, monkeypatch):
     noted = Noting(monkeypatch, CubeReader, waits_s=0.2)
     with WindowSampler([CubeReader(store, each) for each in layouts], SIZE, threads=DATES) as sampler:
+        sampler.read(whole(plans))
+        assert [name.startswith("gw-window") for name in noted.threads] == [False] * 3 + [True]
+        noted.threads.clear()
         started = time.perf_counter()
         sampler.read(whole(plans))
         passed = time.perf_counter() - started
-    assert [name.startswith("gw-window") for name in noted.threads] == [False] + [True] * (DATES - 1)
-    assert passed < 0.2 * DATES
+        assert [name.startswith("gw-window") for name in noted.threads] == [False, True, True, True]
+        assert passed < 0.2 * DATES
+        noted.waits_s = 0.0
+        noted.threads.clear()
+        monkeypatch.setattr("geowatch.read.cubesampler._WAITING", float("inf"))
+        sampler.read(whole(plans))
+        assert not any(name.startswith("gw-window") for name in noted.threads)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
