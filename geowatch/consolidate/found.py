@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geowatch.grid.areas import dense, unite
+from geowatch.grid.runs import Runs, contacts
 from geowatch.sites.pieces import Pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geowatch.grid.areas import Ints
+    from geowatch.grid.runs import Connectivity
     from geowatch.sites.fragment import Fragment
 
-__all__ = ["ENDED", "Found", "collapsed", "group_of", "largest", "names_of", "no_kin", "references", "sums"]
+__all__ = ["ENDED", "Found", "collapsed", "group_of", "largest", "names_of", "no_kin", "references", "sums", "touching"]
 
 #: Stands for the sites of an earlier run that ended.
 ENDED = -2
@@ -111,7 +113,9 @@ def collapsed(found: Found, component: NDArray[np.integer]) -> Found:
     lead = np.lexsort((found.x, found.y, component))
     lead = lead[np.append(True, np.diff(component[lead]) > 0)[: len(lead)]]
     columns: dict[str, Any] = {name: getattr(found, name)[lead] for name in ("grid", "plane", "kind", "y", "x")}
-    columns |= {name: sums(component, getattr(found, name), n) for name in ("area_px", "strong_px", "score_sum")}
+    columns |= {
+        name: sums(component, getattr(found, name), n) for name in ("area_px", "strong_px", "score_sum", "day_sum")
+    }
     columns["peak"] = largest(component, found.peak, n).astype(np.int32)
     for group in ("run", "first", "last"):
         runs = [getattr(found, f"{group}_{name}") for name in ("piece", "y", "x0", "x1")]
@@ -140,6 +144,16 @@ def _added(
     return columns | {
         f"{group}_{name}": sums(at, getattr(found, f"{group}_{name}"), len(rows)) for name in values
     }  # fmt: skip
+
+
+def touching(found: Found, connectivity: Connectivity) -> tuple[Ints, Ints]:
+    """Return pairs of pieces of one grid and plane that touch, whatever tiles they lie in; a pair may come twice."""
+    runs = Runs(found.run_y, found.run_x0, found.run_x1)
+    order = runs.order()
+    first, second = contacts(runs[order], connectivity)
+    owner = found.run_piece[order].astype(np.int64)
+    apart = owner[first] != owner[second]
+    return owner[first[apart]], owner[second[apart]]
 
 
 def no_kin() -> dict[str, NDArray[Any]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geowatch.consolidate.found import Found
+from geowatch.consolidate.found import Found, touching
 from geowatch.grid.areas import Spans, dense, meet
 from geowatch.grid.runs import components
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geowatch.grid.areas import Ints
+    from geowatch.grid.runs import Connectivity
     from geowatch.grid.tiles import Column
     from geowatch.sites.fragment import Fragment
 
@@ -130,7 +131,12 @@ class _Open:
 
 
 def join_tiles(
-    chunks: Iterable[Sequence[tuple[int, Fragment]]], seams: Seams, grid: int, connectivity: int = 4
+    chunks: Iterable[Sequence[tuple[int, Fragment]]],
+    seams: Seams,
+    grid: int,
+    connectivity: Connectivity = 4,
+    *,
+    dated: bool = False,
 ) -> Iterator[Whole]:
     """Yield the components of a grid, each when its last tile has come.
 
@@ -140,28 +146,34 @@ def join_tiles(
         seams: The tiles of the grid.
         grid: The grid's place in the plan.
         connectivity: 4, or 8 where pixels that meet at a corner touch.
+        dated: Whether tiles cut footprints by their days: pieces of a tile may touch, and are one component then.
     """
-    reach = 1 if connectivity == 8 else 0
     held = _Open()
     for chunk in chunks:
         filled = [(place, fragment) for place, fragment in chunk if fragment.piece_count]
         if filled:
-            _take_in(held, filled, seams, (grid, reach))
+            _take_in(held, filled, seams, (grid, connectivity, dated))
         yield from _let_go(held, chunk[-1][0])
     yield from _let_go(held, len(seams))
 
 
-def _take_in(held: _Open, chunk: Sequence[tuple[int, Fragment]], seams: Seams, terms: tuple[int, int]) -> None:
-    grid, reach = terms
+def _take_in(
+    held: _Open, chunk: Sequence[tuple[int, Fragment]], seams: Seams, terms: tuple[int, Connectivity, bool]
+) -> None:
+    grid, connectivity, dated = terms
     found = Found.join([Found.of(fragment, grid) for _, fragment in chunk])
     component = held.components + np.arange(len(found))
     group = held.groups + np.arange(len(found))
     new = _sides(found, chunk, seams, (component, group))
     right = _Sides.join([held.right, new["right"]])
     below = _Sides.join([held.below, new["below"]])
-    one, other = _touching(right, new["left"], below, new["top"], reach)
-    joined = components(held.components + len(found), one[0], other[0]).astype(np.int64)
+    one, other = _touching(right, new["left"], below, new["top"], 1 if connectivity == 8 else 0)
     links = (group[found.link_a], group[found.link_b])
+    if dated:
+        pairs = np.stack(touching(found, connectivity))
+        one, other = ((np.concatenate([s[0], component[p]]), s[1]) for s, p in zip((one, other), pairs, strict=True))
+        links = (np.concatenate([links[0], group[pairs[0]]]), np.concatenate([links[1], group[pairs[1]]]))
+    joined = components(held.components + len(found), one[0], other[0]).astype(np.int64)
     follows = (np.concatenate(both) for both in zip((one[1], other[1]), links, strict=True))
     groups = components(held.groups + len(found), *follows).astype(np.int64)
     held.blocks.append(Whole(found, component, group))

@@ -52,6 +52,8 @@ class Terms:
     """Of each grid: where it meets other grids' zones; None where nowhere."""
     connectivity: Literal[4, 8] = 4
     """Whether pixels that meet at a corner are one component (8)."""
+    split_days: int | None = None
+    """Neighbours whose activity lies this many days apart are several sites; None: what touches is one."""
     since: int = NO_DAY
     """With an earlier run: the first day that is new."""
     earlier: tuple[int, ...] = ()

@@ -11,6 +11,7 @@ import numpy as np
 from geowatch.consolidate.candidates import candidates_of
 from geowatch.consolidate.decided import decide
 from geowatch.consolidate.joins import join_tiles
+from geowatch.consolidate.splitting import split
 from geowatch.consolidate.zones import candidates_across, near_border
 
 if TYPE_CHECKING:
@@ -87,13 +88,13 @@ class Consolidation:
 
     def _joined(self, grid: int, seams: Seams, fragments: Iterable[tuple[int, Fragment]]) -> Iterator[Whole]:
         """Yield groups that are whole, together with what goes on of an earlier run."""
-        if self.succession is None:
-            yield from join_tiles(chunked(fragments), seams, grid, self.terms.connectivity)
-            return
-        told = self.succession.told(grid, fragments)
-        for whole in join_tiles(chunked(told), seams, grid, self.terms.connectivity):
-            yield self.succession.sort_out(grid, whole)
-        yield self.succession.rejoined(grid)
+        terms, earlier = self.terms, self.succession
+        told = chunked(fragments if earlier is None else earlier.told(grid, fragments))
+        for whole in join_tiles(told, seams, grid, terms.connectivity, dated=terms.split_days is not None):
+            parts = split(whole, grid, terms, self.rules)
+            yield parts if earlier is None else earlier.sort_out(grid, parts)
+        if earlier is not None:
+            yield earlier.rejoined(grid)
 
     def rest(self) -> Iterator[Decided]:
         """Yield the sites that waited at a zone's border, once all grids are done."""

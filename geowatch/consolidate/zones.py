@@ -24,6 +24,7 @@ from geowatch.consolidate.candidates import Candidates, candidates_of
 from geowatch.consolidate.found import Found
 from geowatch.consolidate.joins import Whole
 from geowatch.consolidate.parts import Parts
+from geowatch.consolidate.splitting import agree
 from geowatch.grid.areas import dense
 from geowatch.grid.borders import boxes_of
 from geowatch.grid.crs import moved
@@ -134,6 +135,7 @@ def candidates_across(waiting: Sequence[Whole], terms: Terms, rules: Rules) -> C
         terms, days=(clock.day,) * len(terms.grids), planes=tuple(np.sort(time[time >= 0]) for time in clock.time)
     )
     same, remembered = _contacts(whole.found, terms, clock)
+    same = same[:, agree(whole, same, terms)]
     label = components(int(whole.component.max()) + 1, *(whole.component[same])).astype(np.int64)
     component = label[whole.component]
     found = candidates_of(Whole(whole.found, component, whole.group), shared, rules, component[remembered])

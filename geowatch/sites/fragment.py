@@ -55,8 +55,8 @@ TOP, RIGHT, BOTTOM, LEFT = 0, 1, 2, 3
 HALF_SHARE = 32768
 
 _SCHEMA_VERSION = "3"
-#: Column that stands in fragments of boxes alone.
-_NUMBERS = "box_number"
+#: Columns that stand only in fragments of boxes, and of footprints that may be split.
+_SOMETIMES = ("box_number", "day_sum")
 _GROUPS = ("run_", "series_", "link_", "first_", "last_", "dark_", "edge_")
 
 
@@ -137,7 +137,7 @@ class Fragment(Pieces):
 
     def to_bytes(self) -> bytes:
         """Return Arrow IPC bytes (zstd) and their seal, a function of the columns alone: one row, one list a column."""
-        names = [name for name in _columns() if name != _NUMBERS or self.box_number.any()]
+        names = [name for name in _columns() if name not in _SOMETIMES or getattr(self, name).any()]
         arrays = [listed(getattr(self, name)) for name in names]
         about = {
             "schema_version": _SCHEMA_VERSION, "tile": self.tile.name, "box": json.dumps(self.box.to_list()),
@@ -176,10 +176,13 @@ class Fragment(Pieces):
                 batch = reader.read_next_batch()
             batch.validate(full=True)  # a list that ends beyond its values would end the process
             there = {
-                name: dtype for name, dtype in _columns().items() if name in batch.schema.names or name != _NUMBERS
+                name: dtype
+                for name, dtype in _columns().items()
+                if name in batch.schema.names or name not in _SOMETIMES
             }
             columns = {name: unlisted(batch.column(name), dtype) for name, dtype in there.items()}
-            columns.setdefault(_NUMBERS, np.zeros(len(columns["plane"]), np.int32))
+            for name in _SOMETIMES:
+                columns.setdefault(name, np.zeros(len(columns["plane"]), _columns()[name]))
             columns["series_sums"] = columns["series_sums"].reshape(-1, int(about["classes"]))
             tile, box = Tile.parse(about["tile"]), PixelBox(*json.loads(about["box"]))
         except (pa.ArrowException, PlanError, OSError, StopIteration, KeyError, ValueError, TypeError) as error:

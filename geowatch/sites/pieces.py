@@ -39,6 +39,9 @@ class Pieces:
     """Of each piece: sum of scores over its pixels, in score units."""
     peak: NDArray[np.int32]
     """Of each piece: largest score, in score units."""
+    day_sum: NDArray[np.int64]
+    """Of each piece: sum of its pixels' days, since 1970-01-01; 0 where pixels are not dated. With dates, a footprint
+    is cut into pieces of pixels that were active within one stretch of time."""
 
     run_piece: NDArray[np.int32]
     """Of each run of pixels: its piece."""

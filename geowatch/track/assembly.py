@@ -81,8 +81,8 @@ class Assembly:
         Args:
             box: The tile's pixels.
             each: The layers in order of (plane, kind).
-            weak: Whether to keep pieces without a strong pixel that reach no side of the tile and no border: such a
-                piece is a whole component already, and a component without a strong pixel is no site.
+            weak: Whether to keep pieces without a strong pixel that reach no side of the tile and no border: all that
+                touches such a piece is a whole component already, and one without a strong pixel is no site.
             border: Where another grid goes on.
         """
         layers, before = [], 0
@@ -124,6 +124,7 @@ class Assembly:
             "strong_px": self._of_pieces("strong_px", np.int64),
             "score_sum": self._of_pieces("score_sum", np.int64),
             "peak": self._of_pieces("peak", np.int32),
+            "day_sum": self._of_pieces("day_sum", np.int64),
             "box_number": self._of_pieces("number", np.int32),
             "run_piece": _whole([owner for _, owner in owned], np.int32),
             "run_y": runs.y,
@@ -155,7 +156,9 @@ def _alive(pieces: Pieces, box: PixelBox, border: Border | None) -> NDArray[np.b
         weak = np.flatnonzero(~alive[pieces.labels])
         runs = pieces.runs[weak]
         alive[pieces.labels[weak[border.near(runs.y, runs.x0, runs.x1)]]] = True
-    return alive
+    bodies = np.zeros(len(pieces.runs), bool)
+    bodies[pieces.body[alive]] = True
+    return np.asarray(bodies[pieces.body])
 
 
 def _outlined(layers: Sequence[_Layer]) -> Outlined:

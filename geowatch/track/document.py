@@ -114,6 +114,8 @@ class Tracking(_Document):
     """Whether fragments say where between pixels outlines lie."""
     coarse: int = 1
     """Side of the cells of the coarse pass in pixels; 1 for none."""
+    split_days: int | None = None
+    """Neighbours whose activity lies this many days apart are several sites, in the mode footprint; None: one."""
     grids: tuple[GridPlanes, ...]
     """Grids that have planes."""
     gaps: dict[str, tuple[int, ...]] = {}
@@ -172,6 +174,7 @@ class Tracking(_Document):
             connectivity=self.connectivity,
             subpixel=self.subpixel,
             coarse=self.coarse,
+            split_days=self.split_days,
         )
 
     def to_json(self) -> bytes:

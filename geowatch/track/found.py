@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geowatch.grid.runs import Runs, numbered_runs, pieces, pixels, runs_of
+from geowatch.sites.fragment import AGGREGATED
 from geowatch.track.outlines import Edges, edges_of
 from geowatch.track.scores import NONE
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "Pieces", "found_in", "joined", "pieces_of"]
 
+#: Number of the stretch of time that begins with 1970: no stretch of any imagery has a number below 1.
+_FIRST_STRETCH = 1 << 20
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Found:
@@ -36,7 +40,9 @@ class Found:
     runs: Runs
     """The runs."""
     number: NDArray[np.int32]
-    """Of each run: its box, from 1; 0 for none."""
+    """Of each run: its box, from 1, or the stretch of time that its days lie in; 0 for none."""
+    day_sum: NDArray[np.int64]
+    """Of each run: sum of its pixels' days; 0 where they are not dated."""
     strong_px: NDArray[np.int64]
     """Of each run: pixels that reach the high threshold."""
     score_sum: NDArray[np.int64]
@@ -54,12 +60,16 @@ def found_in(layer: Layer, box: PixelBox, search: Search) -> Found:
     halo_px = search.halo_px
     middle = tuple(slice(halo_px, halo_px + side) for side in box.shape)
     scores = np.ascontiguousarray(layer.scores[middle])
-    runs, number = _runs(layer, middle, box)
-    values = scores.reshape(-1)[pixels(runs, box)].astype(np.int64)
+    runs, number = _runs(layer.mask[middle], _numbers(layer, middle, search), box)
+    where = pixels(runs, box)
+    values = scores.reshape(-1)[where].astype(np.int64)
     starts = np.cumsum(runs.lengths, dtype=np.intp) - runs.lengths
     return Found(
         runs=runs,
         number=number,
+        day_sum=np.zeros(len(runs), np.int64)
+        if layer.days is None
+        else _reduced(np.add, np.ascontiguousarray(layer.days[middle]).reshape(-1)[where], starts),
         strong_px=_reduced(np.add, (values >= search.high).astype(np.int64), starts),
         score_sum=_reduced(np.add, values, starts),
         peak=_reduced(np.maximum, values, starts).astype(np.int32),
@@ -69,14 +79,22 @@ def found_in(layer: Layer, box: PixelBox, search: Search) -> Found:
     )
 
 
-def _runs(layer: Layer, middle: tuple[slice, ...], box: PixelBox) -> tuple[Runs, NDArray[np.int32]]:
-    """Return the runs of the middle of a layer, which end where boxes do, and the box of each."""
-    mask = layer.mask[middle]
-    if layer.numbers is None:
+def _numbers(layer: Layer, middle: tuple[slice, ...], search: Search) -> NDArray[np.integer] | None:
+    """Return what tells pixels of one piece from others beside them: boxes, or stretches of time."""
+    if layer.days is not None and search.split_days is not None:
+        return _FIRST_STRETCH + layer.days[middle] // search.split_days
+    return None if layer.numbers is None else layer.numbers[middle]
+
+
+def _runs(
+    mask: NDArray[np.bool_], numbers: NDArray[np.integer] | None, box: PixelBox
+) -> tuple[Runs, NDArray[np.int32]]:
+    """Return the runs of a mask, which end where numbers change, and the number of each."""
+    if numbers is None:
         runs = runs_of(mask, box.y0, box.x0)
         return runs, np.zeros(len(runs), np.int32)
     # One more for all, so that what is of no box stays.
-    runs, number = numbered_runs(np.where(mask, layer.numbers[middle] + 1, 0).astype(np.int32), box.y0, box.x0)
+    runs, number = numbered_runs(np.where(mask, numbers + 1, 0).astype(np.int32), box.y0, box.x0)
     return runs, number - 1
 
 
@@ -101,7 +119,7 @@ def joined(parts: Sequence[Found]) -> Found:
     edges = Edges(*(whole("edges", column) for column in ("y", "x", "side", "share")))
     figures = {
         name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("number", "strong_px", "score_sum", "peak")
+        for name in ("number", "day_sum", "strong_px", "score_sum", "peak")
     }
     return Found(
         runs=Runs.join([part.runs for part in parts]),
@@ -125,8 +143,12 @@ class Pieces:
     """Of each run: its piece."""
     first: NDArray[np.intp]
     """Of each piece: its first run."""
+    body: NDArray[np.int32]
+    """Of each piece: the number of all those together that touch, whatever their boxes or days."""
     number: NDArray[np.int32]
     """Of each piece: its box, from 1; 0 for none."""
+    day_sum: NDArray[np.int64]
+    """Of each piece: sum of its pixels' days."""
     area_px: NDArray[np.int64]
     """Of each piece: pixels."""
     strong_px: NDArray[np.int64]
@@ -161,7 +183,10 @@ def pieces_of(layer: tuple[int, int], found: Found, connectivity: Connectivity) 
         runs=found.runs,
         labels=labels,
         first=order[starts],
-        number=found.number[order[starts]],
+        body=_bodies(found, connectivity)[order[starts]],
+        # Stretches of time are no boxes.
+        number=found.number[order[starts]] * np.int32(layer[0] != AGGREGATED),
+        day_sum=of(np.add, found.day_sum),
         area_px=of(np.add, found.runs.lengths.astype(np.int64)),
         strong_px=of(np.add, found.strong_px),
         score_sum=of(np.add, found.score_sum),
@@ -169,3 +194,8 @@ def pieces_of(layer: tuple[int, int], found: Found, connectivity: Connectivity) 
         unseen=found.unseen,
         edges=found.edges,
     )
+
+
+def _bodies(found: Found, connectivity: Connectivity) -> NDArray[np.int32]:
+    """Return of each run the number of what it is part of when all that touches is one."""
+    return pieces(found.runs, connectivity) if found.day_sum.any() else np.arange(len(found.runs), dtype=np.int32)

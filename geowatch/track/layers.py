@@ -15,7 +15,7 @@ import numpy as np
 from geowatch.sites.fragment import AGGREGATED
 from geowatch.track.scores import NONE, winners
 from geowatch.track.spacewise import closed, opened, smoothed
-from geowatch.track.timewise import aggregate, moving_mean
+from geowatch.track.timewise import aggregate, days_of_note, moving_mean
 
 if TYPE_CHECKING:
     from typing import Any
@@ -48,6 +48,8 @@ class Layer:
     """Units by which a score is above the threshold and the next class; made for sub-pixel outlines only."""
     numbers: NDArray[np.int32] | None
     """Of each pixel: its box, from 1, 0 for none; None where no boxes are told apart."""
+    days: NDArray[np.int64] | None = None
+    """Of each pixel: the day around which it was active; None where pixels are not dated."""
 
 
 def row_bytes(search: Search, planes: Planes, width: int) -> int:
@@ -84,6 +86,7 @@ def _thresholds(
         salience = planes.scale.salience(planes.read(search.planes[at], box, search.salient))
         stack[place] = salience if allowed is None else salience[allowed]
     stack = in_time(search, group, stack)
+    days = _days(search, group, stack, allowed)
     if search.mode == "footprint":
         stack = aggregate(stack, search.aggregate)[np.newaxis]
     for at, values in zip(group, stack, strict=False):
@@ -92,7 +95,7 @@ def _thresholds(
         mask = _shaped(search, (scores >= search.low) & ~none) & ~none
         margin = np.where(none, FAR_BELOW, scores.astype(np.int32) - search.low) if search.subpixel else None
         if search.mode == "footprint":
-            yield Layer(AGGREGATED, 0, mask, scores, margin, None)
+            yield Layer(AGGREGATED, 0, mask, scores, margin, None, days)
         else:
             plane = search.planes[at]
             yield Layer(plane, 0, mask, scores, margin, planes.box_numbers(plane, box))
@@ -135,6 +138,20 @@ def in_time(search: Search, group: tuple[int, ...], stack: Salience) -> Salience
     if search.smooth_time is None:
         return stack
     return moving_mean(stack, search.smooth_time.spans([search.days[at] for at in group]))
+
+
+def _days(
+    search: Search, group: tuple[int, ...], stack: Salience, allowed: NDArray[np.bool_] | None
+) -> NDArray[np.int64] | None:
+    """Return the days of pixels, (H, W), if footprints may be split; 0 where nothing is looked for."""
+    if search.split_days is None:
+        return None
+    days = days_of_note(stack, [day for day in (search.days[at] for at in group) if day is not None])
+    if allowed is None:
+        return days
+    out = np.zeros(allowed.shape, np.int64)
+    out[allowed] = days
+    return out
 
 
 def _laid(values: Salience, allowed: NDArray[np.bool_] | None) -> Salience:

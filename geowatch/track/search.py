@@ -81,6 +81,8 @@ class Search:
     """Whether to tell where between pixels outlines lie."""
     coarse: int = 1
     """Side of the cells of the coarse pass; 1 for none."""
+    split_days: int | None = None
+    """In the mode ``footprint``: pixels are dated, and pieces end where stretches of this many days do; None: not."""
     border: Border | None = None
     """Where another grid goes on: what is weak near it may be part of something strong beyond."""
 

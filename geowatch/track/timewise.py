@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from geowatch.track.scores import Salience
 
-__all__ = ["Aggregate", "MovingMean", "aggregate", "moving_mean"]
+__all__ = ["Aggregate", "MovingMean", "aggregate", "days_of_note", "moving_mean"]
 
 #: Largest P of a norm: beyond it, small scores vanish in the table's 46 bits.
 MOST_NORM = 8
@@ -145,6 +145,28 @@ def aggregate(stack: Salience, how: Aggregate) -> Salience:
         total = stack.sum(axis=0, dtype=np.int64) - NONE * (len(stack) - count)
         return ratio(total, count)
     return _norm(stack, count, how.power)
+
+
+def days_of_note(stack: Salience, days: Sequence[int]) -> NDArray[np.int64]:
+    """Return of each pixel its day: the mean day of the planes on which it scores half of its largest score or more.
+
+    Args:
+        stack: Salience, (T, ...).
+        days: Day number of each plane.
+
+    A pixel that no plane saw has day 0.
+
+    >>> stack = np.array([[10, 0, NONE], [20, NONE, NONE], [9, 8, NONE]], np.uint16)
+    >>> days_of_note(stack, [100, 110, 125]).tolist()
+    [105, 125, 0]
+    """
+    largest = aggregate(stack, Aggregate("max")).astype(np.int32)
+    total, count = np.zeros(stack.shape[1:], np.int64), np.zeros(stack.shape[1:], np.int64)
+    for plane, day in zip(stack, days, strict=True):
+        active = (plane != NONE) & (2 * plane.astype(np.int32) >= largest)
+        total += active * np.int64(day)
+        count += active
+    return np.asarray(total // np.maximum(count, 1), np.int64)
 
 
 def _median(stack: Salience) -> Salience:

@@ -68,6 +68,12 @@ _WHERE = options.combine(
     options.option(
         "--coarse", type=COUNT, metavar="PX", help="Look at means over cells of this side first.  [default: 1]"
     ),
+    options.option(
+        "--split-days",
+        type=COUNT,
+        metavar="DAYS",
+        help="Split a footprint between neighbours that were active this far apart in time. Left out: one site.",
+    ),
 )
 _WORK = options.combine(
     options.option(

@@ -29,8 +29,9 @@ from geowatch.store import open_store
 
 __all__ = ["DemoSites", "demo_sites"]
 
-#: How the detector's scores become sites: seen active on two planes at least, and more than half a hectare.
-_TRACKING = TrackConfig(aggregate="max", smooth_time="180d", smooth_px=0.7, low=0.35, high=0.5)
+#: How the detector's scores become sites: seen active on two planes at least, and more than half a hectare; neighbours
+#: that were active half a year apart are two.
+_TRACKING = TrackConfig(aggregate="max", smooth_time="180d", smooth_px=0.7, low=0.35, high=0.5, split_days=180)
 _RULES = ConsolidateConfig(min_area=6000.0, fill_holes=5000.0, min_days=90)
 
 

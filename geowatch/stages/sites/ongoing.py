@@ -46,6 +46,7 @@ OPTIONS = {
     "connectivity": ("--connectivity", _TRACK.format("connectivity")),
     "subpixel": ("--subpixel", "gw track with the same --subpixel, or leave --previous out"),
     "coarse": ("--coarse", _TRACK.format("coarse")),
+    "split_days": ("--split-days", _TRACK.format("split-days")),
     "algorithm": ("version", "run gw track and gw consolidate there again"),
 }
 

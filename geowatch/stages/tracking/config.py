@@ -41,6 +41,9 @@ class TrackConfig:
     """Keep where between pixels the threshold lies, for smooth outlines."""
     coarse: int = 1
     """First look at means over cells of this side in pixels, then only where they score; 1 looks everywhere."""
+    split_days: int | None = None
+    """Split a footprint between neighbours that were active this many days apart, in the mode footprint. None: what
+    touches is one site."""
     head: str | None = None
     """Head of scores or of boxes. None: the only one with scores, else the only one of boxes."""
     start: str | None = None

@@ -218,11 +218,12 @@ def _tracking(
     same = mode == "polygons" or scores.least is not None
     high = config.high if config.high is not None else (low if same else max(low, _HIGH))
     _check(config, low, high)
+    _check_split(config, mode, grids)
     return Tracking(
         plan=plan, scores=scores.source, head=scores.head, classes=scores.classes, salient=salient, mode=mode,
         low=low, high=high, aggregate=config.aggregate, smooth_time=config.smooth_time, smooth_px=config.smooth_px,
         open_px=config.open_px, close_px=config.close_px, connectivity=config.connectivity, subpixel=config.subpixel,
-        coarse=config.coarse, grids=grids, gaps=gaps,
+        coarse=config.coarse, split_days=config.split_days, grids=grids, gaps=gaps,
     )  # fmt: skip
 
 
@@ -275,6 +276,17 @@ def _check(config: TrackConfig, low: float, high: float) -> None:
     Aggregate.parse(config.aggregate)
     if config.smooth_time is not None:
         MovingMean.parse(config.smooth_time)
+
+
+def _check_split(config: TrackConfig, mode: Mode, grids: tuple[GridPlanes, ...]) -> None:
+    if config.split_days is None:
+        return
+    if config.split_days < 1:
+        raise ConfigError(f"neighbours {config.split_days} days apart", hint="give --split-days from 1")
+    if mode != "footprint":
+        raise ConfigError(f"--split-days is given for {mode} pieces, which have a date each", hint="leave it out")
+    if any(grid.days[plane] is None for grid in grids for plane in grid.planes):
+        raise ConfigError("imagery without dates cannot be split by days", hint="leave out --split-days")
 
 
 @dataclass(frozen=True, slots=True)

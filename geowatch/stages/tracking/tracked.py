@@ -61,6 +61,7 @@ class TrackedRun:
             kinds=tracking.kinds,
             borders=borders_of(plan),
             connectivity=tracking.connectivity,
+            split_days=tracking.split_days,
         )
 
     def seams(self, grid: int) -> Seams:
