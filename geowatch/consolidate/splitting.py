@@ -22,6 +22,8 @@ from geowatch.grid.pixel_area import areas_m2
 from geowatch.grid.runs import components
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from geowatch.consolidate.found import Found
@@ -107,15 +109,16 @@ def _joined(atoms: _Atoms, pairs: Ints, component: Ints, atom: Ints, rules: Rule
     label = np.where(near, first[of], np.arange(n))
     far = pairs[:, ~near[pairs[0]]]
     if far.size:
-        work = _Joining.of(atoms, far, rules.min_area_m2)
-        work.run()
-        label = work.labels(label)
+        work = _Joining.of(atoms, rules.min_area_m2)
+        work.run(list(zip(*far.tolist(), strict=True)))
+        joined = np.flatnonzero(~near)
+        label[joined] = [work.part(one) for one in joined.tolist()]
     return label
 
 
 @dataclass(eq=False, slots=True)
 class _Joining:
-    """Neighbours that are joined one pair after the other."""
+    """Neighbours that are joined one pair after the other; a part goes by its first atom."""
 
     days: list[int]
     """Of each part: sum of days."""
@@ -123,66 +126,55 @@ class _Joining:
     """Pixels."""
     m2: list[float]
     """Square metres."""
-    near: dict[int, set[int]]
-    """Of each part: its neighbours."""
     split_days: int
-    min_area_m2: float
-    into: dict[int, int]
-    """Of parts that were joined to another: that one."""
-    turn: list[int]
-    """How often a part has changed."""
+    """Parts that are so far apart in time stay two."""
+    least_m2: float
+    """A smaller part cannot stay alone."""
+    into: list[int]
+    """Of each atom: one of its part that comes before it, or itself."""
 
     @classmethod
-    def of(cls, atoms: _Atoms, pairs: Ints, min_area_m2: float) -> _Joining:
-        """Return the parts before any is joined; ``pairs`` are neighbours, (2, pairs)."""
-        near: dict[int, set[int]] = {}
-        for one, other in zip(*pairs.tolist(), strict=True):
-            near.setdefault(one, set()).add(other)
-            near.setdefault(other, set()).add(one)
+    def of(cls, atoms: _Atoms, least_m2: float) -> _Joining:
+        """Return the parts before any is joined."""
+        n = len(atoms.px)
         columns = (atoms.days.tolist(), atoms.px.tolist(), atoms.m2.tolist())
-        return cls(*columns, near, atoms.split_days, min_area_m2, {}, [0] * len(atoms.px))
+        return cls(*columns, atoms.split_days, least_m2, list(range(n)))
 
-    def run(self) -> None:
-        """Join until all that is left must stay apart."""
-        offers = [
-            offer for one in self.near for other in self.near[one] if one < other for offer in self._of(one, other)
-        ]
-        heapify(offers)
-        while offers:
-            _, one, other, *turns = heappop(offers)
-            if one in self.into or other in self.into or turns != [self.turn[one], self.turn[other]]:
-                continue
-            self._join(one, other)
-            for neighbour in self.near[one]:
-                for offer in self._of(min(one, neighbour), max(one, neighbour)):
+    def run(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Join neighbours until all that are left must stay apart.
+
+        What a pair costs is looked at again when its turn comes, and it waits on where it costs more by then. Pairs
+        that had to stay apart are looked at again at the end: their parts may have come nearer to each other.
+        """
+        while offers := [offer for pair in pairs if (offer := self._offer(*pair)) is not None]:
+            heapify(offers)
+            while offers:
+                cost, one, other = heappop(offers)
+                offer = self._offer(one, other)
+                if offer is None:
+                    continue
+                if offer[0] > cost:
                     heappush(offers, offer)
+                else:
+                    self._join(*offer[1:])
+            pairs = sorted({(self.part(one), self.part(other)) for one, other in pairs})
 
-    def labels(self, label: Ints) -> Ints:
-        """Return labels of atoms with those that were joined replaced."""
-        label = label.copy()
-        for one in sorted(self.into):
-            at = one
-            while at in self.into:
-                at = self.into[at]
-            label[one] = at
-        return label
+    def part(self, atom: int) -> int:
+        """Return the part of an atom."""
+        while self.into[atom] != atom:
+            self.into[atom] = atom = self.into[self.into[atom]]
+        return atom
 
-    def _of(self, one: int, other: int) -> list[tuple[float, int, int, int, int]]:
-        """Return what it costs to join two parts, or nothing where they must stay apart."""
+    def _offer(self, one: int, other: int) -> tuple[float, int, int] | None:
+        """Return what it costs to join two parts, the first one first; None where they are one or must stay two."""
+        one, other = sorted((self.part(one), self.part(other)))
         a, b = self.px[one], self.px[other]
         apart = abs(self.days[one] / a - self.days[other] / b)
-        if apart >= self.split_days and min(self.m2[one], self.m2[other]) >= self.min_area_m2:
-            return []
-        return [(a * b / (a + b) * apart * apart, one, other, self.turn[one], self.turn[other])]
+        stays = apart >= self.split_days and min(self.m2[one], self.m2[other]) >= self.least_m2
+        return None if one == other or stays else (a * b / (a + b) * apart * apart, one, other)
 
     def _join(self, one: int, other: int) -> None:
         self.into[other] = one
         self.days[one] += self.days[other]
         self.px[one] += self.px[other]
         self.m2[one] += self.m2[other]
-        self.turn[one] += 1
-        for neighbour in self.near.pop(other):
-            self.near[neighbour].discard(other)
-            if neighbour != one:
-                self.near[neighbour].add(one)
-                self.near[one].add(neighbour)
