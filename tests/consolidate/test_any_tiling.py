@@ -49,6 +49,7 @@ def jobs(draw):
         high=low + draw(st.integers(0, 15)) * FULL_SCORE // 100,
         subpixel=draw(st.booleans()),
         smooth_time=draw(st.sampled_from([None, MovingMean(3, False)])),
+        split_days=draw(st.sampled_from([None, 5, 20])) if mode == "footprint" else None,
     )
     stored = blobs(draw(st.integers(0, 10_000)), (times, classes, height, width), draw(st.sampled_from([0.4, 1.2])))
     rules = Rules(
@@ -81,7 +82,7 @@ def test_sites_of_any_tiling_are_those_of_the_whole_raster(job, tile_px, pieces_
 @given(jobs(), st.integers(2, 9))
 def test_sites_are_the_components_of_a_plain_reference(job, tile_px):
     search, planes, rules = job
-    rules = Rules(active_score=0)
+    search, rules = replace(search, split_days=None), Rules(active_score=0)
     fragments = track_tiles(search, planes, tile_px)
     sites = consolidated(fragments, terms_of(search, planes.class_count, search.days), rules)
     components, links = put_together(fragments, search.connectivity)

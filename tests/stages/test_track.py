@@ -235,6 +235,8 @@ def test_a_damaged_document_is_told(copy):
         ({"smooth_time": "3 weeks"}, ConfigError, "a window of '3 weeks'"),
         ({"open_px": -1}, ConfigError, "open_px is -1"),
         ({"coarse": 0}, ConfigError, "cells of 0 px"),
+        ({"split_days": 0}, ConfigError, "neighbours 0 days apart"),
+        ({"split_days": 90, "mode": "linked"}, ConfigError, "split-days is given for linked pieces"),
         ({"head": "change"}, ConfigError, "the heatmap has no head 'change'; it has scores"),
         ({"start": "2021-01-01"}, InputError, "no plane lies between 2021-01-01 and the last"),
         ({"start": "last week"}, ConfigError, "'last week' is no day"),

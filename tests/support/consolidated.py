@@ -67,6 +67,7 @@ def terms_of(search: Search, classes: int, days: Sequence[int], lattice: Lattice
         salient=search.salient,
         kinds=names if search.mode == "polygons" else (None,),
         connectivity=search.connectivity,
+        split_days=search.split_days,
     )
 
 

@@ -66,6 +66,7 @@ class Component:
     strong_px: int
     score_sum: int
     peak: int
+    day_sum: int
     series: tuple[tuple[int, int, tuple[int, ...]], ...]
     edges: frozenset[tuple[int, int, int, int]]
 
@@ -74,11 +75,14 @@ Links = dict[tuple[Component, Component], int]
 
 
 def put_together(
-    fragments: Sequence[Fragment], connectivity: int, *, weak: bool = True
+    fragments: Sequence[Fragment], connectivity: int, *, weak: bool = True, split_days: int | None = None
 ) -> tuple[set[Component], Links]:
-    """Join the pieces of fragments across seams; without ``weak``, leave out components without a strong pixel."""
+    """Join the pieces of fragments across seams; without ``weak``, leave out components without a strong pixel.
+
+    With ``split_days``, only pieces of one stretch of days are joined.
+    """
     firsts = np.cumsum([0, *(each.piece_count for each in fragments)])
-    number = components(int(firsts[-1]), *_touching(fragments, firsts, connectivity))
+    number = components(int(firsts[-1]), *_touching(fragments, firsts, connectivity, split_days))
     members = defaultdict(list)
     for fragment, first in zip(fragments, firsts, strict=False):
         for piece in range(fragment.piece_count):
@@ -93,19 +97,20 @@ def put_together(
 
 
 def _touching(
-    fragments: Sequence[Fragment], firsts: NDArray[np.intp], connectivity: int
+    fragments: Sequence[Fragment], firsts: NDArray[np.intp], connectivity: int, split_days: int | None
 ) -> Iterable[NDArray[np.int64]]:
-    """Return pairs of pieces, numbered over all fragments, that touch on one plane and kind."""
-    layers = {
-        layer
-        for each in fragments
-        for layer in zip(each.plane.tolist(), each.kind.tolist(), each.box_number.tolist(), strict=True)
-    }
+    """Return pairs of pieces, numbered over all fragments, that touch on one plane, kind, box and stretch of days."""
+
+    def keys(each: Fragment) -> NDArray[np.int64]:
+        stretch = each.day_sum // each.area_px // (split_days or 1)
+        return np.stack([each.plane, each.kind, each.box_number, stretch]).astype(np.int64)
+
+    layers = {tuple(layer) for each in fragments for layer in keys(each).T.tolist()}
     pairs = [np.zeros((2, 0), np.int64)]
-    for plane, kind, number in layers:
+    for layer in layers:
         runs, owner = [], []
         for fragment, first in zip(fragments, firsts, strict=False):
-            mine = (fragment.plane == plane) & (fragment.kind == kind) & (fragment.box_number == number)
+            mine = (keys(fragment) == np.array(layer)[:, None]).all(axis=0)
             mine = mine[fragment.run_piece]
             runs.append(Runs(fragment.run_y[mine], fragment.run_x0[mine], fragment.run_x1[mine]))
             owner.append(fragment.run_piece[mine].astype(np.int64) + first)
@@ -139,6 +144,7 @@ def _component(parts: Sequence[tuple[Fragment, int]]) -> Component:
         strong_px=sum(int(f.strong_px[p]) for f, p in parts),
         score_sum=sum(int(f.score_sum[p]) for f, p in parts),
         peak=max(int(f.peak[p]) for f, p in parts),
+        day_sum=sum(int(f.day_sum[p]) for f, p in parts),
         series=tuple((plane, px, tuple(sums)) for plane, (px, *sums) in sorted(totals.items())),
         edges=frozenset(edges),
     )

@@ -54,6 +54,7 @@ def searches(draw, times: int, classes: int):
         connectivity=draw(st.sampled_from([4, 8])),
         subpixel=draw(st.booleans()),
         coarse=draw(st.sampled_from([1, 1, 2, 5])),
+        split_days=draw(st.sampled_from([None, 4, 10])) if mode == "footprint" else None,
     )
 
 
@@ -74,8 +75,13 @@ def jobs(draw, tallest=26):
 def test_pieces_of_tiles_put_together_are_those_of_the_whole_raster(job, tile_px, stack_bytes):
     search, planes = job
     weak = search.mode != "footprint"
-    whole = put_together(track_tiles(search, planes, 1 << 12), search.connectivity, weak=weak)
-    tiled = put_together(track_tiles(search, planes, tile_px, stack_bytes=stack_bytes), search.connectivity, weak=weak)
+    whole, tiled = (
+        put_together(found, search.connectivity, weak=weak, split_days=search.split_days)
+        for found in (
+            track_tiles(search, planes, 1 << 12),
+            track_tiles(search, planes, tile_px, stack_bytes=stack_bytes),
+        )
+    )
     assert tiled == whole
 
 
@@ -92,7 +98,7 @@ def test_strips_of_a_tile_change_no_byte(job):
 @given(jobs())
 def test_pieces_are_those_of_a_plain_reference(job):
     search, planes = job
-    search = replace(search, coarse=1, smooth_px=0.0, subpixel=False)
+    search = replace(search, coarse=1, smooth_px=0.0, subpixel=False, split_days=None)
     found, _ = put_together(track_tiles(search, planes, 1 << 12), search.connectivity)
     expected = set()
     for (plane, kind), (mask, scores) in reference(search, planes).items():

@@ -198,6 +198,7 @@ OTHERS = [
     ({"salient": PHASES[1:2]}, "--classes Site Preparation,Active Construction", "gw track --classes"),
     ({"subpixel": False}, "--subpixel True", "same --subpixel"),
     ({"smooth_time": "3"}, "--smooth-time None", "gw track"),
+    ({"split_days": 90}, "--split-days None, these with 90", "leave --previous out"),
     ({"mode": "linked"}, "mode of tracking footprint", "gw track --mode footprint"),
     ({"classes": ("a", "b", "c", "d"), "salient": ("b",)}, "of classes", "network of the same classes"),
 ]
