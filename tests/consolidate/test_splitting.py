@@ -94,6 +94,21 @@ def test_each_part_needs_a_strong_pixel_of_its_own():
     assert sites_of(stored, None, low=FULL_SCORE // 3, high=FULL_SCORE * 3 // 4)[1] == [[(0, x) for x in range(4)]]
 
 
+@pytest.mark.parametrize("tile_px", [2, 64])
+def test_what_is_weak_belongs_to_the_strong_part_that_it_is_near_in_time(tile_px):
+    stored = active(".....", ".112.", ".....")
+    stored[2] = stored[2] // 2
+    high = FULL_SCORE * 3 // 4
+    assert sites_of(stored, 20, tile_px, low=FULL_SCORE // 3, high=high)[1] == [[(1, 1), (1, 2), (1, 3)]]
+
+
+@pytest.mark.parametrize("tile_px", [1, 4, 64])
+def test_what_is_as_near_to_one_neighbour_as_to_the_other_goes_to_the_first_in_any_tiling(tile_px):
+    rules = replace(RULES, min_area_m2=200)
+    pixels = sites_of(active("....44", "00024."), 30, tile_px, rules=rules)[1]
+    assert pixels == [[(0, 4), (0, 5), (1, 3), (1, 4)], [(1, 0), (1, 1), (1, 2)]]
+
+
 @st.composite
 def parted(draw):
     """Return (pixels of each part, day of each pixel, N, least pixels, connectivity) of random footprints."""

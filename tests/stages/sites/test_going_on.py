@@ -295,3 +295,20 @@ def test_what_a_site_that_merged_held_together_stays_together(tmp_path):
     assert [len(run.sites) for run in runs] == [2, 2, 2, 2]
     older, other = sorted(runs[-1].sites.values(), key=lambda site: site["number"])
     assert (older["end"], older["area_px"], day(other["end"])) == (None, 9, 17016)
+
+
+def test_neighbours_that_are_split_go_on_as_they_would_in_one_run(tmp_path):
+    stored = np.zeros((8, 1, 6, 8), np.uint8)
+    stored[1:3, 0, 1:5, 1:4] = stored[5:, 0, 1:5, 4:7] = 230
+    asked = {"aggregate": "max", "low": 0.5, "high": 0.5, "split_days": 40}
+    series = Series(stored, asked, {"link_overlap": 0.3}, tmp_path)
+    whole = series.run(0, 8, 64)
+    assert [(len(whole.pixels[key]), day(site["start"])) for key, site in sorted(whole.sites.items())] == [
+        (12, series.days[1]), (12, series.days[5]),
+    ]  # fmt: skip
+    for overlap in (99, 0):
+        last = series.chain([6], [0, overlap], [3, 5])[-1]
+        assert last.pixels == whole.pixels
+        assert {key: site["start"] for key, site in last.sites.items()} == {
+            key: site["start"] for key, site in whole.sites.items()
+        }
