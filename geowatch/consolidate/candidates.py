@@ -244,7 +244,7 @@ def _chain(found: Found, component: Ints, count: int, terms: Terms, rules: Rules
         return Chain.apart(count)
     plane = np.zeros(count, dtype=np.int64)
     plane[component] = found.plane
-    links = (component[found.link_a], component[found.link_b], found.link_px)
+    links = (component[found.link_a], component[found.link_b], found.link_px, found.link_gap_px)
     return chains(plane, sums(component, found.area_px, count), links, rules.link_overlap)
 
 

@@ -30,7 +30,9 @@ _GROUPS = {
     "series_": ("series_piece",),
     "link_": ("link_a", "link_b"),
     "first_": ("first_piece",),
+    "begun_": ("begun_piece",),
     "last_": ("last_piece",),
+    "left_": ("left_piece",),
     "edge_": ("edge_piece",),
     "bond_": ("bond_a", "bond_b"),
     "kin_": ("kin_piece",),
@@ -117,13 +119,13 @@ def collapsed(found: Found, component: NDArray[np.integer]) -> Found:
         name: sums(component, getattr(found, name), n) for name in ("area_px", "strong_px", "score_sum", "day_sum")
     }
     columns["peak"] = largest(component, found.peak, n).astype(np.int32)
-    for group in ("run", "first", "last"):
+    for group in ("run", "first", "begun", "last", "left"):
         runs = [getattr(found, f"{group}_{name}") for name in ("piece", "y", "x0", "x1")]
         whole = unite(component[runs[0]], *runs[1:])
         named = zip(("piece", "y", "x0", "x1"), (whole.owner, whole.y, whole.x0, whole.x1), strict=True)
         columns |= {f"{group}_{name}": values.astype(np.int32) for name, values in named}
     columns |= _added(found, "series", (component[found.series_piece], found.series_plane), ("px", "sums"))
-    columns |= _added(found, "link", (component[found.link_a], component[found.link_b]), ("px",))
+    columns |= _added(found, "link", (component[found.link_a], component[found.link_b]), ("px", "gap_px"))
     edges = np.lexsort((found.edge_side, found.edge_x, found.edge_y, component[found.edge_piece]))
     columns |= {name: getattr(found, name)[edges] for name in ("edge_y", "edge_x", "edge_side", "edge_share")}
     columns["edge_piece"] = component[found.edge_piece][edges].astype(np.int32)

@@ -25,7 +25,7 @@ __all__ = ["Keeping"]
 class Keeping:
     """Keeps what goes on: candidates that have not ended, whether they are sites or not.
 
-    Linked outlines go on where pixels are part of one at the end, or were when they were last seen. Outlines of all
+    Linked outlines go on where pixels are part of one at the end, or still remember that they were. Outlines of all
     dates go on where a site is active at the end.
     """
 
@@ -57,7 +57,7 @@ class Keeping:
     def _goes_on(self, parts: Parts, count: int, terms: Terms) -> NDArray[np.bool_]:
         found = parts.found
         out = np.zeros(count, dtype=bool)
-        out[parts.owner[found.last_piece]] = True
+        out[parts.owner[found.last_piece]] = out[parts.owner[found.left_piece]] = True
         days = terms.days_of(found.grid, found.plane.astype(np.int64))
         for grid, planes in enumerate(terms.planes):
             looked = np.sort(terms.days[grid][planes])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from geowatch.consolidate.found import Found
     from geowatch.grid.areas import Ints
 
-__all__ = ["Pixels", "Shared", "both", "shared", "without"]
+__all__ = ["Pixels", "Shared", "beyond", "both", "shared", "without"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -94,6 +94,13 @@ def both(one: Pixels, other: Pixels) -> Pixels:
     """Return the pixels of ``one`` that any of the other has too."""
     i, j, _ = _met(one, other)
     return Pixels(one.owner[i], one.y[i], np.maximum(one.x0[i], other.x0[j]), np.minimum(one.x1[i], other.x1[j]))
+
+
+def beyond(one: Pixels, other: Pixels) -> Pixels:
+    """Return the pixels of ``one`` that none of the other has."""
+    met = both(one, other)
+    rest = without(*(unite(each.owner, each.y, each.x0, each.x1) for each in (one, met)))
+    return Pixels(rest.owner, rest.y, rest.x0, rest.x1)
 
 
 def without(areas: Areas, other: Areas) -> Areas:

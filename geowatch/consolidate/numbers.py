@@ -100,8 +100,9 @@ def gone_on(shelf: Shelf, succession: Succession, absorbed: Sequence[Ints]) -> t
     earlier, going = succession.earlier, succession.going
     rows = shelf.rows
     heir, new = _heirs(rows), len(rows)
-    was_open = int((earlier.sites.rows["end"][going[rows["before"][heir]]] == NO_DAY).sum())
-    still = int((rows["end"][heir] == NO_DAY).sum())
+    before, now = earlier.sites.rows["end"][going[rows["before"][heir]]], rows["end"][heir]
+    ended = int(((before == NO_DAY) & (now != NO_DAY)).sum())
+    over = int(((before != NO_DAY) & (now == before)).sum())  # what was hidden or missed was not found again
     for name in ("birth", "grid", "kind", "y", "x"):
         rows[name][heir] = earlier.sites.rows[name][going[rows["before"][heir]]]
     numbers = np.empty(new, dtype=np.int64)
@@ -114,10 +115,10 @@ def gone_on(shelf: Shelf, succession: Succession, absorbed: Sequence[Ints]) -> t
     dropped = len(going) - int(heir.sum()) - len(merged)
     stays = [earlier.number[succession.ended], earlier.number[merged]]
     became = Continued(
-        int(heir.sum()),
-        was_open - still,
+        int(heir.sum()) - over,
+        ended,
         new - int(heir.sum()),
-        len(succession.ended),
+        len(succession.ended) + over,
         len(merged),
         dropped,
         succession.terms.since,

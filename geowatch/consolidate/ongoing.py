@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from geowatch.consolidate.found import Found, group_of, names_of, no_kin, references
+from geowatch.consolidate.found import Found, group_of, names_of, references
 from geowatch.consolidate.shelf import Long
 from geowatch.sites.fragment import listed, unlisted
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Ongoing", "ongoing_row", "ongoing_schema", "read_ongoing"]
 
 #: Columns that only pieces of a run's own dates have.
-_PASSING = ("first_piece", "first_y", "first_x0", "first_x1", *(name for name in no_kin() if name.startswith("kin_")))
+_PASSING = tuple(name for name in names_of() if name.startswith(("first_", "begun_", "kin_")))
+#: Columns of links over days alone.
+_GAPS = ("link_gap_px", "left_piece", "left_y", "left_x0", "left_x1")
 #: Columns of the first piece, by which candidates are put in order.
 _LEAD = ("grid", "plane", "kind", "y", "x")
 
@@ -106,9 +108,13 @@ def _completed(columns: dict[str, Any]) -> Found:
     return Found(**(empty | columns))
 
 
-def ongoing_schema() -> pa.Schema:
-    """Return the columns of the table of what goes on: a batch is one row, and a column of it a list."""
-    kinds = [(name, kind) for name, kind in _types().items() if name not in _PASSING]
+def ongoing_schema(*, over_days: bool) -> pa.Schema:
+    """Return the columns of the table of what goes on: a batch is one row, and a column of it a list.
+
+    ``over_days`` says whether pieces are linked over days.
+    """
+    left_out = _PASSING if over_days else _PASSING + _GAPS
+    kinds = [(name, kind) for name, kind in _types().items() if name not in left_out]
     fields = [pa.field(name, pa.large_list(pa.from_numpy_dtype(kind)), nullable=False) for name, kind in kinds]
     return pa.schema([*fields, pa.field("site", pa.large_list(pa.int64()), nullable=False)])
 
@@ -129,9 +135,7 @@ def read_ongoing(batches: Iterator[pa.RecordBatch], classes: int) -> tuple[Found
     parts, sites = [], []
     for batch in batches:
         batch.validate(full=True)  # a list that ends beyond its values would end the process
-        columns = {
-            name: unlisted(batch.column(name), kind) for name, kind in _types().items() if name not in _PASSING
-        }  # fmt: skip
+        columns = _read_columns(batch)
         columns["series_sums"] = columns["series_sums"].reshape(-1, classes)
         found = _completed(columns)
         _check(found)
@@ -143,6 +147,15 @@ def read_ongoing(batches: Iterator[pa.RecordBatch], classes: int) -> tuple[Found
         }
         return Found(**nothing), np.zeros(0, dtype=np.int64)
     return Found.join(parts), np.concatenate(sites)
+
+
+def _read_columns(batch: pa.RecordBatch) -> dict[str, Any]:
+    """Return the columns that are kept; those of links over days say nothing where there are none."""
+    kept = {name: kind for name, kind in _types().items() if name not in _PASSING}
+    there = {name: kind for name, kind in kept.items() if name in batch.schema.names or name not in _GAPS}
+    columns: dict[str, Any] = {name: unlisted(batch.column(name), kind) for name, kind in there.items()}
+    rows = {"link_gap_px": len(columns["link_a"])}
+    return {name: np.zeros(rows.get(name, 0), kind) for name, kind in kept.items()} | columns
 
 
 def _check(found: Found) -> None:

@@ -44,7 +44,7 @@ class Parts:
         """
         found = self.found
         inside = self.owner[found.link_a] == self.owner[found.link_b]
-        links = {name: getattr(found, name)[inside] for name in ("link_a", "link_b", "link_px")}
+        links = {name: getattr(found, name)[inside] for name in ("link_a", "link_b", "link_px", "link_gap_px")}
         found = replace(found, **links)
         part = dense(self.component, found.grid)
         lead = np.unique(part, return_index=True)[1]

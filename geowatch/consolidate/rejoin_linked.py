@@ -3,7 +3,8 @@
 Before the cut the earlier run's pieces count, from then on this run's. Links lead over it in two ways. Where both runs
 looked at a date, a piece of the one stands for those of the other that share its pixels then, and what it is linked to
 they are linked to. Else each pixel that the earlier run last saw as part of a piece, and that this run first sees as
-part of one, links the two.
+part of one, links the two. With links over days, so does one that either run saw as part of nothing in between, as
+long as the two are not further apart.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from geowatch.consolidate.found import Found
 from geowatch.consolidate.joins import Whole
-from geowatch.consolidate.meeting import Pixels, Shared, both, shared
+from geowatch.consolidate.meeting import Pixels, Shared, beyond, both, shared
 from geowatch.grid.runs import components
 
 if TYPE_CHECKING:
@@ -39,14 +40,23 @@ class _Both:
     """Which of them count."""
     stands_for: Shared
     """Pieces that do not count, those of the other run that do and share their pixels, and how many."""
+    day: Ints
+    """Day of each piece."""
 
     @property
     def links(self) -> tuple[NDArray[np.integer], ...]:
-        """Links as each run has them: (earlier piece, later piece, pixels)."""
-        return self.found.link_a, self.found.link_b, self.found.link_px
+        """Links as each run has them: (earlier piece, later piece, pixels, pixels over a gap)."""
+        return self.found.link_a, self.found.link_b, self.found.link_px, self.found.link_gap_px
+
+    def pixels(self, group: str, *, late: bool) -> Pixels:
+        """Return pixels of one run's pieces: all, or those of a group of columns."""
+        pixels = Pixels.of(self.found, group)
+        return pixels[(pixels.owner >= self.earlier) == late]
 
 
-def rejoined_links(before: Found, later: Found, axis: Axis, grid: int, dark: Sequence[Pixels]) -> Whole:
+def rejoined_links(
+    before: Found, later: Found, axis: Axis, grid: int, dark: Sequence[Pixels], link_days: int | None = None
+) -> Whole:
     """Return the pieces that count, linked.
 
     Args:
@@ -55,14 +65,17 @@ def rejoined_links(before: Found, later: Found, axis: Axis, grid: int, dark: Seq
         axis: The dates of both.
         grid: Where they are.
         dark: Where this run saw nothing.
+        link_days: Days over which pieces are linked although dates between saw none there.
     """
     found = Found.join([before, later])
     counts = axis.counts(grid, found.plane)
-    each = _Both(found, len(before), counts, _stand_ins(found, len(before), counts, axis.twin(grid)))
-    links = _links(each, axis, grid)
-    remembered = _remembered(each, dark, bool(len(axis.new(grid))))
-    columns: dict[str, Any] = dict(zip(("link_a", "link_b", "link_px"), links, strict=True))
-    columns |= remembered.columns("last") | _kin(each)
+    stand_ins = _stand_ins(found, len(before), counts, axis.twin(grid))
+    each = _Both(found, len(before), counts, stand_ins, axis.days[grid][found.plane])
+    links = _links(each, axis, grid, link_days)
+    columns: dict[str, Any] = dict(zip(("link_a", "link_b", "link_px", "link_gap_px"), links, strict=True))
+    columns |= _remembered(each, dark, axis.new(grid)).columns("last") | _kin(each)
+    if link_days is not None:
+        columns |= _left(each, dark, axis, grid, link_days).columns("left")
     if not counts[: len(before)].all():  # what later dates have changed held some of them together
         columns |= {name: np.zeros(0, dtype=np.int32) for name in ("bond_a", "bond_b")}
     found = replace(found, **columns).take(counts)
@@ -88,20 +101,39 @@ def _stand_ins(found: Found, earlier: int, counts: NDArray[np.bool_], twin: Ints
     return Shared(*(np.concatenate(column) for column in columns))
 
 
-def _links(each: _Both, axis: Axis, grid: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Ints]:
+def _links(each: _Both, axis: Axis, grid: int, link_days: int | None) -> tuple[NDArray[np.integer], ...]:
     """Return the links between pieces that count; what is told twice counts once."""
-    found = each.found
-    old = Pixels.of(found, "last")
-    old = old[old.owner < each.earlier]
-    new = Pixels.of(found, "first")
-    over = shared(old, new[new.owner >= each.earlier])
-    over = over[each.counts[over.one] & each.counts[over.other]]
-    a, b, px = _translated(each, *(column[_told(each, axis, grid)].astype(np.int64) for column in each.links))
-    a, b, px = (np.concatenate(pair) for pair in ((a, over.one), (b, over.other), (px, over.px)))
-    pairs, at = np.unique(np.stack([a, b], axis=1), axis=0, return_inverse=True)
-    most = np.zeros(len(pairs), dtype=np.int64)
-    np.maximum.at(most, at.reshape(-1), px)
-    return pairs[:, 0].astype(np.int32), pairs[:, 1].astype(np.int32), most
+    told = np.stack(_translated(each, *(column[_told(each, axis, grid)].astype(np.int64) for column in each.links)))
+    pairs, px = _one_a_pair(np.concatenate([told, _over_the_cut(each, link_days)], axis=1), np.maximum)
+    return (*pairs.astype(np.int32), *px)
+
+
+def _over_the_cut(each: _Both, link_days: int | None) -> Ints:
+    """Return the links that pixels tell which no date of both runs saw as part of a piece, rows as `_Both.links`."""
+    last, first = each.pixels("last", late=False), each.pixels("first", late=True)
+    parts = [_rows(each, shared(last, first), 2)]
+    if link_days is not None:
+        left, begun = each.pixels("left", late=False), each.pixels("begun", late=True)
+        met = [shared(*pair) for pair in ((last, begun), (left, first), (left, begun))]
+        parts += [_rows(each, some[each.day[some.other] - each.day[some.one] <= link_days], 3) for some in met]
+    return np.concatenate(_one_a_pair(np.concatenate(parts, axis=1), np.add))
+
+
+def _rows(each: _Both, met: Shared, row: int) -> Ints:
+    """Return what pieces that count share, as links with the pixels in one of their rows."""
+    met = met[each.counts[met.one] & each.counts[met.other]]
+    out = np.zeros((4, len(met)), dtype=np.int64)
+    out[0], out[1], out[row] = met.one, met.other, met.px
+    return out
+
+
+def _one_a_pair(links: Ints, how: np.ufunc) -> tuple[Ints, Ints]:
+    """Return the pairs (2, pairs) of links and their pixels (2, pairs), those of one pair put together."""
+    pairs, at = np.unique(links[:2], axis=1, return_inverse=True)
+    px = np.zeros((2, pairs.shape[1]), dtype=np.int64)
+    for out, values in zip(px, links[2:], strict=True):
+        how.at(out, at.reshape(-1), values)
+    return pairs, px
 
 
 def _told(each: _Both, axis: Axis, grid: int) -> NDArray[np.bool_]:
@@ -116,12 +148,11 @@ def _told(each: _Both, axis: Axis, grid: int) -> NDArray[np.bool_]:
     return ~changed[each.found.link_a] & ~changed[each.found.link_b]
 
 
-def _translated(each: _Both, a: Ints, b: Ints, px: Ints) -> tuple[Ints, Ints, Ints]:
+def _translated(each: _Both, a: Ints, b: Ints, *px: Ints) -> tuple[Ints, ...]:
     """Return links with pieces that do not count replaced by those that stand for them."""
-    row, a = _stood_for(each, a)
-    b, px = b[row], px[row]
-    row, b = _stood_for(each, b)
-    return a[row], b, px[row]
+    of_a, a = _stood_for(each, a)
+    of_b, b = _stood_for(each, b[of_a])
+    return a[of_b], b, *(values[of_a][of_b] for values in px)
 
 
 def _stood_for(each: _Both, piece: Ints) -> tuple[Ints, Ints]:
@@ -136,17 +167,31 @@ def _stood_for(each: _Both, piece: Ints) -> tuple[Ints, Ints]:
     return np.concatenate([own, row]), np.concatenate([piece[own], others[at]])
 
 
-def _remembered(each: _Both, dark: Sequence[Pixels], new_dates: bool) -> Pixels:
+def _remembered(each: _Both, dark: Sequence[Pixels], new: Ints) -> Pixels:
     """Return the pixels that are part of a piece at the end of both runs, or were when they were last seen."""
-    last = Pixels.of(each.found, "last")
-    if not new_dates:
-        return last[last.owner < each.earlier]
-    own = last[(last.owner >= each.earlier) & each.counts[last.owner]]
-    still = both(last[last.owner < each.earlier], Pixels.join(dark))
-    row, owner = _stood_for(each, last.owner.astype(np.int64))
-    told = replace(last[row], owner=owner)
-    told = told[(last.owner[row] >= each.earlier) & (owner < each.earlier)]
-    return Pixels.join([own, still, told])
+    before = each.pixels("last", late=False)
+    if not len(new):
+        return before
+    return Pixels.join([*_told_of(each, "last"), both(before, Pixels.join(dark))])
+
+
+def _left(each: _Both, dark: Sequence[Pixels], axis: Axis, grid: int, link_days: int) -> Pixels:
+    """Return the pixels that were seen without their piece, from where links may lead on beyond both runs."""
+    last, left = (each.pixels(group, late=False) for group in ("last", "left"))
+    new = axis.new(grid)
+    if not len(new):
+        return left
+    seen = beyond(beyond(Pixels.join([last, left]), each.pixels("run", late=True)), Pixels.join(dark))
+    out = Pixels.join([*_told_of(each, "left"), seen, both(left, Pixels.join(dark))])
+    return out[each.day[out.owner] >= axis.days[grid][new].max() - link_days]
+
+
+def _told_of(each: _Both, group: str) -> list[Pixels]:
+    """Return pixels of this run's pieces that count, and of the earlier ones for which others of this run stand."""
+    late = each.pixels(group, late=True)
+    row, owner = _stood_for(each, late.owner.astype(np.int64))
+    told = replace(late[row], owner=owner)
+    return [late[each.counts[late.owner]], told[owner < each.earlier]]
 
 
 def _kin(each: _Both) -> dict[str, Any]:

@@ -145,7 +145,7 @@ class Succession:
         later, linked = self._later(grid), self.tracked.mode == "linked"
         before = self.ongoing(grid)
         if linked:
-            return rejoined_links(before, later, self.axis, grid, self._dark.pop(grid, []))
+            return rejoined_links(before, later, self.axis, grid, self._dark.pop(grid, []), self.tracked.link_days)
         here = (self.axis, grid, self.rules.link_overlap)
         found, component, alone = rejoined_outlines(before, later, here, self.looks, anew=self.anew)
         found = self._renewed(grid, found, alone)

@@ -54,6 +54,8 @@ class Terms:
     """Whether pixels that meet at a corner are one component (8)."""
     split_days: int | None = None
     """Neighbours whose activity lies this many days apart are several sites; None: what touches is one."""
+    link_days: int | None = None
+    """Days over which components are linked although times between saw none there."""
     since: int = NO_DAY
     """With an earlier run: the first day that is new."""
     earlier: tuple[int, ...] = ()

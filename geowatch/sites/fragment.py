@@ -54,10 +54,12 @@ TOP, RIGHT, BOTTOM, LEFT = 0, 1, 2, 3
 #: ``edge_share`` of an edge that lies where pixels meet: half-way between two centres.
 HALF_SHARE = 32768
 
-_SCHEMA_VERSION = "3"
-#: Columns that stand only in fragments of boxes, and of footprints that may be split.
-_SOMETIMES = ("box_number", "day_sum")
-_GROUPS = ("run_", "series_", "link_", "first_", "last_", "dark_", "edge_")
+#: Version of fragments, and of those that have columns of links over days: what does not know them must not read them.
+_SCHEMA_VERSION, _GAP_VERSION = "3", "4"
+#: Columns that stand only in fragments of links over days, of boxes, and of footprints that may be split.
+_GAPS = ("link_gap_px", "begun_", "left_")
+_SOMETIMES = (*_GAPS, "box_number", "day_sum")
+_GROUPS = ("run_", "series_", "link_", "first_", "begun_", "last_", "left_", "dark_", "edge_")
 
 
 #: What a fragment ends with: these letters, then the sha256 of all that is before them. A fragment is its own marker.
@@ -137,11 +139,12 @@ class Fragment(Pieces):
 
     def to_bytes(self) -> bytes:
         """Return Arrow IPC bytes (zstd) and their seal, a function of the columns alone: one row, one list a column."""
-        names = [name for name in _columns() if name not in _SOMETIMES or getattr(self, name).any()]
+        names = [name for name in _columns() if not name.startswith(_SOMETIMES) or self._says(name)]
         arrays = [listed(getattr(self, name)) for name in names]
+        over_days = any(name.startswith(_GAPS) for name in names)
         about = {
-            "schema_version": _SCHEMA_VERSION, "tile": self.tile.name, "box": json.dumps(self.box.to_list()),
-            "classes": str(self.classes), "score_unit": f"1/{FULL_SCORE}",
+            "schema_version": _GAP_VERSION if over_days else _SCHEMA_VERSION, "tile": self.tile.name,
+            "box": json.dumps(self.box.to_list()), "classes": str(self.classes), "score_unit": f"1/{FULL_SCORE}",
         }  # fmt: skip
         schema = pa.schema(
             [pa.field(name, array.type, nullable=False) for name, array in zip(names, arrays, strict=True)],
@@ -153,6 +156,11 @@ class Fragment(Pieces):
             writer.write_batch(pa.record_batch(arrays, schema=schema))
         content = bytes(sink.getvalue())
         return content + _SEAL + sha256(content).digest()
+
+    def _says(self, name: str) -> bool:
+        """Return whether a column says something: what is for all of a table by a value, what is a table by a row."""
+        values = getattr(self, name)
+        return bool(values.any() if name in ("link_gap_px", "box_number", "day_sum") else len(values))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Fragment:
@@ -168,21 +176,20 @@ class Fragment(Pieces):
             alone = pa.ipc.IpcReadOptions(use_threads=False)
             with pa.ipc.open_stream(pa.py_buffer(content), options=alone) as reader:
                 about = {key.decode(): value.decode() for key, value in (reader.schema.metadata or {}).items()}
-                if about.get("schema_version") != _SCHEMA_VERSION:
+                if about.get("schema_version") not in (_SCHEMA_VERSION, _GAP_VERSION):
                     raise DamagedError(
-                        f"a fragment has version {about.get('schema_version')}, this gw reads {_SCHEMA_VERSION}",
+                        f"a fragment has version {about.get('schema_version')}, this gw reads {_SCHEMA_VERSION}"
+                        f" and {_GAP_VERSION}",
                         hint="make it again with gw track",
                     )
                 batch = reader.read_next_batch()
             batch.validate(full=True)  # a list that ends beyond its values would end the process
-            there = {
-                name: dtype
-                for name, dtype in _columns().items()
-                if name in batch.schema.names or name not in _SOMETIMES
-            }
-            columns = {name: unlisted(batch.column(name), dtype) for name, dtype in there.items()}
-            for name in _SOMETIMES:
-                columns.setdefault(name, np.zeros(len(columns["plane"]), _columns()[name]))
+            there = batch.schema.names
+            columns: dict[str, NDArray[Any]] = {}
+            for name, dtype in _columns().items():
+                silent = name.startswith(_SOMETIMES) and name not in there
+                rows = len(columns.get(_first(name), ()))
+                columns[name] = np.zeros(rows, dtype) if silent else unlisted(batch.column(name), dtype)
             columns["series_sums"] = columns["series_sums"].reshape(-1, int(about["classes"]))
             tile, box = Tile.parse(about["tile"]), PixelBox(*json.loads(about["box"]))
         except (pa.ArrowException, PlanError, OSError, StopIteration, KeyError, ValueError, TypeError) as error:

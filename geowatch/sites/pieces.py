@@ -19,8 +19,8 @@ __all__ = ["Pieces"]
 class Pieces:
     """Columns of NumPy, one group a table.
 
-    All pixels are lattice pixels. What begins with ``first`` and ``last`` is there in linked pieces alone: it tells a
-    run of later dates how pieces go on.
+    All pixels are lattice pixels. What begins with ``first``, ``begun``, ``last`` and ``left`` is there in linked
+    pieces alone: it tells a run of later dates how pieces go on.
     """
 
     plane: NDArray[np.int32]
@@ -66,7 +66,10 @@ class Pieces:
     link_b: NDArray[np.int32]
     """Of each link: the later piece."""
     link_px: NDArray[np.int64]
-    """Of each link: pixels that both have."""
+    """Of each link: pixels that both have, and that no plane between saw."""
+    link_gap_px: NDArray[np.int64]
+    """Of each link: pixels that both have, and that planes between saw as part of no piece; they count where no other
+    piece follows the earlier one before."""
 
     first_piece: NDArray[np.int32]
     """Of each run of pixels that no earlier plane saw: its piece."""
@@ -77,6 +80,15 @@ class Pieces:
     first_x1: NDArray[np.int32]
     """Column after the last."""
 
+    begun_piece: NDArray[np.int32]
+    """Of each run of pixels that earlier planes saw as part of no piece, where links over days may lead: its piece."""
+    begun_y: NDArray[np.int32]
+    """Its row."""
+    begun_x0: NDArray[np.int32]
+    """First column."""
+    begun_x1: NDArray[np.int32]
+    """Column after the last."""
+
     last_piece: NDArray[np.int32]
     """Of each run of pixels that were part of a piece when they were last seen: that piece."""
     last_y: NDArray[np.int32]
@@ -84,6 +96,16 @@ class Pieces:
     last_x0: NDArray[np.int32]
     """First column."""
     last_x1: NDArray[np.int32]
+    """Column after the last."""
+
+    left_piece: NDArray[np.int32]
+    """Of each run of pixels that were seen without the piece that they were part of, from where links over days may
+    lead on: that piece."""
+    left_y: NDArray[np.int32]
+    """Its row."""
+    left_x0: NDArray[np.int32]
+    """First column."""
+    left_x1: NDArray[np.int32]
     """Column after the last."""
 
     edge_piece: NDArray[np.int32]

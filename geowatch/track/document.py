@@ -116,6 +116,8 @@ class Tracking(_Document):
     """Side of the cells of the coarse pass in pixels; 1 for none."""
     split_days: int | None = None
     """Neighbours whose activity lies this many days apart are several sites, in the mode footprint; None: one."""
+    link_days: int | None = None
+    """Days over which pieces are linked although dates between saw none there, in the mode linked."""
     grids: tuple[GridPlanes, ...]
     """Grids that have planes."""
     gaps: dict[str, tuple[int, ...]] = {}
@@ -125,7 +127,7 @@ class Tracking(_Document):
     def digest(self) -> str:
         """Return the sha256 of the canonical form, hex."""
         # What documents of older runs do not have is left out where it is not asked for: their fragments stay valid.
-        unasked = {"split_days"} if self.split_days is None else None
+        unasked = {name for name in ("split_days", "link_days") if getattr(self, name) is None}
         return sha256(self.model_dump_json(exclude=unasked).encode()).hexdigest()
 
     @property
@@ -177,6 +179,7 @@ class Tracking(_Document):
             subpixel=self.subpixel,
             coarse=self.coarse,
             split_days=self.split_days,
+            link_days=self.link_days,
         )
 
     def to_json(self) -> bytes:

@@ -52,19 +52,20 @@ def find(
         border=search.border,
     )
     series = Series.join(_observed(search, planes, made, pause), planes.class_count)
-    linked = links(made.owned() if search.mode == "linked" else [])
+    days = {} if search.link_days is None else dict(zip(search.planes, search.days, strict=True))
+    linked = links(made.owned(days) if search.mode == "linked" else [], search.link_days)
     return Fragment(
         tile=tile, box=box, **made.columns(),
         series_piece=series.piece, series_plane=series.plane, series_px=series.px, series_sums=series.sums,
-        link_a=linked.a, link_b=linked.b, link_px=linked.px, **_ends(linked),
+        link_a=linked.a, link_b=linked.b, link_px=linked.px, link_gap_px=linked.gap_px, **_ends(linked),
     )  # fmt: skip
 
 
 def _ends(linked: Links) -> dict[str, Any]:
     """Return the columns that lead on to earlier and later planes."""
-    held = {"first": linked.first, "last": linked.last}
+    held = {name: getattr(linked, name) for name in ("first", "begun", "last", "left")}
     columns: dict[str, Any] = {f"{name}_piece": each.owner for name, each in held.items()}
-    runs = {"first": linked.first.runs, "last": linked.last.runs, "dark": linked.dark}
+    runs = {name: each.runs for name, each in held.items()} | {"dark": linked.dark}
     return columns | {f"{name}_{of}": getattr(each, of) for name, each in runs.items() for of in ("y", "x0", "x1")}
 
 

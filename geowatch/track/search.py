@@ -83,6 +83,8 @@ class Search:
     """Side of the cells of the coarse pass; 1 for none."""
     split_days: int | None = None
     """In the mode ``footprint``: pixels are dated, and pieces end where stretches of this many days do; None: not."""
+    link_days: int | None = None
+    """Days over which pieces are linked although dates between saw none there, in the mode ``linked``."""
     border: Border | None = None
     """Where another grid goes on: what is weak near it may be part of something strong beyond."""
 

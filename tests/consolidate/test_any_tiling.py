@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.consolidated import (
     NO_DAY,
+    blinks,
     blobs,
     consolidated,
     contents,
@@ -37,7 +38,7 @@ calm = settings(deadline=None, max_examples=25)
 @st.composite
 def jobs(draw):
     mode = draw(st.sampled_from(["footprint", "linked", "polygons"]))
-    times, classes = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    times, classes = draw(st.integers(1, 7 if mode == "linked" else 4)), draw(st.integers(1, 3))
     height, width = draw(st.integers(1, 24)), draw(st.integers(1, 24))
     low = draw(st.integers(35, 60)) * FULL_SCORE // 100
     search = search_for(
@@ -48,10 +49,15 @@ def jobs(draw):
         low=low,
         high=low + draw(st.integers(0, 15)) * FULL_SCORE // 100,
         subpixel=draw(st.booleans()),
-        smooth_time=draw(st.sampled_from([None, MovingMean(3, False)])),
+        smooth_time=draw(st.sampled_from([None, None, MovingMean(3, False)])),
+        link_days=draw(st.sampled_from([None, 16, 32])) if mode == "linked" else None,
         split_days=draw(st.sampled_from([None, 5, 20])) if mode == "footprint" else None,
     )
-    stored = blobs(draw(st.integers(0, 10_000)), (times, classes, height, width), draw(st.sampled_from([0.4, 1.2])))
+    seed, shape = draw(st.integers(0, 10_000)), (times, classes, height, width)
+    if search.link_days is not None and draw(st.booleans()):
+        stored = blinks(seed, shape)
+    else:
+        stored = blobs(seed, shape, draw(st.sampled_from([0.4, 1.2])))
     rules = Rules(
         min_area_m2=draw(st.sampled_from([0, 300])),
         fill_holes_m2=draw(st.sampled_from([0, 150, 500])),
@@ -82,11 +88,12 @@ def test_sites_of_any_tiling_are_those_of_the_whole_raster(job, tile_px, pieces_
 @given(jobs(), st.integers(2, 9))
 def test_sites_are_the_components_of_a_plain_reference(job, tile_px):
     search, planes, rules = job
-    search, rules = replace(search, split_days=None), Rules(active_score=0)
+    search, rules = replace(search, split_days=None), Rules(active_score=0, link_overlap=rules.link_overlap)
     fragments = track_tiles(search, planes, tile_px)
     sites = consolidated(fragments, terms_of(search, planes.class_count, search.days), rules)
     components, links = put_together(fragments, search.connectivity)
-    groups = _grouped(components, links) if search.mode == "linked" else [{each} for each in components]
+    followed = _followed(links, rules.link_overlap)
+    groups = _grouped(components, followed) if search.mode == "linked" else [{each} for each in components]
     expected = Counter(
         (
             frozenset().union(*(each.pixels for each in group)),
@@ -100,6 +107,16 @@ def test_sites_are_the_components_of_a_plain_reference(job, tile_px):
     assert expected == Counter(
         (frozenset(pixels_of(sites, site)), rows["score"][site], rows["peak"][site]) for site in range(len(sites))
     )
+
+
+def _followed(links, share):
+    """Return which components follow which, date by date: over a gap where nothing has followed before."""
+    out = []
+    for (one, other), (px, gap_px) in sorted(links.items(), key=lambda link: link[0][1].plane):
+        before = any(one is a and b.plane < other.plane for a, b in out)
+        if (px if before else px + gap_px) > share * min(len(one.pixels), len(other.pixels)):
+            out.append((one, other))
+    return out
 
 
 def _grouped(components, links):
@@ -213,6 +230,40 @@ def test_a_linked_site_that_splits_and_merges_is_one_with_events():
         row = sites.rows[0]
         assert (row["birth"], row["start"], row["end"]) == (0, 0, 48)
         assert sites.seen["day"].tolist() == [0, 16, 32]
+
+
+def test_what_was_missed_for_some_days_is_one_site_and_what_was_gone_for_longer_is_two():
+    there, missed = ["##.", "##."], ["...", "..."]
+    planes = series(there, missed, there, missed, missed, there)
+
+    def spans(link_days):
+        search = search_for("linked", 6, link_days=link_days)
+        for tile_px in (1, 2, 8):
+            rows = consolidated(track_tiles(search, planes, tile_px), terms_of(search, 1, search.days), Rules()).rows
+            found = [(int(row["start"]), int(row["end"])) for row in rows]
+        return found
+
+    assert spans(None) == spans(31) == [(0, 16), (32, 48), (80, NO_DAY)]
+    assert spans(32) == spans(47) == [(0, 48), (80, NO_DAY)]
+    assert spans(48) == [(0, NO_DAY)]
+
+
+def test_what_comes_where_something_was_that_went_on_elsewhere_is_a_site_of_its_own():
+    # On the second date what moved is seen, and on the third something else where it was.
+    planes = series(["####..", "......"], ["...##.", "......"], ["#..##.", "......"], ["###.##", "......"])
+    search = search_for("linked", 4, link_days=99)
+    for tile_px in (1, 2, 8):
+        sites = consolidated(track_tiles(search, planes, tile_px), terms_of(search, 1, search.days), Rules())
+        assert [(int(row["birth"]), len(pixels_of(sites, n))) for n, row in enumerate(sites.rows)] == [(0, 6), (32, 3)]
+
+
+def test_a_cloud_over_what_was_missed_changes_nothing():
+    there, missed = ["##.", "##."], ["...", "..."]
+    stored = series(there, missed, there, there).stored.copy()
+    stored[2] = 255
+    search = search_for("linked", 4, link_days=48)
+    sites = consolidated(track_tiles(search, planes_of(stored), 2), terms_of(search, 1, search.days), Rules())
+    assert sites.seen["day"].tolist() == [0, 48]
 
 
 def test_a_site_that_is_there_at_the_end_has_not_ended():

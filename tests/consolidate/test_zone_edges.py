@@ -121,8 +121,8 @@ def test_a_hole_that_two_zones_surround_is_filled_by_its_whole_area():
 DAYS = (0, 16, 32, 48)
 
 
-def linked(days=DAYS):
-    return Scene(tracking={"mode": "linked"}, days=days, half_m=600)
+def linked(days=DAYS, link_days=None):
+    return Scene(tracking={"mode": "linked", "link_days": link_days}, days=days, half_m=600)
 
 
 def test_links_count_by_what_both_sides_share():
@@ -154,10 +154,11 @@ def lives(draw):
 
 
 @settings(calm, max_examples=8)
-@given(lives(), st.sampled_from([9, 16, 40]))
-def test_linked_sites_over_an_edge_are_those_of_one_grid(found, tile_px):
+@given(lives(), st.sampled_from([9, 16, 40]), st.sampled_from([None, 32, 48]))
+def test_linked_sites_over_an_edge_are_those_of_one_grid(found, tile_px, link_days):
     assume(apart(found))
-    whole, one = linked().consolidated(found), linked().consolidated(found, crs="EPSG:32618")
+    scene = linked(link_days=link_days)
+    whole, one = scene.consolidated(found), scene.consolidated(found, crs="EPSG:32618")
     names = ["birth", "start", "end", "area_m2"]
     rows = [sorted(map(tuple, sites.rows[names].tolist())) for sites in (whole, one)]
     assert [row[:3] for row in rows[0]] == [row[:3] for row in rows[1]]
@@ -165,7 +166,15 @@ def test_linked_sites_over_an_edge_are_those_of_one_grid(found, tile_px):
     assert sorted(r[3] for r in rows[0]) == pytest.approx(sorted(r[3] for r in rows[1]), rel=0.05, abs=20 * 450)
     assert sorted(np.diff(whole.seen_start).tolist()) == sorted(np.diff(one.seen_start).tolist())
     assert sorted(whole.events.tolist()) == sorted(one.events.tolist())
-    assert contents(linked().consolidated(found, tile_px)) == contents(whole)
+    assert contents(scene.consolidated(found, tile_px)) == contents(whole)
+
+
+def test_a_site_over_an_edge_that_one_date_missed_is_one_and_goes_on_where_any_of_it_does():
+    # The part in the east is found again before the whole: what follows in one zone follows in both.
+    found = [Disc(0, 0, 150, days=(0, 48)), Disc(80, 0, 60, days=(32,))]
+    assert [len(linked(link_days=days).consolidated(found)) for days in (None, 31, 32)] == [2, 2, 1]
+    sites = linked(link_days=48).consolidated([*found, Disc(-80, 0, 60, days=(32,))])
+    assert (len(sites), sites.events.tolist()) == (1, [(0, 32), (1, 48)])
 
 
 def test_zones_that_were_seen_on_other_days_are_joined_by_what_was_last_there():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ WANTED = {"low": 0.7, "high": 0.72}
 WAYS = {
     "footprint": {"mode": "footprint", "aggregate": "max", "smooth_time": "60d", **WANTED},
     "linked": {"mode": "linked", "open_px": 1, "subpixel": True, "connectivity": 8, **WANTED},
+    "linked over days": {"mode": "linked", "link_days": 60, **WANTED},
     "polygons": {"mode": "polygons", "smooth_px": 1.0, "close_px": 2, "classes": CLASSES},
     "coarse": {"mode": "footprint", "coarse": 7, **WANTED},
 }
@@ -94,7 +96,7 @@ def test_what_tiles_of_any_size_hold_amounts_to_what_the_whole_raster_holds(made
 
 
 def test_shares_and_processes_change_no_byte(run, copy):
-    options = WAYS["linked"]
+    options = WAYS["linked"] | {"link_days": 60}
     whole = track(TrackConfig(run=str(run), workers=1, **options))
     shares = [track(TrackConfig(run=str(copy), workers=1, shard=(share, 2), **options)) for share in (2, 1)]
     assert min(share.tiles for share in shares) > 0
@@ -237,6 +239,8 @@ def test_a_damaged_document_is_told(copy):
         ({"coarse": 0}, ConfigError, "cells of 0 px"),
         ({"split_days": 0}, ConfigError, "neighbours 0 days apart"),
         ({"split_days": 90, "mode": "linked"}, ConfigError, "split-days is given for linked pieces"),
+        ({"mode": "linked", "link_days": 0}, ConfigError, "links over 0 days"),
+        ({"link_days": 30}, ConfigError, "nothing is linked in time in the mode footprint"),
         ({"head": "change"}, ConfigError, "the heatmap has no head 'change'; it has scores"),
         ({"start": "2021-01-01"}, InputError, "no plane lies between 2021-01-01 and the last"),
         ({"start": "last week"}, ConfigError, "'last week' is no day"),
@@ -257,6 +261,22 @@ def test_all_classes_that_a_pixel_has_one_of_are_not_looked_for_together_unasked
     assert track(TrackConfig(**asked, classes=("green",))).salient == ("green",)
     assert len(track(TrackConfig(**asked, classes=("bare", "green", "water"))).salient) == 3
     assert len(track(TrackConfig(**asked, mode="polygons")).salient) == 3
+
+
+def test_images_without_dates_are_not_linked_over_days(made, tmp_path):
+    folder = make_run(tmp_path / "run", replace(made, days=("plain",)))
+    with pytest.raises(ConfigError, match="without dates cannot be linked over days"):
+        track(TrackConfig(run=str(folder), mode="linked", link_days=30))
+    track(TrackConfig(run=str(folder), workers=1, mode="linked"))
+
+
+def test_a_tracking_without_links_over_days_has_the_digest_that_it_had(copy):
+    track(TrackConfig(run=str(copy), workers=1, mode="linked", **WANTED))
+    tracking = Tracking.from_json((copy / "track.json").read_bytes())
+    older = tracking.model_dump_json(exclude={"split_days", "link_days"})
+    assert tracking.digest == sha256(older.encode()).hexdigest()
+    track(TrackConfig(run=str(copy), workers=1, mode="linked", link_days=30, **WANTED))
+    assert Tracking.from_json((copy / "track.json").read_bytes()).link_days == 30
 
 
 def test_a_run_without_a_heatmap_is_refused(made, tmp_path):

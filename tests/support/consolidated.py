@@ -54,6 +54,24 @@ def blobs(seed: int, shape: tuple[int, int, int, int], smooth_px: float) -> np.n
     return stored
 
 
+def blinks(seed: int, shape: tuple[int, int, int, int]) -> np.ndarray:
+    """Return boxes that every second date misses, more or less, that move now and then, and stripes of cloud."""
+    times, _, height, width = shape
+    rng = np.random.default_rng(seed)
+    stored = np.zeros(shape, np.uint8)
+    for _ in range(rng.integers(2, 7)):
+        y, x, h, w = (int(each) for each in rng.integers(0, (height, width, 5, 6)))
+        for time in range(times):
+            if rng.random() < 0.5:
+                stored[time, :, y : y + h + 1, x : x + w + 1] = 230
+            if rng.random() < 0.15:
+                y, x = max(0, y + int(rng.integers(-1, 2))), max(0, x + int(rng.integers(-1, 2)))
+    for time in np.flatnonzero(rng.random(times) < 0.3):
+        at = int(rng.integers(0, height))
+        stored[time, :, at : at + 6] = BYTES.fill
+    return stored
+
+
 def terms_of(search: Search, classes: int, days: Sequence[int], lattice: Lattice = TEN_METRES) -> Terms:
     """Return what consolidation must know of a search; ``days`` is that of each place on the time axis."""
     names = tuple(f"class {number}" for number in range(classes))
@@ -106,6 +124,6 @@ def outline_of(sites: Decided, site: int) -> shapely.Geometry:
 
 
 __all__ = [
-    "NO_DAY", "TEN_METRES", "blobs", "consolidated", "contents", "outline_of", "pixels_of", "planes_of", "search_for",
-    "terms_of",
+    "NO_DAY", "TEN_METRES", "blinks", "blobs", "consolidated", "contents", "outline_of", "pixels_of", "planes_of",
+    "search_for", "terms_of",
 ]  # fmt: skip

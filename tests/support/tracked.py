@@ -71,7 +71,8 @@ class Component:
     edges: frozenset[tuple[int, int, int, int]]
 
 
-Links = dict[tuple[Component, Component], int]
+Links = dict[tuple[Component, Component], tuple[int, int]]
+"""Pixels that components share: hidden in between, and over a gap."""
 
 
 def put_together(
@@ -88,12 +89,15 @@ def put_together(
         for piece in range(fragment.piece_count):
             members[int(number[first + piece])].append((fragment, piece))
     made = {label: _component(parts) for label, parts in members.items()}
-    links: Links = defaultdict(int)
+    links: Links = {}
     for fragment, first in zip(fragments, firsts, strict=False):
-        for a, b, px in zip(fragment.link_a, fragment.link_b, fragment.link_px, strict=True):
-            links[made[int(number[first + a])], made[int(number[first + b])]] += int(px)
+        columns = (fragment.link_a, fragment.link_b, fragment.link_px, fragment.link_gap_px)
+        for a, b, px, gap_px in zip(*(column.tolist() for column in columns), strict=True):
+            pair = made[int(number[first + a])], made[int(number[first + b])]
+            before = links.get(pair, (0, 0))
+            links[pair] = before[0] + px, before[1] + gap_px
     kept = {each for each in made.values() if weak or each.strong_px}
-    return kept, dict(links)
+    return kept, links
 
 
 def _touching(

@@ -64,7 +64,7 @@ def test_objects_are_joined_across_tiles_and_linked_in_time_like_anything_else(r
     planes = planes_of([(y, x, y + h, x + w, *rest) for y, x, h, w, *rest in rows], apart=apart)
     search = Search(
         mode=mode, salient=(0, 1), planes=(0, 1, 2, 3), days=(0, 9, 18, 27), low=1, high=FULL_SCORE // 2,
-        aggregate=Aggregate("max"),
+        aggregate=Aggregate("max"), link_days=20 if apart else None,
     )  # fmt: skip
     weak = mode != "footprint"
     whole = put_together(track_tiles(search, planes, 1 << 12, BOUNDS), 4, weak=weak)
@@ -78,7 +78,7 @@ def test_a_box_that_moves_is_linked_by_what_it_shares_with_itself():
     )
     found, links = put_together(track_tiles(search, planes, 8, BOUNDS), 4)
     assert len(found) == 3
-    assert sorted((a.plane, b.plane, px) for (a, b), px in links.items()) == [(0, 1, 16), (1, 2, 16)]
+    assert sorted((a.plane, b.plane, px) for (a, b), (px, _) in links.items()) == [(0, 1, 16), (1, 2, 16)]
 
 
 @settings(deadline=None, max_examples=20)

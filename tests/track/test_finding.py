@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from support.consolidated import blinks
 from support.tracked import BYTES, ArrayPlanes, put_together, track_tiles
 
 from geowatch.grid.lattice import PixelBox
@@ -55,6 +56,7 @@ def searches(draw, times: int, classes: int):
         subpixel=draw(st.booleans()),
         coarse=draw(st.sampled_from([1, 1, 2, 5])),
         split_days=draw(st.sampled_from([None, 4, 10])) if mode == "footprint" else None,
+        link_days=draw(st.sampled_from([None, 9, 20])) if mode == "linked" else None,
     )
 
 
@@ -99,7 +101,8 @@ def test_strips_of_a_tile_change_no_byte(job):
 def test_pieces_are_those_of_a_plain_reference(job):
     search, planes = job
     search = replace(search, coarse=1, smooth_px=0.0, subpixel=False, split_days=None)
-    found, _ = put_together(track_tiles(search, planes, 1 << 12), search.connectivity)
+    weak = search.mode != "footprint"
+    found, _ = put_together(track_tiles(search, planes, 1 << 12), search.connectivity, weak=weak)
     expected = set()
     for (plane, kind), (mask, scores) in reference(search, planes).items():
         structure = np.ones((3, 3)) if search.connectivity == 8 else None
@@ -108,12 +111,43 @@ def test_pieces_are_those_of_a_plain_reference(job):
             at = labels == label
             where = {(y + planes.box.y0, x + planes.box.x0) for y, x in np.argwhere(at).tolist()}
             strong = int((scores[at] >= search.high).sum())
-            # What has no strong pixel and reaches no side is dropped already.
-            inner = not (at[0].any() or at[-1].any() or at[:, 0].any() or at[:, -1].any())
-            if search.mode == "footprint" and inner and not strong:
+            if not strong and not weak:
                 continue
             expected.add((plane, kind, frozenset(where), strong, int(scores[at].sum()), int(scores[at].max())))
     assert {(c.plane, c.kind, c.pixels, c.strong_px, c.score_sum, c.peak) for c in found} == expected
+
+
+@calm
+@given(jobs(), st.integers(3, 14), st.integers(0, 10_000), st.sampled_from([None, 8, 9, 18, 27]))
+def test_links_are_those_of_pixels_that_remember_one_by_one(job, tile_px, seed, link_days):
+    search, planes = job
+    search = replace(search, mode="linked", coarse=1, smooth_px=0.0, link_days=link_days)
+    if seed % 3:
+        planes = ArrayPlanes(blinks(seed, (6, *planes.stored.shape[1:])), planes.box)
+        search = replace(search, planes=(0, 1, 2, 4, 5), days=(0, 9, 18, 36, 45), low=16384, high=16384)
+    found, links = put_together(track_tiles(search, planes, tile_px), search.connectivity)
+    hidden = {plane: ~known for (plane, _), (_, _, known) in with_known(search, planes).items()}
+    expected: dict = {}
+    for y in range(planes.box.y0, planes.box.y1):
+        for x in range(planes.box.x0, planes.box.x1):
+            at = {each.plane: each for each in found if (y, x) in each.pixels}
+            last, seen = None, False
+            for plane, day in zip(search.planes, search.days, strict=True):
+                now = at.get(plane)
+                if now is None:
+                    seen |= not hidden[plane][y - planes.box.y0, x - planes.box.x0]
+                    continue
+                near = last is not None and search.link_days is not None and day - last[1] <= search.link_days
+                if last is not None and (near or not seen):
+                    before = expected.get((last[0], now), (0, 0))
+                    expected[last[0], now] = before[0] + (not seen), before[1] + seen
+                last, seen = (now, day), False
+    assert links == expected
+
+
+def with_known(search: Search, planes: ArrayPlanes) -> dict:
+    """Return masks, scores, and where there are any."""
+    return {key: (mask, scores, scores != NONE) for key, (mask, scores) in reference(search, planes).items()}
 
 
 def reference(search: Search, planes: ArrayPlanes) -> dict:

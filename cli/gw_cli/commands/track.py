@@ -64,6 +64,12 @@ _WHERE = options.combine(
         type=click.Choice(["4", "8"]),
         help="Pixels that meet at a corner are two pieces (4) or one (8).  [default: 4]",
     ),
+    options.option(
+        "--link-days",
+        type=click.IntRange(min=1),
+        metavar="DAYS",
+        help="Link what was missed: pieces up to so many days apart although dates between saw none there.",
+    ),
     options.flag("--subpixel", help="Keep where between pixels the threshold lies, for smooth outlines."),
     options.option(
         "--coarse", type=COUNT, metavar="PX", help="Look at means over cells of this side first.  [default: 1]"
@@ -92,6 +98,7 @@ _WORK = options.combine(
     gw track
     gw track --aggregate max --smooth-time 90d --low 0.4 --high 0.6 --open-px 1
     gw track --mode polygons --classes cloud,shadow --connectivity 8
+    gw track --mode linked --link-days 45
     gw track --start 2020-01-01 --end 2021-12-31 --shard 1/8
     """,
 )

@@ -49,6 +49,11 @@ def succession_of(
         raise ConfigError(f"{before.url} is its own previous run", hint="name the run folder of earlier dates")
     if frozen_day(tracked.tracking, tracked.terms) is None:
         raise ConfigError("images without dates do not go on in time", hint="leave --previous out")
+    if tracked.tracking.link_days is not None and tracked.tracking.smooth_time is not None:
+        raise ConfigError(
+            "sites that are linked over days, of scores that are smoothed over time, do not go on as in one run",
+            hint="gw track without --smooth-time or --link-days, or leave --previous out",
+        )
     try:
         earlier = read_earlier(before, naming, tracked.tracking)
     except StoreError as error:  # what was named cannot be used; this run is well
@@ -80,7 +85,8 @@ def decided_and_written(
         naming = naming if before is None else replace(naming, phases=before.earlier.phases)
         written = write_tables(tracked.store, shelf, numbers, naming, events)
         after = max(int(numbers.max(initial=-1)) + 1, 0 if before is None else before.earlier.next_number)
-        files = written.digests | write_ongoing(tracked.store, ongoing, numbers)
+        over_days = tracked.tracking.link_days is not None
+        files = written.digests | write_ongoing(tracked.store, ongoing, numbers, over_days=over_days)
         history = History.of(tracked.tracking, work.terms, frozen, after, files)
         tracked.store.put(HISTORY, (history.model_dump_json(indent=1) + "\n").encode())
     return written, became

@@ -47,6 +47,7 @@ OPTIONS = {
     "subpixel": ("--subpixel", "gw track with the same --subpixel, or leave --previous out"),
     "coarse": ("--coarse", _TRACK.format("coarse")),
     "split_days": ("--split-days", _TRACK.format("split-days")),
+    "link_days": ("--link-days", "gw track with the same --link-days, or leave --previous out"),
     "algorithm": ("version", "run gw track and gw consolidate there again"),
 }
 
@@ -56,8 +57,8 @@ class History(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal["1"] = "1"
-    """Version of this form."""
+    schema_version: Literal["1", "2"] = "1"
+    """Version of this form; 2 where pieces are linked over days, which a gw that does not know of it must not go on."""
     options: dict[str, Any]
     """What was tracked, as far as it must be the same in a later run."""
     days: dict[str, tuple[int | None, ...]]
@@ -77,6 +78,7 @@ class History(BaseModel):
         days = [tuple(None if day == NO_DAY else day for day in each.tolist()) for each in terms.days]
         planes = [tuple(each.tolist()) for each in terms.planes]
         return cls(
+            schema_version="1" if tracking.link_days is None else "2",
             options=cls.options_of(tracking),
             days=dict(zip(terms.grids, days, strict=True)),
             planes=dict(zip(terms.grids, planes, strict=True)),
@@ -145,9 +147,12 @@ def frozen_day(tracking: Tracking, terms: Terms) -> int | None:
     return frozen_from(terms) if window is None else frozen_from(terms, window.length, in_days=window.days)
 
 
-def write_ongoing(store: Store, ongoing: Ongoing, number: Ints) -> dict[str, str]:
-    """Publish what goes on; ``number`` is that of each site on the shelf. Return its digest by key."""
-    schema = ongoing_schema()
+def write_ongoing(store: Store, ongoing: Ongoing, number: Ints, *, over_days: bool) -> dict[str, str]:
+    """Publish what goes on; ``number`` is that of each site on the shelf. Return its digest by key.
+
+    ``over_days`` says whether pieces are linked over days.
+    """
+    schema = ongoing_schema(over_days=over_days)
     with store.stage(ONGOING) as path:
         with pa.ipc.new_file(str(path), schema, options=pa.ipc.IpcWriteOptions(**_OPTIONS)) as file:
             for found, place in ongoing.shares(_AT_ONCE):

@@ -44,6 +44,8 @@ class TrackConfig:
     split_days: int | None = None
     """Split a footprint between neighbours that were active this many days apart, in the mode footprint. None: what
     touches is one site."""
+    link_days: int | None = None
+    """Link pieces over up to so many days although dates between saw none there, in the mode linked."""
     head: str | None = None
     """Head of scores or of boxes. None: the only one with scores, else the only one of boxes."""
     start: str | None = None

@@ -219,11 +219,12 @@ def _tracking(
     high = config.high if config.high is not None else (low if same else max(low, _HIGH))
     _check(config, low, high)
     _check_split(config, mode, grids)
+    _check_links(config, mode, grids)
     return Tracking(
         plan=plan, scores=scores.source, head=scores.head, classes=scores.classes, salient=salient, mode=mode,
         low=low, high=high, aggregate=config.aggregate, smooth_time=config.smooth_time, smooth_px=config.smooth_px,
         open_px=config.open_px, close_px=config.close_px, connectivity=config.connectivity, subpixel=config.subpixel,
-        coarse=config.coarse, split_days=config.split_days, grids=grids, gaps=gaps,
+        coarse=config.coarse, split_days=config.split_days, link_days=config.link_days, grids=grids, gaps=gaps,
     )  # fmt: skip
 
 
@@ -287,6 +288,18 @@ def _check_split(config: TrackConfig, mode: Mode, grids: tuple[GridPlanes, ...])
         raise ConfigError(f"--split-days is given for {mode} pieces, which have a date each", hint="leave it out")
     if any(grid.days[plane] is None for grid in grids for plane in grid.planes):
         raise ConfigError("imagery without dates cannot be split by days", hint="leave out --split-days")
+
+
+def _check_links(config: TrackConfig, mode: Mode, grids: tuple[GridPlanes, ...]) -> None:
+    """Refuse days that no link could lead over."""
+    if config.link_days is None:
+        return
+    if config.link_days < 1:
+        raise ConfigError(f"links over {config.link_days} days", hint="give --link-days from 1")
+    if mode != "linked":
+        raise ConfigError(f"nothing is linked in time in the mode {mode}", hint="give --mode linked, or no --link-days")
+    if any(grid.days[plane] is None for grid in grids for plane in grid.planes):
+        raise ConfigError("imagery without dates cannot be linked over days", hint="leave out --link-days")
 
 
 @dataclass(frozen=True, slots=True)

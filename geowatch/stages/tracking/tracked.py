@@ -62,6 +62,7 @@ class TrackedRun:
             borders=borders_of(plan),
             connectivity=tracking.connectivity,
             split_days=tracking.split_days,
+            link_days=tracking.link_days,
         )
 
     def seams(self, grid: int) -> Seams:

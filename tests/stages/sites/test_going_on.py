@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import tempfile
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from support.consolidated import blobs
+from support.consolidated import blinks, blobs
 from support.going_on import BOXES, PHASES, Result, Series, X, Y, day, fixed, one_box, rows_of
 
-from geowatch.errors import ConfigError, GwError, InputError
+from geowatch.errors import ConfigError, InputError
 from geowatch.grid.choice import LatticeChoice
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
 from geowatch.stages.sites import looks as site_looks
@@ -24,11 +25,10 @@ calm = settings(deadline=None, max_examples=20, phases=[Phase.explicit, Phase.re
 
 
 @st.composite
-def cut_series(draw, least=3, most=7):
+def cut_series(draw, least=3, most=7, *, blinking=False):
     times = draw(st.integers(least, most))
-    stored = blobs(
-        draw(st.integers(0, 10_000)), (times, draw(st.integers(1, 2)), 14, 16), draw(st.sampled_from([0.5, 1.0]))
-    )
+    seed, shape = draw(st.integers(0, 10_000)), (times, draw(st.integers(1, 2)), 14, 16)
+    stored = blinks(seed, shape) if blinking else blobs(seed, shape, draw(st.sampled_from([0.5, 1.0])))
     if draw(st.booleans()):
         hide = draw(st.lists(st.tuples(st.integers(0, times - 1), st.integers(0, 1)), max_size=3))
         for time, half in hide:
@@ -36,7 +36,20 @@ def cut_series(draw, least=3, most=7):
     cuts = sorted(draw(st.sets(st.integers(1, times - 1), min_size=1, max_size=3)))
     overlaps = [draw(st.sampled_from([0, 0, 1, 2, 99])) for _ in range(len(cuts) + 1)]
     tiles = [draw(st.sampled_from([5, 7, 64])) for _ in range(len(cuts) + 1)]
-    return stored, cuts, overlaps, tiles
+    steps = draw(st.lists(st.sampled_from([16, 16, 5, 33]), min_size=times - 1, max_size=times - 1))
+    return stored, cuts, overlaps, tiles, list(itertools.accumulate(steps, initial=17000))
+
+
+@settings(calm, max_examples=10)
+@given(cut_series(blinking=True), st.sampled_from([5, 16, 20, 33, 60]), st.sampled_from([0, 0.3]))
+def test_what_is_missed_now_and_then_goes_on_as_in_one_run(cut, link_days, link_overlap):
+    stored, cuts, overlaps, tiles, days = cut
+    with tempfile.TemporaryDirectory() as folder:
+        asked, rules = {"mode": "linked", "link_days": link_days}, {"link_overlap": link_overlap}
+        series = Series(stored, asked, rules, Path(folder), days)
+        whole = series.run(0, len(stored), 64)
+        runs = series.chain(cuts, overlaps, tiles)
+    same_as_whole(whole, runs)
 
 
 @settings(calm, max_examples=12)
@@ -48,6 +61,7 @@ def cut_series(draw, least=3, most=7):
             "high": st.sampled_from([0.5, 0.6]),
             "connectivity": st.sampled_from([4, 8]),
             "subpixel": st.booleans(),
+            "link_days": st.sampled_from([None, 16, 20, 33, 60]),
         }
     ),
     st.fixed_dictionaries(
@@ -63,27 +77,38 @@ def cut_series(draw, least=3, most=7):
     ),
 )
 def test_linked_sites_of_runs_that_follow_each_other_are_those_of_one_run(cut, asked, rules):
-    stored, cuts, overlaps, tiles = cut
+    stored, cuts, overlaps, tiles, days = cut
     with tempfile.TemporaryDirectory() as folder:
-        series = Series(stored, {"mode": "linked", **asked}, rules, Path(folder))
+        series = Series(stored, {"mode": "linked", **asked}, rules, Path(folder), days)
         whole = series.run(0, len(stored), 64)
         runs = series.chain(cuts, overlaps, tiles)
     same_as_whole(whole, runs)
 
 
 def same_as_whole(whole: Result, runs: list[Result]) -> None:
-    """Compare. What was two sites in an earlier run, and is one from the beginning in the whole, stays two."""
+    """Compare. What was two sites in an earlier run, and is one from the beginning in the whole, stays two.
+
+    A site keeps its name where a place joins it that was none in the earlier run, and would have named it.
+    """
     last = runs[-1]
-    merged = {key for key in last.sites if key not in whole.sites and "merge" in (last.sites[key]["events"] or "")}
+    named = {key: key if key in last.sites else same_place(whole.pixels[key], runs) for key in whole.sites}
+    merged = {key for key in last.sites.keys() - named.values() if "merge" in (last.sites[key]["events"] or "")}
     apart = set().union(*(last.pixels[key] for key in merged))
-    for key in whole.sites:
+    for key, name in named.items():
         if whole.pixels[key].isdisjoint(apart):
-            assert last.content(key) == whole.content(key)
+            without = () if key == name else ("key",)
+            assert last.content(name, without=without) == whole.content(key, without=without)
     if not merged:
-        assert last.sites.keys() == whole.sites.keys()
+        assert last.sites.keys() == set(named.values())
     for one, other in itertools.pairwise(runs):
         for key in one.sites.keys() & other.sites.keys():
             assert one.sites[key]["number"] == other.sites[key]["number"]
+
+
+def same_place(pixels: set, runs: list[Result]) -> str | None:
+    """Return the name of a site that goes on with one of an earlier run, and has just these pixels."""
+    before = set().union(*(run.sites for run in runs[:-1]))
+    return next((key for key in sorted(before & runs[-1].sites.keys()) if runs[-1].pixels[key] == pixels), None)
 
 
 def expected(course: list[int | None], cuts: list[int], anew: bool) -> list[tuple[int, int | None]]:
@@ -200,6 +225,7 @@ OTHERS = [
     ({"smooth_time": "3"}, "--smooth-time None", "gw track"),
     ({"split_days": 90}, "--split-days None, these with 90", "leave --previous out"),
     ({"mode": "linked"}, "mode of tracking footprint", "gw track --mode footprint"),
+    ({"link_days": 30}, "--link-days None, these with 30", "same --link-days"),
     ({"classes": ("a", "b", "c", "d"), "salient": ("b",)}, "of classes", "network of the same classes"),
 ]
 
@@ -287,6 +313,99 @@ def test_a_site_that_is_hidden_for_the_whole_of_a_run_is_the_same_afterwards(tmp
         last = Series(stored, {"mode": "linked"}, {}, folder).chain(cuts, [0] * 4, [3, 5, 64, 2])[-1]
         (site,) = last.sites.values()
         assert (day(site["start"]), site["end"], site["n_observations"]) == (17000, None, 3)
+
+
+COURSES = ["".join(course) for course in itertools.product("#.?", repeat=6)]
+TIMES = [17000, 17010, 17015, 17020, 17050, 17070]
+
+
+def told(course: str, link_days: int) -> list[tuple[int, int | None]]:
+    """Return (start, end) of the sites of one pixel, told date by date."""
+    made: list[list[int | None]] = []
+    last, seen = None, False
+    for when, mark in zip(TIMES, course, strict=True):
+        if mark == "#":
+            if last is None or (seen and when - last > link_days):
+                made.append([when, None])
+            made[-1][1], last, seen = None, when, False
+        elif made:
+            made[-1][1] = when if made[-1][1] is None else made[-1][1]
+            seen |= mark == "."
+    return [(start, end) for start, end in made]
+
+
+@pytest.fixture(scope="module")
+def of_every_course(tmp_path_factory):
+    """Return a series of pixels that stand alone, one for each course that six dates can take, and one run of it."""
+    stored = rows_of(*("." + "..".join(frame) + "." for frame in zip(*COURSES, strict=True)))
+    series = Series(stored, {"mode": "linked", "link_days": 20}, {}, tmp_path_factory.mktemp("courses"), TIMES)
+    return series, series.run(0, 6, 512)
+
+
+def test_each_course_of_a_pixel_makes_the_sites_that_it_tells(of_every_course):
+    _, whole = of_every_course
+    for place, course in enumerate(COURSES):
+        mine = [site for key, site in whole.sites.items() if (0, Y, X + 1 + 3 * place) in whole.pixels[key]]
+        spans = [(day(site["start"]), site["end"] and day(site["end"])) for site in mine]
+        assert sorted(spans, key=str) == told(course, 20), course
+
+
+@pytest.mark.parametrize(
+    ("cuts", "overlap"),
+    [([1], 0), ([2], 0), ([3], 0), ([3], 2), ([4], 1), ([5], 99), ([2, 4], 1), ([1, 2, 3, 4, 5], 0)],
+)
+def test_each_course_of_a_pixel_goes_on_over_any_cut_as_in_one_run(of_every_course, cuts, overlap):
+    series, whole = of_every_course
+    last = series.chain(cuts, [overlap] * 6, [512] * 6)[-1]
+    assert last.sites.keys() == whole.sites.keys()
+    assert all(last.content(key) == whole.content(key) for key in whole.sites)
+
+
+#: Of two that are never the same, what is in between on the way from the one to the other must count once.
+NEVER = [
+    ["##########.....", "...............", ".........######", "........######."],
+    ["##########.....", "???????????????", ".........######", ".........######"],
+]
+
+
+@pytest.mark.parametrize("frames", NEVER, ids=["followed", "hidden"])
+@pytest.mark.parametrize("cuts", [[1], [2], [3], [1, 2, 3]])
+def test_pixels_over_a_gap_count_once_for_what_they_were_last(tmp_path, frames, cuts):
+    series = Series(rows_of(*frames), {"mode": "linked", "link_days": 60}, {"link_overlap": 0.3}, tmp_path)
+    whole, last = series.run(0, 4, 64), series.chain(cuts, [0] * 4, [4, 64, 7, 5])[-1]
+    assert len(whole.sites) == 2
+    same_as_whole(whole, [last])
+
+
+MISSED = rows_of("..###...", "........", "..??#...", "........", "..###...")
+
+
+@pytest.mark.parametrize("cuts", [[1], [2], [4], [1, 2, 3], [1, 2, 3, 4]])
+@pytest.mark.parametrize("overlaps", [[0] * 5, [0, 1, 2, 1, 9]])
+def test_a_site_that_is_missed_by_one_run_goes_on_in_a_later_one(tmp_path, cuts, overlaps):
+    series = Series(MISSED, {"mode": "linked", "link_days": 32}, {}, tmp_path)
+    runs = series.chain(cuts, overlaps, [3, 5, 64, 2, 4])
+    (site,) = runs[-1].sites.values()
+    assert (day(site["start"]), site["end"], site["n_observations"]) == (17000, None, 3)
+    assert {each["number"] for run in runs for each in run.sites.values()} == {0}
+
+
+def test_a_site_that_is_missed_for_too_long_has_ended_and_another_begins(tmp_path):
+    runs = Series(MISSED, {"mode": "linked", "link_days": 31}, {}, tmp_path).chain([1, 2, 3, 4], [0] * 5, [3] * 5)
+    found = [(site["number"], day(site["start"]), site["end"] and day(site["end"])) for site in runs[-1].sites.values()]
+    assert found == [(0, 17000, 17016), (1, 17032, 17048), (2, 17064, None)]
+    told = [json.loads(run.store.get("sites/gaps.json"))["earlier_run"] for run in runs[1:]]
+    assert [(each["went_on"], each["ended"], each["new"], each["stayed"]) for each in told] == [
+        (1, 1, 0, 0), (0, 0, 1, 1), (1, 1, 0, 1), (0, 0, 1, 2),
+    ]  # fmt: skip
+
+
+def test_links_over_days_of_smoothed_scores_do_not_go_on(tmp_path):
+    series = Series(MISSED, {"mode": "linked", "link_days": 32, "smooth_time": "3"}, {}, tmp_path)
+    first = series.run(0, 3, 5)
+    with pytest.raises(ConfigError, match="linked over days") as error:
+        series.run(3, 5, 5, first)
+    assert "--smooth-time" in error.value.hint
 
 
 def test_what_a_site_that_merged_held_together_stays_together(tmp_path):

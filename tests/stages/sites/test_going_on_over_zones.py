@@ -20,6 +20,7 @@ DISCS = [
     Disc(-100, -350, 100, days=(32, 48, 64)),  # comes over the edge
     Disc(100, -350, 110, days=(48, 64)),
 ]
+MISSED = Disc(0, 420, 90, days=(0, 32, 64))
 
 
 def rows(store, key):
@@ -27,15 +28,16 @@ def rows(store, key):
     return table.to_pylist()
 
 
-@pytest.mark.parametrize("mode", ["linked", "footprint"])
+@pytest.mark.parametrize(("mode", "link_days"), [("linked", None), ("linked", 32), ("footprint", None)])
 @pytest.mark.parametrize("cut", [1, 2, 3, 4])
-def test_sites_over_the_edge_go_on_as_in_one_run(tmp_path, monkeypatch, mode, cut):
+def test_sites_over_the_edge_go_on_as_in_one_run(tmp_path, monkeypatch, mode, link_days, cut):
     planes = {}
     monkeypatch.setattr(site_looks, "opened", lambda run, digest: SimpleNamespace(planes=planes[run]))
 
     def run(days, tile_px, previous=None):
-        scene = Scene(tracking={"mode": mode}, days=tuple(days), half_m=600)
-        store, looked = scene.stored(DISCS, tmp_path / f"{len(planes)}", tile_px)
+        scene = Scene(tracking={"mode": mode, "link_days": link_days}, days=tuple(days), half_m=600)
+        discs = [*DISCS, MISSED] if mode == "linked" else DISCS
+        store, looked = scene.stored(discs, tmp_path / f"{len(planes)}", tile_px)
         planes[store.url] = looked
         before = None if previous is None else str(previous.root)
         consolidate(ConsolidateConfig(run=str(store.root), deliver=False, region_id="ZZ_R001", previous=before))
@@ -46,6 +48,7 @@ def test_sites_over_the_edge_go_on_as_in_one_run(tmp_path, monkeypatch, mode, cu
     if mode == "linked":
         assert rows(late, OBSERVATIONS) == rows(whole, OBSERVATIONS)
         assert rows(late, SITES) == rows(whole, SITES)
+        assert len(rows(late, SITES)) == (6 if link_days is None else 4)
         return
     # A key is from when a site was first found, and scores of frozen dates are those of the outline then.
     for key, names in ((SITES, ("area_px", "n_observations")), (OBSERVATIONS, ("site_id", "date", "seen_share"))):

@@ -176,6 +176,21 @@ def test_ships_side_by_side_are_a_site_each_whatever_the_tiles(tmp_path):
     assert len(sites_of(run)) == 1
 
 
+def test_a_ship_that_one_date_missed_is_one_site_where_links_lead_over_days(tmp_path):
+    days = ("2020-03-01", "2020-03-16", "2020-04-01")
+    rows = [(40, 40, 80, 60, day, 0.9) for day in days[::2]] + [(100, 100, 120, 110, day, 0.8) for day in days]
+    placed_boxes(rows).to_parquet(tmp_path / "ships.parquet")
+    found = []
+    for tile_px in (64, 512):
+        empty = Made((150, 170), days, ("x",), lambda _, box: np.full((1, *box.shape), 255, np.uint8), tile_px=tile_px)
+        run = make_run(tmp_path / f"run{tile_px}", empty)
+        for link_days in (None, 30, 31):
+            track(TrackConfig(run=str(run), workers=1, objects=str(tmp_path / "ships.parquet"), link_days=link_days))
+            found.append(sites_of(run))
+    assert [len(sites) for sites in found] == [3, 3, 2] * 2
+    assert all(one.equals(other) for one, other in zip(found[:3], found[3:], strict=True))
+
+
 def test_neighbours_that_are_placed_two_pixels_off_stay_two_sites(run, tmp_path):
     days = ("2020-03-01", "2020-04-01")
     rows = [(50, x + 2 * t, 80, x + 10 + 2 * t, day, 0.9) for t, day in enumerate(days) for x in (50, 60)]
