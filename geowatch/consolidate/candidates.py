@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geowatch.consolidate.found import largest, sums
+from geowatch.consolidate.found import largest, smallest, sums
 from geowatch.consolidate.kin import Kin, kin_of
 from geowatch.consolidate.links import Chain, chains
 from geowatch.consolidate.parts import Parts
 from geowatch.consolidate.terms import NO_DAY
 from geowatch.grid.areas import Areas, dense, unite
 from geowatch.grid.contour import Edges
+from geowatch.sites.fragment import NEVER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from geowatch.grid.areas import Ints
 
 __all__ = ["Candidates", "Places", "Seen", "candidates_of"]
-
-#: A day after all others.
-NEVER = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -98,7 +96,7 @@ class Candidates:
     first_plane: Ints
     """First plane on which it was found; -1 for scores aggregated over time."""
     gone: Ints
-    """Day of the first time after its last plane at which it was looked for again; `NO_DAY` where that never came."""
+    """First day after its last pieces on which any pixel of these was seen; `NO_DAY` where none was."""
     y: Ints
     """Row of the first pixel of the earliest component."""
     x: Ints
@@ -180,7 +178,7 @@ def candidates_of(whole: Whole, terms: Terms, rules: Rules, bound: Ints | None =
         grid=found.grid[first],
         kind=found.kind[first],
         first_plane=found.plane[first].astype(np.int64),
-        gone=_gone(places, largest(owner, found.plane + 1, n) - 1, terms),
+        gone=_gone(found, owner, n),
         y=found.y[first].astype(np.int64),
         x=found.x[first].astype(np.int64),
         score_sum=sums(owner, found.score_sum, n),
@@ -197,15 +195,11 @@ def candidates_of(whole: Whole, terms: Terms, rules: Rules, bound: Ints | None =
     )
 
 
-def _gone(places: Places, last: Ints, terms: Terms) -> Ints:
-    """Return the day of the first time after the last plane of each owner at which one of its grids was looked at."""
-    out = np.full(len(last), NEVER)
-    for number, planes in enumerate(terms.planes):
-        mine = places.owner[places.grid == number]
-        days = terms.days[number][planes]
-        after = np.searchsorted(planes, last[mine], side="right")
-        out[mine] = np.minimum(out[mine], np.append(days, NEVER)[after])
-    return np.where(out == NEVER, NO_DAY, out)
+def _gone(found: Found, owner: Ints, n: int) -> Ints:
+    """Return the first day on which any pixel of each owner's last pieces was seen again."""
+    last = found.plane == (largest(owner, found.plane + 1, n) - 1)[owner]
+    day = smallest(owner[last], found.again_day[last], n)
+    return np.where(day == NEVER, NO_DAY, day)
 
 
 def _dated(events: Ints, grid: NDArray[np.int16], terms: Terms, told: NDArray[np.integer]) -> Ints:

@@ -11,6 +11,7 @@ import numpy as np
 
 from geowatch.grid.areas import dense, unite
 from geowatch.grid.runs import Runs, contacts
+from geowatch.sites.fragment import NEVER
 from geowatch.sites.pieces import Pieces
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from geowatch.grid.runs import Connectivity
     from geowatch.sites.fragment import Fragment
 
-__all__ = ["ENDED", "Found", "collapsed", "group_of", "largest", "names_of", "no_kin", "references", "sums", "touching"]
+__all__ = [
+    "ENDED", "Found", "collapsed", "group_of", "largest", "names_of", "no_kin", "references", "smallest", "sums",
+    "touching",
+]  # fmt: skip
 
 #: Stands for the sites of an earlier run that ended.
 ENDED = -2
@@ -119,6 +123,7 @@ def collapsed(found: Found, component: NDArray[np.integer]) -> Found:
         name: sums(component, getattr(found, name), n) for name in ("area_px", "strong_px", "score_sum", "day_sum")
     }
     columns["peak"] = largest(component, found.peak, n).astype(np.int32)
+    columns["again_day"] = smallest(component, found.again_day, n).astype(np.int32)
     for group in ("run", "first", "begun", "last", "left"):
         runs = [getattr(found, f"{group}_{name}") for name in ("piece", "y", "x0", "x1")]
         whole = unite(component[runs[0]], *runs[1:])
@@ -203,6 +208,13 @@ def sums(owner: NDArray[np.integer], values: NDArray[np.integer], owners: int) -
         owner, values = owner[order], values[order]
     first = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
     out[owner[first]] = np.add.reduceat(values.astype(np.int64, copy=False), first, axis=0)
+    return out
+
+
+def smallest(owner: NDArray[np.integer], values: NDArray[np.integer], owners: int) -> Ints:
+    """Return the smallest value of each owner; `NEVER` without any."""
+    out = np.full(owners, NEVER, dtype=np.int64)
+    np.minimum.at(out, owner, values)
     return out
 
 

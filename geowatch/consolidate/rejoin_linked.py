@@ -18,12 +18,15 @@ import numpy as np
 from geowatch.consolidate.found import Found
 from geowatch.consolidate.joins import Whole
 from geowatch.consolidate.meeting import Pixels, Shared, beyond, both, shared
+from geowatch.grid.areas import unite
 from geowatch.grid.runs import components
+from geowatch.sites.fragment import NEVER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geowatch.consolidate.axis import Axis
+    from geowatch.consolidate.rejoin_outlines import Looks
     from geowatch.grid.areas import Ints
 
 __all__ = ["rejoined_links"]
@@ -55,24 +58,30 @@ class _Both:
 
 
 def rejoined_links(
-    before: Found, later: Found, axis: Axis, grid: int, dark: Sequence[Pixels], link_days: int | None = None
-) -> Whole:
+    before: Found, later: Found, here: tuple[Axis, int, float], dark: Sequence[Pixels], looks: Looks,
+    link_days: int | None = None,
+) -> Whole:  # fmt: skip
     """Return the pieces that count, linked.
 
     Args:
         before: What goes on of the earlier run.
         later: Pieces of this run that may have to do with it, one a component.
-        axis: The dates of both.
-        grid: Where they are.
+        here: The dates of both, the grid that they are on, and what part of the smaller links must have.
         dark: Where this run saw nothing.
+        looks: Looks at this run's scores.
         link_days: Days over which pieces are linked although dates between saw none there.
     """
+    axis, grid, overlap = here
     found = Found.join([before, later])
     counts = axis.counts(grid, found.plane)
     stand_ins = _stand_ins(found, len(before), counts, axis.twin(grid))
     each = _Both(found, len(before), counts, stand_ins, axis.days[grid][found.plane])
     links = _links(each, axis, grid, link_days)
     columns: dict[str, Any] = dict(zip(("link_a", "link_b", "link_px", "link_gap_px"), links, strict=True))
+    ends = np.ones(len(found), dtype=bool)
+    if not overlap:  # else a link may not count
+        ends[columns["link_a"]] = False
+    columns["again_day"] = _seen_again(each, ends, (axis, grid), looks)
     columns |= _remembered(each, dark, axis.new(grid)).columns("last") | _kin(each)
     if link_days is not None:
         columns |= _left(each, dark, axis, grid, link_days).columns("left")
@@ -173,6 +182,25 @@ def _remembered(each: _Both, dark: Sequence[Pixels], new: Ints) -> Pixels:
     if not len(new):
         return before
     return Pixels.join([*_told_of(each, "last"), both(before, Pixels.join(dark))])
+
+
+def _seen_again(each: _Both, ends: NDArray[np.bool_], at: tuple[Axis, int], looks: Looks) -> NDArray[np.int32]:
+    """Return when pieces are seen again: the earlier run's that may be the last of a site on this run's dates."""
+    axis, grid = at
+    found = each.found
+    out = found.again_day.copy()
+    waits = each.counts & (out >= axis.cut) & (np.arange(len(found)) < each.earlier)
+    out[waits] = NEVER
+    waits &= ends
+    pixels = Pixels.of(found)
+    for plane in axis.new(grid).tolist():
+        rest = pixels[(waits & (out == NEVER))[pixels.owner]]
+        if not len(rest):
+            break
+        areas = unite(rest.owner, rest.y, rest.x0, rest.x1)
+        owner, _, px, _ = looks(grid, areas, np.array([plane - axis.earlier[grid]]))
+        out[owner[px > 0]] = axis.days[grid][plane]
+    return out
 
 
 def _left(each: _Both, dark: Sequence[Pixels], axis: Axis, grid: int, link_days: int) -> Pixels:

@@ -144,9 +144,10 @@ class Succession:
         """Return what goes on together with the components that were held."""
         later, linked = self._later(grid), self.tracked.mode == "linked"
         before = self.ongoing(grid)
-        if linked:
-            return rejoined_links(before, later, self.axis, grid, self._dark.pop(grid, []), self.tracked.link_days)
         here = (self.axis, grid, self.rules.link_overlap)
+        if linked:
+            dark = self._dark.pop(grid, [])
+            return rejoined_links(before, later, here, dark, self.looks, self.tracked.link_days)
         found, component, alone = rejoined_outlines(before, later, here, self.looks, anew=self.anew)
         found = self._renewed(grid, found, alone)
         return Whole(found, component, component)

@@ -32,6 +32,7 @@ __all__ = [
     "FULL_SCORE",
     "HALF_SHARE",
     "LEFT",
+    "NEVER",
     "RIGHT",
     "SCORE_UNIT",
     "SEAL_BYTES",
@@ -49,13 +50,15 @@ SCORE_UNIT = 1 / 32768
 FULL_SCORE = 32768
 #: Plane of pieces that were found in scores aggregated over time.
 AGGREGATED = -1
+#: Day after all others: of what never comes.
+NEVER = 2**31 - 1
 #: Sides of a pixel, as ``edge_side`` has them.
 TOP, RIGHT, BOTTOM, LEFT = 0, 1, 2, 3
 #: ``edge_share`` of an edge that lies where pixels meet: half-way between two centres.
 HALF_SHARE = 32768
 
 #: Version of fragments, and of those that have columns of links over days: what does not know them must not read them.
-_SCHEMA_VERSION, _GAP_VERSION = "3", "4"
+_SCHEMA_VERSION, _GAP_VERSION = "4", "5"
 #: Columns that stand only in fragments of links over days, of boxes, and of footprints that may be split.
 _GAPS = ("link_gap_px", "begun_", "left_")
 _SOMETIMES = (*_GAPS, "box_number", "day_sum")

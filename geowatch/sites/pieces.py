@@ -42,6 +42,9 @@ class Pieces:
     day_sum: NDArray[np.int64]
     """Of each piece: sum of its pixels' days, since 1970-01-01; 0 where pixels are not dated. With dates, a footprint
     is cut into pieces of pixels that were active within one stretch of time."""
+    again_day: NDArray[np.int32]
+    """Of each linked piece: day (since 1970-01-01) of the first later plane that has a score of any of its pixels, or
+    `NEVER`."""
 
     run_piece: NDArray[np.int32]
     """Of each run of pixels: its piece."""

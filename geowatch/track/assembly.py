@@ -39,9 +39,9 @@ class _Layer:
         """Of each run: the number of its piece, or -1."""
         return np.asarray(self.number[self.pieces.labels], np.int32)
 
-    def owned(self, day: int | None) -> Owned:
+    def owned(self, day: int) -> Owned:
         """Return the runs in row-major order, with their pieces."""
-        return Owned(self.pieces.runs, self.owner, self.pieces.unseen, day or 0)
+        return Owned(self.pieces.runs, self.owner, self.pieces.unseen, day)
 
     def runs(self) -> tuple[Runs, NDArray[np.int32]]:
         """Return runs and their pieces, one piece after the other."""
@@ -99,9 +99,14 @@ class Assembly:
         """Planes that have pieces, ascending."""
         return sorted({layer.pieces.plane for layer in self.layers if len(layer.keep)})
 
-    def owned(self, days: Mapping[int, int | None]) -> Iterator[Owned]:
-        """Yield the runs of each layer, for linking; ``days`` are those of planes, where they count."""
-        return (layer.owned(days.get(layer.pieces.plane)) for layer in self.layers)
+    @property
+    def count(self) -> int:
+        """Pieces."""
+        return sum(len(layer.keep) for layer in self.layers)
+
+    def owned(self, days: Mapping[int, int]) -> Iterator[Owned]:
+        """Yield the runs of each layer, for linking; ``days`` are those of planes."""
+        return (layer.owned(days[layer.pieces.plane]) for layer in self.layers)
 
     def all_pieces(self) -> Outlined:
         """Return every piece with its runs."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from geowatch.sites.fragment import Fragment
+from geowatch.track.again import seen_again
 from geowatch.track.assembly import Assembly
 from geowatch.track.coarse import candidates
 from geowatch.track.found import Found, found_in, joined, pieces_of
@@ -52,10 +53,10 @@ def find(
         border=search.border,
     )
     series = Series.join(_observed(search, planes, made, pause), planes.class_count)
-    days = {} if search.link_days is None else dict(zip(search.planes, search.days, strict=True))
-    linked = links(made.owned(days) if search.mode == "linked" else [], search.link_days)
+    owned = list(made.owned(search.day_of)) if search.mode == "linked" else []
+    linked = links(owned, search.link_days)
     return Fragment(
-        tile=tile, box=box, **made.columns(),
+        tile=tile, box=box, **made.columns(), again_day=seen_again(owned, made.count),
         series_piece=series.piece, series_plane=series.plane, series_px=series.px, series_sums=series.sums,
         link_a=linked.a, link_b=linked.b, link_px=linked.px, link_gap_px=linked.gap_px, **_ends(linked),
     )  # fmt: skip

@@ -34,7 +34,7 @@ class Owned:
     unseen: Runs
     """Where the plane has no score."""
     day: int = 0
-    """Day of the plane; it counts for links over days alone."""
+    """Day of the plane."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from geowatch.grid.lattice import PixelBox
+from geowatch.sites.fragment import NEVER
 from geowatch.track.spacewise import halo_of_smoothing
 
 if TYPE_CHECKING:
@@ -92,6 +93,12 @@ class Search:
     def halo_px(self) -> int:
         """How far around a pixel its belonging to a piece is decided."""
         return halo_of_smoothing(self.smooth_px) + 2 * (self.open_px + self.close_px) + int(self.subpixel)
+
+    @property
+    def day_of(self) -> dict[int, int]:
+        """Day number of each place on the time axis that is looked at; `NEVER` for undated imagery."""
+        days = (NEVER if day is None else day for day in self.days)
+        return dict(zip(self.planes, days, strict=True))
 
     @property
     def smooths(self) -> bool:

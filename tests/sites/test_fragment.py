@@ -38,10 +38,10 @@ def test_a_fragment_without_links_over_days_stays_in_the_form_that_others_read()
     nothing = {name: np.zeros(0, dtype) for name, dtype in _columns().items() if name.startswith(("begun_", "left_"))}
     plain = replace(whole, link_gap_px=np.zeros(5, np.int64), **nothing)
     assert Fragment.from_bytes(plain.to_bytes()) == plain
-    for version, each in (("3", plain), ("4", whole), ("4", replace(plain, link_gap_px=whole.link_gap_px))):
+    for version, each in (("4", plain), ("5", whole), ("5", replace(plain, link_gap_px=whole.link_gap_px))):
         with pa.ipc.open_stream(each.to_bytes()[:-SEAL_BYTES]) as stream:
             assert stream.schema.metadata[b"schema_version"] == version.encode()
-            assert ("link_gap_px" in stream.schema.names) == (version == "4")
+            assert ("link_gap_px" in stream.schema.names) == (version == "5")
 
 
 def test_a_fragment_of_another_version_is_refused_with_the_versions_that_are_read():
@@ -53,7 +53,7 @@ def test_a_fragment_of_another_version_is_refused_with_the_versions_that_are_rea
     with pa.ipc.new_stream(sink, batch.schema.with_metadata(about)) as writer:
         writer.write_batch(batch.replace_schema_metadata(about))
     old = bytes(sink.getvalue())
-    with pytest.raises(DamagedError, match="has version 2, this gw reads 3 and 4") as error:
+    with pytest.raises(DamagedError, match="has version 2, this gw reads 4 and 5") as error:
         Fragment.from_bytes(old + b"gw-sha256" + sha256(old).digest())
     assert "gw track" in error.value.hint
 

@@ -328,9 +328,9 @@ def told(course: str, link_days: int) -> list[tuple[int, int | None]]:
             if last is None or (seen and when - last > link_days):
                 made.append([when, None])
             made[-1][1], last, seen = None, when, False
-        elif made:
+        elif made and mark == ".":  # what is hidden says nothing
             made[-1][1] = when if made[-1][1] is None else made[-1][1]
-            seen |= mark == "."
+            seen = True
     return [(start, end) for start, end in made]
 
 
