@@ -180,7 +180,7 @@ def _around(grid: RasterGrid) -> BaseGeometry | None:
 
 def _near(shape: BaseGeometry, near: BaseGeometry | None) -> BaseGeometry:
     """Return what of a shape is near an image: the image's CRS may have no place for the rest of the Earth."""
-    west, _, east, _ = shape.bounds or (0.0,) * 4
+    west, _, east, _ = shape.bounds
     if near is None or west < -180 or east > 180 or near.covers(shape):
         return shape
     return shape.intersection(near)

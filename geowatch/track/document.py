@@ -23,7 +23,7 @@ __all__ = ["ALGORITHM", "TRACKING", "GridPlanes", "Tracking", "default_salient",
 #: Key of what was tracked last in a run folder.
 TRACKING = "track.json"
 #: Version of what tracking computes; it changes when the same document would give other fragments.
-ALGORITHM = "3"
+ALGORITHM = "4"
 
 #: Classes that a site is made of, where a network has them: the phases of construction of the SMART programme.
 _SITE_CLASSES = ("Site Preparation", "Active Construction")

@@ -62,7 +62,7 @@ def _placeless(feature: object) -> bool:
 
 
 def _check_lonlat(shape: BaseGeometry, path: str) -> None:
-    west, south, east, north = shape.bounds or (0.0,) * 4
+    west, south, east, north = shape.bounds
     if west < -_TURN or east > _TURN or south < -_POLE or north > _POLE:
         raise RegionError(
             f"a shape of '{path}' reaches from {west:g}, {south:g} to {east:g}, {north:g}: no longitude and latitude",
