@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.tracked import ArrayPlanes
-from support.tracked_run import tracked_run
+from support.made_heatmap import Made, lattice_box, make_run, of_array
 
 from geowatch.errors import InputError
-from geowatch.grid.lattice import PixelBox
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
 from geowatch.stages.sites.record import RECORD, read_record
+from geowatch.stages.track import TrackConfig, track
 from geowatch.stages.verify import VerifyConfig, verify
 from geowatch.store import LocalStore
 
-DAYS = (17000, 17016, 17032, 17048)
+DAYS = ("2016-07-18", "2016-08-03", "2016-08-19", "2016-09-04", "2016-09-20")
 OUTPUTS = ("parquet", "smart", "summary")
 MOMENTS = [
     *(["publish", call, after] for call in (1, 4, 5, 6, 9) for after in (False, True)),
@@ -28,20 +28,23 @@ MOMENTS = [
 ]
 
 
-def planes(first: int, after: int) -> ArrayPlanes:
-    """Sites that go on, end, begin and ended before the second run."""
-    stored = np.zeros((4, 1, 24, 24), np.uint8)
-    for y, x, days in ((2, 3, (0, 1, 2, 3)), (10, 6, (0, 1)), (17, 15, (3,)), (5, 18, (0,))):
-        for day in days:
+def tracked(folder: Path, *days: int) -> Path:
+    """Make a run of some days: sites that go on, end, begin and ended before the second run."""
+    stored = np.zeros((5, 1, 24, 24), np.uint8)
+    for y, x, active in ((2, 3, (0, 1, 2, 3)), (10, 6, (0, 1)), (17, 15, (3,)), (5, 18, (0,))):
+        for day in active:
             stored[day, :, y : y + 4, x : x + 4 + day] = 230
-    return ArrayPlanes(stored[first:after], PixelBox(-3000, 40000, -2976, 40024))
+    empty = Made((24, 24), tuple(DAYS[day] for day in days), ("thing",), lambda time, box: stored, 16, None, "sigmoid")
+    run = make_run(folder, replace(empty, scores=of_array(stored[list(days)], lattice_box(empty))))
+    track(TrackConfig(run=str(run), workers=1, mode="linked", low=0.5, high=0.5))
+    return run
 
 
 @pytest.fixture(scope="module")
 def attempts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("going-on-kills")
-    for name, first, after in (("earlier", 0, 2), ("old", 2, 4)):
-        tracked_run(folder / name, planes(first, after), DAYS[first:after], 8, mode="linked")
+    tracked(folder / "earlier", 0, 1)
+    tracked(folder / "old", 2, 3)
     asked = {"region_id": "ZZ_R001", "outputs": OUTPUTS}
     consolidate(ConsolidateConfig(run=str(folder / "earlier"), **asked))
     before = everything(folder / "earlier")
@@ -98,10 +101,10 @@ def test_a_killed_run_says_so_and_run_again_makes_what_an_undisturbed_one_makes(
 
 def test_a_third_run_does_not_go_on_with_one_that_was_killed_before_it_was_whole(attempts):
     folder, _, tried = attempts
-    store = tracked_run(folder / "third", planes(3, 4), (17064,), 8, mode="linked")
+    run = tracked(folder / "third", 4)
     for each in tried:
         left = LocalStore(Path(each["left"]))
-        config = ConsolidateConfig(run=store.url, previous=left.url, deliver=False, region_id="ZZ_R001")
+        config = ConsolidateConfig(run=str(run), previous=left.url, deliver=False, region_id="ZZ_R001")
         whole = left.size("sites/history.json") is not None
         if whole:
             consolidate(config)
