@@ -7,6 +7,7 @@ error.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 import time
@@ -110,7 +111,12 @@ class Pace:
     @property
     def eta_s(self) -> float | None:
         """Seconds to go, once there is a rate."""
-        return (self.total - self.done) / self.rate if self.rate > 0 else None
+        return (self.total - self.done) / self.rate if self.rate > 0 and self.bounded else None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the total is known."""
+        return math.isfinite(self.total)
 
     @property
     def finished(self) -> bool:
@@ -119,7 +125,8 @@ class Pace:
 
     def describe(self) -> str:
         """Say counts, rate, figures and time to go."""
-        parts = [f"{self.done:,.0f}/{self.total:,.0f}", f"{self.rate:.3g}/s"]
+        of = f"/{self.total:,.0f}" if self.bounded else ""
+        parts = [f"{self.done:,.0f}{of}", f"{self.rate:.3g}/s"]
         parts += [_figure(name, value) for name, value in self.figures.items() if value]
         if self.finished:
             parts.append(f"in {in_time(self.elapsed_s)}")
@@ -203,7 +210,7 @@ class JsonReporter(_Paced):
 
     def show(self, pace: Pace) -> None:
         """Write counts, rate and time to go."""
-        state = {"stage": pace.stage, "done": pace.done, "total": pace.total, **pace.figures}
+        state = {"stage": pace.stage, "done": pace.done, "total": pace.total if pace.bounded else None, **pace.figures}
         self._event("progress", **state, rate_per_s=pace.rate, elapsed_s=pace.elapsed_s, eta_s=pace.eta_s)
 
     def tell(self, text: str) -> None:
@@ -229,8 +236,8 @@ class TerminalReporter(_Paced):
         """Draw the bar; a finished one stays."""
         width = shutil.get_terminal_size().columns
         share = pace.done / pace.total if pace.total else 1.0
-        bar = "█" * round(share * _BAR_PX)
-        text = f"{pace.stage} {bar:░<{_BAR_PX}} {share:4.0%}  {pace.describe()}"
+        bar = f"{'█' * round(share * _BAR_PX):░<{_BAR_PX}} {share:4.0%}  " if pace.bounded else ""
+        text = f"{pace.stage} {bar}{pace.describe()}"
         sys.stderr.write(f"\r\x1b[2K{text[: width - 1]}")
         self.drawn = True
         if pace.finished:

@@ -55,7 +55,7 @@ def _unseen(runs: Runs, owner: NDArray[np.int32], unseen: Runs, count: int) -> N
     if not len(runs) or not len(unseen):
         return np.zeros(len(runs), bool)
     i, _, px = overlaps(runs, unseen)
-    seen = np.zeros(count, np.int64)
-    np.add.at(seen, owner, runs.lengths)
-    np.subtract.at(seen, owner[i], px)
-    return np.asarray(seen[owner] == 0)
+    # Sums of whole numbers below 2**53 are exact in floats.
+    pixels = np.bincount(owner, runs.lengths, minlength=count)
+    hidden = np.bincount(owner[i], px, minlength=count)
+    return np.asarray(pixels[owner] == hidden[owner])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -110,6 +111,27 @@ def test_work_of_unknown_total_or_none_divides_by_nothing(clock, capsys):
     clock.now += 5
     heard.progress("read", 0, 0)
     assert "100%" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", [LineReporter, JsonReporter, TerminalReporter])
+def test_work_of_which_nobody_knows_the_end_is_shown_while_it_goes_on(kind, clock, capsys, monkeypatch):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: __import__("os").terminal_size((200, 24)))
+    heard = kind(interrupts(), clock)
+    for number in range(1, 101):
+        heard.progress("search", number, math.inf)
+        clock.now += 1
+    heard.progress("search", 100, 100)
+    text = capsys.readouterr().err
+    if kind is JsonReporter:
+        events = [json.loads(line, parse_constant=pytest.fail) for line in text.splitlines()]
+        assert {event["total"] for event in events[:-1]} == {None}
+        assert (events[-1]["done"], events[-1]["total"]) == (100, 100)
+        return
+    shown = text.replace("\r\x1b[2K", "\n").split("\n")
+    assert sum(line.endswith("1/s") and "/100," not in line for line in shown) > 3
+    assert "inf" not in text.replace("in 1m40s", "")
+    assert "search" in shown[-2]
+    assert shown[-2].endswith("100/100, 0.99/s, in 1m40s")
 
 
 def test_json_lines_are_json(clock, capsys):

@@ -13,7 +13,8 @@ from PIL import Image
 from geowatch.errors import ConfigError, ImageryError, MemoryBudgetError, PlanMismatchError, RegionError
 from geowatch.grid.lattice import PixelBox
 from geowatch.stages.binding.imagery import IMAGERY, ImageryConfig
-from geowatch.stages.tile import TileConfig, summary, tile
+from geowatch.stages.binding.planned import summary
+from geowatch.stages.tile import TileConfig, tile
 from geowatch.store import LocalStore
 from geowatch.store.plans import read_plan, read_tiles
 

@@ -237,10 +237,10 @@ def test_a_damaged_document_is_told(copy):
         ({"smooth_time": "3 weeks"}, ConfigError, "a window of '3 weeks'"),
         ({"open_px": -1}, ConfigError, "open_px is -1"),
         ({"coarse": 0}, ConfigError, "cells of 0 px"),
-        ({"split_days": 0}, ConfigError, "neighbours 0 days apart"),
-        ({"split_days": 90, "mode": "linked"}, ConfigError, "split-days is given for linked pieces"),
-        ({"mode": "linked", "link_days": 0}, ConfigError, "links over 0 days"),
-        ({"link_days": 30}, ConfigError, "nothing is linked in time in the mode footprint"),
+        ({"split_days": 0}, ConfigError, "--split-days is 0 days"),
+        ({"split_days": 90, "mode": "linked"}, ConfigError, "split-days means nothing in the mode linked"),
+        ({"mode": "linked", "link_days": 0}, ConfigError, "--link-days is 0 days"),
+        ({"link_days": 30}, ConfigError, "link-days means nothing in the mode footprint"),
         ({"head": "change"}, ConfigError, "the heatmap has no head 'change'; it has scores"),
         ({"start": "2021-01-01"}, InputError, "no plane lies between 2021-01-01 and the last"),
         ({"start": "last week"}, ConfigError, "'last week' is no day"),
@@ -265,7 +265,7 @@ def test_all_classes_that_a_pixel_has_one_of_are_not_looked_for_together_unasked
 
 def test_images_without_dates_are_not_linked_over_days(made, tmp_path):
     folder = make_run(tmp_path / "run", replace(made, days=("plain",)))
-    with pytest.raises(ConfigError, match="without dates cannot be linked over days"):
+    with pytest.raises(ConfigError, match="--link-days is given for imagery without dates"):
         track(TrackConfig(run=str(folder), mode="linked", link_days=30))
     track(TrackConfig(run=str(folder), workers=1, mode="linked"))
 

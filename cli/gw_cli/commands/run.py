@@ -49,8 +49,9 @@ def command(ctx: click.Context, /, **given: object) -> None:
     REGION is a GeoJSON file; without it all of the images is mapped, and images without a georeference give a
     map of their own size. What an earlier call has finished is not done again.
     """
+    from geowatch.stages.binding.planned import summary
     from geowatch.stages.run import run
-    from geowatch.stages.tile import summary, tile
+    from geowatch.stages.tile import tile
 
     session: Session = ctx.obj
     config = session.configure(ctx, given)

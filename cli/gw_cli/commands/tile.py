@@ -40,7 +40,8 @@ def command(ctx: click.Context, /, **given: object) -> None:
     the images is planned. Leaves plan/ in the run folder; what needs imagery or a model is counted once they
     are given, here or to `gw predict`.
     """
-    from geowatch.stages.tile import summary, tile
+    from geowatch.stages.binding.planned import summary
+    from geowatch.stages.tile import tile
 
     session: Session = ctx.obj
     config = session.configure(ctx, given)

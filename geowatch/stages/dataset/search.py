@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from datetime import date
@@ -140,9 +141,11 @@ def _found(config: SearchConfig, events: Events) -> Iterator[Json]:
         retries=config.retries,
         timeout_s=config.timeout,
     )
+    number = 0
     for number, item in enumerate(search_items(query, _Waiting(config.stac, events)), 1):
-        events.progress("search", number, number)
+        events.progress("search", number, math.inf)
         yield item
+    events.progress("search", number, number)
 
 
 def _day(text: str | None) -> date | None:

@@ -218,8 +218,8 @@ def _tracking(
     same = mode == "polygons" or scores.least is not None
     high = config.high if config.high is not None else (low if same else max(low, _HIGH))
     _check(config, low, high)
-    _check_split(config, mode, grids)
-    _check_links(config, mode, grids)
+    _check_days("--split-days", config.split_days, (mode, "footprint"), grids)
+    _check_days("--link-days", config.link_days, (mode, "linked"), grids)
     return Tracking(
         plan=plan, scores=scores.source, head=scores.head, classes=scores.classes, salient=salient, mode=mode,
         low=low, high=high, aggregate=config.aggregate, smooth_time=config.smooth_time, smooth_px=config.smooth_px,
@@ -279,27 +279,18 @@ def _check(config: TrackConfig, low: float, high: float) -> None:
         MovingMean.parse(config.smooth_time)
 
 
-def _check_split(config: TrackConfig, mode: Mode, grids: tuple[GridPlanes, ...]) -> None:
-    if config.split_days is None:
+def _check_days(option: str, days: int | None, mode: tuple[Mode, Mode], grids: tuple[GridPlanes, ...]) -> None:
+    """Refuse an option in days that cannot mean anything; ``mode`` is the run's, and the one that the option is for."""
+    if days is None:
         return
-    if config.split_days < 1:
-        raise ConfigError(f"neighbours {config.split_days} days apart", hint="give --split-days from 1")
-    if mode != "footprint":
-        raise ConfigError(f"--split-days is given for {mode} pieces, which have a date each", hint="leave it out")
+    if days < 1:
+        raise ConfigError(f"{option} is {days} days", hint=f"give {option} from 1")
+    if mode[0] != mode[1]:
+        raise ConfigError(
+            f"{option} means nothing in the mode {mode[0]}", hint=f"give --mode {mode[1]}, or leave out {option}"
+        )
     if any(grid.days[plane] is None for grid in grids for plane in grid.planes):
-        raise ConfigError("imagery without dates cannot be split by days", hint="leave out --split-days")
-
-
-def _check_links(config: TrackConfig, mode: Mode, grids: tuple[GridPlanes, ...]) -> None:
-    """Refuse days that no link could lead over."""
-    if config.link_days is None:
-        return
-    if config.link_days < 1:
-        raise ConfigError(f"links over {config.link_days} days", hint="give --link-days from 1")
-    if mode != "linked":
-        raise ConfigError(f"nothing is linked in time in the mode {mode}", hint="give --mode linked, or no --link-days")
-    if any(grid.days[plane] is None for grid in grids for plane in grid.planes):
-        raise ConfigError("imagery without dates cannot be linked over days", hint="leave out --link-days")
+        raise ConfigError(f"{option} is given for imagery without dates", hint=f"leave out {option}")
 
 
 @dataclass(frozen=True, slots=True)

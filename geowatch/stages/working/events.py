@@ -14,7 +14,10 @@ class Events(Protocol):
         """Something that the user should know, such as a repaired region; one sentence."""
 
     def progress(self, stage: str, done: float, total: float, **figures: float) -> None:
-        """``done`` of ``total`` units of ``stage``; figures carry their unit in the name (``bytes``, ``windows``)."""
+        """``done`` of ``total`` units of ``stage``; figures carry their unit in the name (``bytes``, ``windows``).
+
+        ``total`` is infinite where nobody knows it yet.
+        """
 
     def stopping(self) -> bool:
         """Whether the caller asks the stage to stop at the next safe place."""

@@ -16,11 +16,12 @@ from geowatch.grid.tiles import Tile
 from geowatch.grid.windows import WindowLattice
 from geowatch.stages.binding.imagery import ImageryConfig
 from geowatch.stages.binding.parts import TimeBlock
+from geowatch.stages.binding.planned import summary
 from geowatch.stages.predicting import passes
 from geowatch.stages.predicting.context import open_session
 from geowatch.stages.predicting.passes import cut_passes
 from geowatch.stages.predicting.timing import loaded
-from geowatch.stages.tile import TileConfig, summary, tile
+from geowatch.stages.tile import TileConfig, tile
 from geowatch.stages.working.events import Silent
 
 BOUNDS = PixelBox(0, 0, 128, 100)
