@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -17,15 +18,15 @@ def die_at(place: tuple[object, str], call: int, after: bool) -> None:
     """Arrange that the process is killed at the n-th call of ``place`` (owner, name), before or after its work."""
     owner, name = place
     original = getattr(owner, name)
-    count = 0
+    calls = itertools.count(1)
 
     def counted(*args: object, **kwargs: object) -> object:
-        nonlocal count
-        count += 1
-        if count == call and not after:
+        # Its own number, as threads call side by side: another's call may begin before this one is done.
+        number = next(calls)
+        if number == call and not after:
             os.kill(os.getpid(), signal.SIGKILL)
         result = original(*args, **kwargs)
-        if count == call and after:
+        if number == call and after:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
