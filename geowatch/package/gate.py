@@ -42,6 +42,16 @@ class Evidence:
     classes: int
     """Decisions that the reference took, of the head with most; with one, agreement says little."""
 
+    @classmethod
+    def of_nothing(cls, windows: Mapping[str, NDArray[np.float32]]) -> Evidence:
+        """Return what is known where all imagery is masked: windows of fill, of which no score will be kept."""
+        return cls(windows, {}, 0)
+
+    @property
+    def shows_imagery(self) -> bool:
+        """Whether there is anything to compare backends on."""
+        return bool(self.outputs)
+
     @property
     def count(self) -> int:
         """Number of windows."""
@@ -63,7 +73,14 @@ class GateReport:
     classes: int
     """Classes that the reference saw, of the head with most; with one, agreement says little."""
 
+    @classmethod
+    def of_nothing(cls) -> GateReport:
+        """Return the report of a backend that will compute nothing: it passes, and that is not remembered."""
+        return cls(passed=True, difference=0.0, maximum=0.0, agreement=1.0, classes=0)
+
     def __str__(self) -> str:
+        if not self.classes:
+            return "not compared, all imagery is masked"
         weak = ", one class only" if self.classes < 2 else ""
         return f"|Δp| {self.difference:.2g} (max {self.maximum:.2g}), agreement {self.agreement:.4%}{weak}"
 

@@ -91,7 +91,7 @@ def prove(proving: Proving, spec: BackendSpec, backend: Backend | None = None) -
     opened = backend or open_backend(proving.form(spec), spec, cache=proving.cache)
     try:
         evidence = proving.evidence(spec.window_px or proving.package.manifest.window.size)
-        report = pass_gate(proving.package.manifest, opened, evidence, given=proving.form(spec).manifest.heads)
+        report = _gate(proving, spec, opened, evidence)
         identity = replace(opened.identity, fixed_batch=fixed_batch_of(opened, evidence.windows))
     finally:
         if backend is None:
@@ -100,6 +100,12 @@ def prove(proving: Proving, spec: BackendSpec, backend: Backend | None = None) -
     if proving.real and report.classes > 1:
         _remember(proving, spec, verdict)
     return verdict
+
+
+def _gate(proving: Proving, spec: BackendSpec, opened: Backend, evidence: Evidence) -> GateReport:
+    if not evidence.shows_imagery:
+        return GateReport.of_nothing()
+    return pass_gate(proving.package.manifest, opened, evidence, given=proving.form(spec).manifest.heads)
 
 
 def known_verdict(proving: Proving, spec: BackendSpec) -> Verdict | None:

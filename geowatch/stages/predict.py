@@ -98,7 +98,19 @@ def predict(config: PredictConfig, events: Events | None = None) -> Predicted:
     if jobs:
         record(session.store.below, session.made("predict", HEATMAP, config, result.figures))
     raise_failures(failed, events, len(jobs))
+    if jobs and not result.figures.get("valid_px"):
+        events.note(_nothing_seen(session, work.total - work.before))
     return result
+
+
+def _nothing_seen(session: Session, tiles: int) -> str:
+    """Say that all is cloud or nodata, which is no mistake of the user's but may be one of an option's."""
+    days = sorted({day.isoformat() for part in session.parts for f in part.frames if (day := f.day) is not None})
+    when = f" of {days[0]} to {days[-1]}" if len(days) > 1 else f" of {days[0]}" if days else ""
+    return (
+        f"no pixel{when} is valid in {tiles:,} {'tile' if tiles == 1 else 'tiles'}: clouds or nodata hide all of it,"
+        " and the map is empty there; --nodata and --mask decide what is hidden"
+    )
 
 
 @dataclass(frozen=True, slots=True)

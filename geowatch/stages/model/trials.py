@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from typing import TYPE_CHECKING
 
+from geowatch.errors import ImageryError
 from geowatch.grid.windows import WindowLattice
 from geowatch.stages.binding.imagery import bind
 from geowatch.stages.binding.parts import parts_of
@@ -41,4 +42,10 @@ def image_windows(
         series = settle_series(TimeConfig(), None, package.manifest)
         parts = parts_of(plan, bound, package.manifest.dates, series)
         windows = WindowLattice.of(size, package.manifest.window.overlap)
-        return sample_windows(package.manifest, windows, parts, count)
+        found = sample_windows(package.manifest, windows, parts, count)
+    if found is None:
+        raise ImageryError(
+            f"no image of {', '.join(imagery.images)} has a valid pixel",
+            hint="give images that are not all cloud or nodata, or check --nodata and --mask",
+        )
+    return found

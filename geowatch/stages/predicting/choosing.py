@@ -21,7 +21,7 @@ from geowatch.package.gate import Evidence, gather_evidence
 from geowatch.package.prove import Proving, prove
 from geowatch.package.tune import Cut
 from geowatch.predict.recipe import BackendPin
-from geowatch.stages.predicting.samples import sample_windows
+from geowatch.stages.predicting.samples import masked_windows, sample_windows
 from geowatch.stages.predicting.timing import settle_norm
 from geowatch.stages.working.process import cores
 
@@ -164,6 +164,8 @@ def _proving(
         norm = settle_norm(config.norm, None)
         count = max(FEWEST, round(LOOKED_AT / max(1.0, area)))
         seen = sample_windows(package.manifest, lattice, parts, count, norm)
+        if seen is None:
+            return Evidence.of_nothing(masked_windows(package.manifest, size))
         reference = open_reference(package, threads=max(threads, cores()))
         try:
             found = gather_evidence(package.manifest, reference, seen)

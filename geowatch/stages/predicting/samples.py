@@ -1,4 +1,8 @@
-"""Real windows of a run's imagery, on which backends are compared and timed before one is chosen."""
+"""Real windows of a run's imagery, on which backends are compared and timed before one is chosen.
+
+Where clouds or nodata hide all of it there are none, and no window will be computed either; then windows as a network
+sees what is masked stand in, so that a run of a cloudy week goes on, and what they show is not remembered.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geowatch.errors import ImageryError
 from geowatch.predict.strips import Strips
 from geowatch.read.reader import FrameReader
 from geowatch.stages.binding.parts import TimeBlock
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from geowatch.predict.strips import Strip
     from geowatch.stages.binding.parts import Part
 
-__all__ = ["sample_windows"]
+__all__ = ["masked_windows", "sample_windows"]
 
 #: Windows that are looked at at least; those of most contrast, which hold several classes, are taken.
 _LOOKED_AT = 12
@@ -34,24 +37,29 @@ _LOOKED_AT = 12
 
 def sample_windows(
     manifest: Manifest, windows: WindowLattice, parts: Sequence[Part], count: int, norm: NormPin | None = None
-) -> dict[str, NDArray[np.float32]]:
+) -> dict[str, NDArray[np.float32]] | None:
     """Return at most ``count`` prepared windows (N, C, H, W) for each input, the same for the same run.
 
-    ``norm`` is the normalisation that was given by hand.
-
-    Raises:
-        ImageryError: where no window of any plane has a valid pixel.
+    None where no window of any plane has a valid pixel. ``norm`` is the normalisation that was given by hand.
     """
     manifest = dressed(manifest, norm)
     strips = sorted(_valid(manifest, windows, parts, max(_LOOKED_AT, count), norm), key=_contrast, reverse=True)
+    if not strips:
+        return None
     names = [spec.name for spec in manifest.inputs]
     return {name: np.stack([s.inputs[k] for s in strips[:count]]) for k, name in enumerate(names)}
+
+
+def masked_windows(manifest: Manifest, size: tuple[int, int]) -> dict[str, NDArray[np.float32]]:
+    """Return windows (N, C, H, W) for each input as the network sees those in which every pixel is masked."""
+    count = manifest.batch or 2
+    return {s.name: np.full((count, len(s.channels), *size), s.fill, np.float32) for s in manifest.inputs}
 
 
 def _valid(
     manifest: Manifest, windows: WindowLattice, parts: Sequence[Part], most: int, norm: NormPin | None
 ) -> list[Strip]:
-    """Return windows of one plane, at most ``most``, that have valid pixels."""
+    """Return windows of one plane, at most ``most``, that have valid pixels; none where no plane has any."""
     # First the planes that see most of the series: others may hold little but what fills missing dates. A plane may
     # lie under cloud from side to side, and then another is taken; few windows may miss what little is clear.
     ordered = sorted(parts, key=lambda part: -len(part.frames))
@@ -60,7 +68,7 @@ def _valid(
             valid = (strip for strip in _strips(manifest, windows, part, spread, norm) if strip.keep.any())
             if strips := list(islice(valid, most)):
                 return strips
-    raise ImageryError("the imagery has no valid pixel", hint="check --nodata, --mask, --date and the region")
+    return []
 
 
 def _strips(

@@ -10,7 +10,10 @@ from affine import Affine
 from support.small_job import config_of, placed, plan_job, speckled, write_raster
 
 from geowatch.errors import BackendError, ConfigError, ImageryError, RecipeMismatchError
+from geowatch.package import load_package
 from geowatch.predict.recipe import read_recipe
+from geowatch.stages.binding.imagery import ImageryConfig
+from geowatch.stages.model.trials import image_windows
 from geowatch.stages.predict import predict
 from geowatch.stages.predicting import choosing
 from geowatch.stages.predicting.choosing import threads_of
@@ -290,9 +293,24 @@ def test_a_plane_under_cloud_and_much_nodata_do_not_keep_a_run_from_starting(tmp
     assert second[:20, :20].any()
 
 
-def test_imagery_without_any_valid_pixel_is_refused(tmp_path, tiny_package):
+@pytest.mark.parametrize("jit", [None, "onnxruntime", "auto"])
+def test_a_cloudy_week_is_an_empty_map_and_not_remembered_as_a_proof(tmp_path, tiny_package, jit, monkeypatch):
+    """Nothing is compared where all imagery is masked, and nothing is computed either: that is no refusal."""
+    affine = Affine(10, 0, 500_000, 0, -10, 4_000_000)
+    scene = write_raster(tmp_path / "scene_20200608.tif", np.zeros((3, 70, 70), np.uint16), affine)
+    plan_job(tmp_path / "run", None, scene, 128)
+    monkeypatch.setattr("geowatch.package.prove.pass_gate", lambda *_args, **_how: pytest.fail("compared on nothing"))
+    heard, cache = Heard(), tmp_path / "cache"
+    done = predict(config_of(tmp_path / "run", scene, tiny_package, jit=jit, cache=str(cache)), heard)
+    assert (placed(tmp_path / "run")[1] == 255).all()
+    assert "not compared" in done.reason or jit == "auto"
+    assert [note for note in heard.notes if "no pixel of 2020-06-08 is valid in" in note]
+    assert not list(cache.glob("verdicts/*"))
+
+
+def test_trials_of_a_package_want_a_valid_pixel(tmp_path, tiny_package):
     affine = Affine(10, 0, 500_000, 0, -10, 4_000_000)
     scene = write_raster(tmp_path / "scene.tif", np.zeros((3, 70, 70), np.uint16), affine)
-    plan_job(tmp_path / "run", None, scene, 128)
-    with pytest.raises(ImageryError, match="no valid pixel"):
-        predict(config_of(tmp_path / "run", scene, tiny_package))
+    imagery = ImageryConfig(images=(str(scene),))
+    with pytest.raises(ImageryError, match=r"no image of .*scene\.tif has a valid pixel"):
+        image_windows(load_package(str(tiny_package)), imagery, (32, 32), 2, Heard())
