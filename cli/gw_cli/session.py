@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol
 
 import click
 
 from gw_cli.progress import Reporter, reporter
 from gw_cli.signals import Interrupts
 
-if TYPE_CHECKING:
-    from gw_cli.lazy import GwCommand
-
 __all__ = ["Session"]
 
-C = TypeVar("C")
+
+class _Configured(Protocol):
+    """A command that knows which configuration it fills."""
+
+    params: list[click.Parameter]
+
+    def config_class(self) -> type[Any]:
+        """Import the configuration's class."""
 
 
 @dataclass
@@ -46,7 +50,7 @@ class Session:
         """Build the command's configuration from defaults < ``--config`` < ``--set`` < options."""
         from gw_cli import configuration
 
-        command: GwCommand = ctx.command  # type: ignore[assignment]
+        command: _Configured = ctx.command  # type: ignore[assignment]
         explicit = {name: value for name, value in given.items() if value is not None and value != ()}
         file, settings = explicit.pop("config", None), explicit.pop("set", ())
         layers = [

@@ -18,8 +18,9 @@ from typing import Any
 
 from geowatch.datasets.entries import misfit
 from geowatch.errors import ImageryError, MalformedError
+from geowatch.read.asking import fetch
 from geowatch.read.metadata import parse_time
-from geowatch.read.remote import Remote, RemotePath, fetch, is_remote, public
+from geowatch.read.remote import Remote, RemotePath, is_remote, public
 
 __all__ = ["Bundle", "Json", "Place", "is_bundle", "read_bundle", "time_of", "wrap"]
 

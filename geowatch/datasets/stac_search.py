@@ -8,63 +8,24 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date
 from importlib.metadata import entry_points
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from geowatch.datasets.stac_query import Query, Wait
 from geowatch.errors import ConfigError
 from geowatch.read.remote import joined
 
 if TYPE_CHECKING:
-    from shapely.geometry.base import BaseGeometry
-
     from geowatch.datasets.bundle import Json
 
-__all__ = ["SIGNERS", "Query", "Sign", "Wait", "find_signer", "needs_payment", "search_items"]
+__all__ = ["SIGNERS", "Sign", "find_signer", "needs_payment", "search_items"]
 
 #: Entry points that sign items, by name.
 SIGNERS = "geowatch.signers"
 
 Sign = Callable[[Any], Any]
-Wait = Callable[[float], object]
-"""Waits some seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What is looked for."""
-
-    url: str
-    """Landing page of the API."""
-    region: BaseGeometry
-    """Place, lon/lat."""
-    collections: tuple[str, ...] = ()
-    """Collections to look in; all if none is given."""
-    start: date | None = None
-    """First day."""
-    end: date | None = None
-    """Last day, taken in."""
-    max_cloud: float | None = None
-    """Most cloud, percent; items that do not say theirs are kept."""
-    limit: int | None = None
-    """Most items."""
-    page_items: int = 100
-    """Items in a page."""
-    retries: int = 6
-    """How often a request is tried again."""
-    timeout_s: float = 30.0
-    """Longest wait for an answer."""
-
-    @property
-    def span(self) -> str | None:
-        """The days as STAC writes them; None for all."""
-        if self.start is None and self.end is None:
-            return None
-        first = f"{self.start}T00:00:00Z" if self.start else ".."
-        return f"{first}/{f'{self.end}T23:59:59Z' if self.end else '..'}"
 
 
 def search_items(query: Query, wait: Wait = time.sleep) -> Iterator[Json]:

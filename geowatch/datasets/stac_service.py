@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
     from geowatch.datasets.bundle import Json
-    from geowatch.datasets.stac_search import Query, Wait
+    from geowatch.datasets.stac_query import Query, Wait
 
 __all__ = ["found_items"]
 
@@ -111,15 +111,7 @@ def found_items(query: Query, wait: Wait = time.sleep) -> Iterator[Json]:
         if isinstance(error.__context__, InterruptedRunError):  # pystac-client takes whatever happens for an answer
             raise error.__context__ from None
         raise _named(error, query) from error
-    except (
-        STACError,
-        STACTypeError,
-        ClientTypeError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        NotImplementedError,
-    ) as error:
+    except _MISFITS as error:
         raise ImageryError(
             f"'{public(query.url)}' answers with no STAC API: {str(error)[:160]}", hint=_LANDING
         ) from error

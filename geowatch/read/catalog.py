@@ -16,13 +16,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from geowatch.errors import CorruptImageError, ImageryError
+from geowatch.read.asking import listing
 from geowatch.read.build import Found, Refused, tolerant
 from geowatch.read.files import group_files, scenes_of_files
 from geowatch.read.identify import IMAGE_SUFFIXES, sniff_file
 from geowatch.read.landsat import mtl_files, scene_of_mtl
 from geowatch.read.metadata import read_json
 from geowatch.read.options import SceneOptions
-from geowatch.read.remote import RemotePath, is_remote, listing, public
+from geowatch.read.remote import RemotePath, is_remote, public
 from geowatch.read.safe import safe_document, scenes_of_safe
 from geowatch.read.scene import Scene
 from geowatch.read.stac import is_stac, scenes_of_stac

@@ -12,9 +12,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from geowatch.errors import DamagedError, ImageryError
+from geowatch.read.asking import check_same, look
 from geowatch.read.frameplan import FramePlan
 from geowatch.read.probe import fingerprint
-from geowatch.read.remote import Remote, check_same, is_remote, look
+from geowatch.read.remote import Remote, is_remote
 from geowatch.read.scene import Scene
 
 __all__ = [

@@ -20,8 +20,9 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from geowatch.errors import CorruptImageError, ImageryError, MalformedError
+from geowatch.read.asking import Head
 from geowatch.read.identify import identify, kind_of
-from geowatch.read.remote import Head, Remote, is_remote
+from geowatch.read.remote import Remote, is_remote
 
 __all__ = [
     "CACHE_BYTES",

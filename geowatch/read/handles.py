@@ -17,10 +17,11 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from geowatch.errors import CorruptImageError
+from geowatch.read.asking import Head, check_same, look
 from geowatch.read.closing import Closing
 from geowatch.read.gdal import GDAL_FAILURES, Opening, gdal_env, message_of, open_image
 from geowatch.read.geometry import SourceWindow
-from geowatch.read.remote import Head, Remote, check_same, is_remote, look
+from geowatch.read.remote import Remote, is_remote
 from geowatch.read.scene import Fingerprint
 
 __all__ = ["Access", "Counts", "Handles", "Stored"]

@@ -11,9 +11,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from geowatch.errors import ImageryError
+from geowatch.read.asking import fetch
 from geowatch.read.metadata import MAX_BYTES, parse_json, read_json
 from geowatch.read.options import SceneOptions
-from geowatch.read.remote import RemotePath, fetch, is_remote, joined, public
+from geowatch.read.remote import RemotePath, is_remote, joined, public
 
 __all__ = ["Place", "documents", "place_of", "shown"]
 

@@ -19,11 +19,12 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
 
 from geowatch.errors import ImageryError, MalformedError
+from geowatch.read.asking import look
 from geowatch.read.crs import crs_text
 from geowatch.read.gdal import GDAL_FAILURES, Opening, gdal_env, open_image
 from geowatch.read.identify import FileKind, identify, kind_of
 from geowatch.read.options import SceneOptions
-from geowatch.read.remote import Remote, RemotePath, is_remote, look, public
+from geowatch.read.remote import Remote, RemotePath, is_remote, public
 from geowatch.read.scene import Fingerprint, RasterGrid
 from geowatch.read.vrt import check_vrt
 

@@ -89,7 +89,7 @@ def _made(endpoint: str | None, region: str | None, anonymous: bool, timeout_s: 
         connect_timeout=timeout_s,
         read_timeout=timeout_s,
         max_pool_connections=16,
-        # `remote.ask` tries again by itself, as it does for web servers.
+        # `asking.ask` tries again by itself, as it does for web servers.
         retries={"total_max_attempts": 1},
         s3={"addressing_style": "path"} if endpoint else {},
         **({"signature_version": UNSIGNED} if anonymous else {}),

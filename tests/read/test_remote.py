@@ -18,7 +18,7 @@ from support.range_server import RangeServer, serve
 
 from geowatch.errors import ConfigError, CorruptImageError, ImageryError
 from geowatch.grid.lattice import Lattice, PixelBox
-from geowatch.read import remote as remote_module
+from geowatch.read import asking
 from geowatch.read.catalog import SceneOptions, find_scenes
 from geowatch.read.documents import check_fingerprints, frames_to_json, scenes_to_json
 from geowatch.read.frames import make_frames
@@ -48,7 +48,7 @@ def folder(tmp_path_factory, write_image, noise) -> Path:
 
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch):
-    monkeypatch.setattr(remote_module, "_FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(asking, "_FIRST_WAIT_S", 0.01)
     monkeypatch.setitem(remote_settings.__globals__["REMOTE_SETTINGS"], "GDAL_HTTP_RETRY_DELAY", "0.01")
 
 

@@ -11,7 +11,7 @@ from support.s3_server import KEY, SECRET, S3Server, serve_s3, server_program
 
 from geowatch.errors import ImageryError
 from geowatch.grid.lattice import Lattice
-from geowatch.read import remote as remote_module
+from geowatch.read import asking
 from geowatch.read import s3 as s3_module
 from geowatch.read.catalog import SceneOptions, find_scenes
 from geowatch.read.documents import check_fingerprints
@@ -56,7 +56,7 @@ def s3(tmp_path_factory, write_image, pixels) -> S3Server:
 def no_others(monkeypatch, tmp_path: Path) -> None:
     """No credentials but those of the test."""
     s3_module._made.cache_clear()
-    monkeypatch.setattr(remote_module, "_FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(asking, "_FIRST_WAIT_S", 0.01)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -9,7 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geowatch.datasets.stac_search import Query, find_signer, needs_payment, search_items
+from geowatch.datasets.stac_query import Query
+from geowatch.datasets.stac_search import find_signer, needs_payment, search_items
 from geowatch.errors import ConfigError, ImageryError, InterruptedRunError
 from geowatch.read.remote import public
 from geowatch.stages.binding.regions import read_region_file

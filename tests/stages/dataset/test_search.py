@@ -11,7 +11,8 @@ from datasets.bundles import CORNER, UTM, ramp, write_tiff
 from support.range_server import serve
 from support.stac_server import serve_stac
 
-from geowatch.datasets.stac_search import Query, find_signer, search_items
+from geowatch.datasets.stac_query import Query
+from geowatch.datasets.stac_search import find_signer, search_items
 from geowatch.errors import ConfigError, ImageryError, InterruptedRunError, StoreError
 from geowatch.read.catalog import find_scenes
 from geowatch.stages.binding.regions import read_region_file
