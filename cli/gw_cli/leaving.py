@@ -41,3 +41,11 @@ class Leaving:
     def note(self, reason: SystemExit) -> None:
         """Note how the process ends: as Python would end it for this reason, where it has a number."""
         self.code = 0 if reason.code is None else reason.code if isinstance(reason.code, int) else None
+        if self.code is not None:
+            _spare_zarr()
+
+
+def _spare_zarr() -> None:
+    """Leave out zarr's own end: on a busy machine it does not wait for its thread, and fails with a traceback."""
+    if (zarr := sys.modules.get("zarr.core.sync")) is not None and hasattr(zarr, "cleanup_resources"):
+        atexit.unregister(zarr.cleanup_resources)

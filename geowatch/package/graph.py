@@ -29,6 +29,7 @@ __all__ = [
     "check_graph",
     "flatten",
     "parse_graph",
+    "read_graph",
     "signature",
     "strip_notes",
 ]
@@ -57,6 +58,13 @@ class TensorInfo:
 
 def parse_graph(content: bytes, name: str, *, max_bytes: int = MAX_GRAPH_BYTES) -> ModelProto:
     """Parse the bytes of an ONNX file and check them. Raises PackageError, naming the file by ``name``."""
+    model = read_graph(content, name, max_bytes=max_bytes)
+    check_graph(model, name)
+    return model
+
+
+def read_graph(content: bytes, name: str, *, max_bytes: int = MAX_GRAPH_BYTES) -> ModelProto:
+    """Parse the bytes of an ONNX file, whatever is in it: it is still to be checked. Raises as `parse_graph`."""
     if len(content) > max_bytes:
         raise PackageError(
             f"{name} has {len(content):,} bytes; at most {max_bytes:,} are taken",
@@ -68,7 +76,6 @@ def parse_graph(content: bytes, name: str, *, max_bytes: int = MAX_GRAPH_BYTES) 
         raise PackageError(f"{name} is no ONNX file ({error})", hint=_HINT_EXPORT) from error
     if not model.graph.node or not model.graph.output:
         raise PackageError(f"{name} is no ONNX network: it has no nodes or no outputs", hint=_HINT_EXPORT)
-    check_graph(model, name)
     return model
 
 

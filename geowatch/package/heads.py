@@ -78,8 +78,17 @@ def _axes(
         )
     raise PackageError(
         f"output {output!r} has shape {shape} for windows of {window} px and {classes} classes",
-        hint="name as many --classes as the output has channels; its size is the window's, 1/2, 1/4 or 1/8",
+        hint=_HINT_FLAT if raw.ndim < 3 else _HINT_SIZE,
     )
+
+
+_HINT_FLAT = (
+    "a map needs scores for each pixel: choose another output with --output-tensor, or export one before pooling"
+)
+_HINT_SIZE = (
+    "name as many --classes as the output has channels; its size is the window's, 1/2, 1/4 or 1/8: pad the output of a "
+    "network that gives the middle alone"
+)
 
 
 def _dates(spec: ImportSpec) -> int:
@@ -99,8 +108,9 @@ def _activation(output: str, raw: NDArray[Any], axis: int, classes: int, channel
                 return "none"
             raise PackageError(
                 f"output {output!r} is one probability for {classes} classes",
-                hint="name the one class that it is of",
+                hint="name the one class that it is of, such as --classes changed",
             )
+        _check_logit(output, raw)
         return "sigmoid" if classes == 1 else "binary"
     if _adds_up(raw, axis):
         return "none"
@@ -110,6 +120,16 @@ def _activation(output: str, raw: NDArray[Any], axis: int, classes: int, channel
             hint="say what it is with --activation softmax, sigmoid or none",
         )
     return "softmax"
+
+
+def _check_logit(output: str, raw: NDArray[Any]) -> None:
+    """Refuse one channel that is never below 0 and goes beyond 1: a distance or an amount rather than a logit."""
+    low, high = float(raw.min()), float(raw.max())
+    if low >= 0:
+        raise PackageError(
+            f"output {output!r} runs from {low:g} to {high:g} and never below 0: a distance, or logits?",
+            hint="logits: --activation sigmoid (or binary, for two classes); else bring it to 0 to 1 in the network",
+        )
 
 
 def _adds_up(raw: NDArray[Any], axis: int) -> bool:

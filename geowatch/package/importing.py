@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from geowatch.errors import BackendError, PackageError
 from geowatch.package.backends.onnxruntime import GraphSession
+from geowatch.package.beside import take_in
 from geowatch.package.box_graph import arranged
 from geowatch.package.bundle import PICKLES, Package, record_of, save_package
 from geowatch.package.flops import count_gflop
-from geowatch.package.graph import flatten, parse_graph, signature
+from geowatch.package.graph import check_graph, flatten, read_graph, signature
 from geowatch.package.manifest import GRAPH_FILE, Manifest, NetSpec, Origin
 from geowatch.package.spec import ImportSpec, complaint, identifier
 from geowatch.package.tensors import feeds
@@ -37,22 +38,31 @@ __all__ = ["import_onnx", "publish_network"]
 def import_onnx(path: str | Path, spec: ImportSpec, output: str | Path) -> Package:
     """Make package folder ``output`` from the ONNX file ``path``.
 
-    The graph is checked to be plain data and run on zeros and noise: sizes, layouts and the kind of output
-    are found or compared with what ``spec`` says. Half precision is widened to float32. Raises PackageError
-    where they do not fit.
+    Tensors that the file keeps in files beside it are taken into the graph. The graph is checked to be plain data and
+    run on zeros and noise: sizes, layouts and the kind of output are found or compared with what ``spec`` says. Half
+    precision is widened to float32. Raises PackageError where they do not fit.
     """
     source = Path(path)
     content = _read_source(source, spec.max_bytes)
-    model = flatten(parse_graph(content, source.name, max_bytes=spec.max_bytes), source.name)
+    model, beside = _whole(content, source, spec.max_bytes)
     model = widened(model) if is_half(model) else model
     origin = Origin(
         kind="onnx",
         source=source.name,
         source_sha256=record_of(content).sha256,
+        weights_sha256=beside,
         versions={name: version(name) for name in ("onnx", "onnxruntime")},
     )
     name = spec.name or identifier(source.stem, "model")
     return publish_network(model, spec, output, name=name, origin=origin)
+
+
+def _whole(content: bytes, source: Path, max_bytes: int) -> tuple[ModelProto, str | None]:
+    """Return the checked graph with what it keeps in files beside it, and the digest of these."""
+    model = read_graph(content, source.name, max_bytes=max_bytes)
+    beside = take_in(model, source, max_bytes)
+    check_graph(model, source.name)
+    return flatten(model, source.name), beside
 
 
 def _read_source(source: Path, max_bytes: int) -> bytes:
@@ -87,7 +97,7 @@ def publish_network(
     try:
         findings = try_network(GraphSession(content, threads=1), signature(model), spec)
     except BackendError as error:
-        raise PackageError(error.fact, hint=error.hint) from error
+        raise PackageError(error.fact, hint=error.hint or _hint(model)) from error
     files = {GRAPH_FILE: content, **(net[1] if net else {})}
     try:
         manifest = Manifest(
@@ -117,8 +127,15 @@ def _probed(model: ModelProto, spec: ImportSpec) -> tuple[Arrays, Arrays, int]:
     try:
         session = GraphSession(model.SerializeToString(), threads=1)
     except BackendError as error:
-        raise PackageError(error.fact, hint=error.hint) from error
+        raise PackageError(error.fact, hint=error.hint or _hint(model)) from error
     return probe(session, signature(model), spec)
+
+
+def _hint(model: ModelProto) -> str:
+    """Return what may help where a graph does not run."""
+    if any(tensor.dtype == "float64" for tensor in signature(model)[0]):
+        return "it computes in double precision, which few operators have: export it in float32, as by model.float()"
+    return "does onnxruntime run it by itself? Export it again, with another opset or exporter"
 
 
 def _gflop(model: ModelProto, findings: Findings) -> float | None:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from geowatch.errors import ConfigError, PackageError
 from geowatch.grid.timeline import Sampling
 from geowatch.package.box_head import BoxesSpec, BoxFormat, BoxUnits
+from geowatch.package.date_names import check_date_order
 from geowatch.package.domains import read_statistics
 from geowatch.package.graph import MAX_GRAPH_BYTES
 from geowatch.package.manifest import Activation, HeadSpec, InputSpec, SeriesSpec
@@ -215,7 +216,7 @@ def _plain_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[Inpu
     if odd := [tensor for tensor in graph if len(tensor.dims) not in {4, 5}]:
         raise PackageError(
             f"input {odd[0].name!r} is {_shape(odd[0])}: that is no image",
-            hint="gw feeds images alone: export the network with the other inputs as constants, or without them",
+            hint=_hint_odd(odd[0]),
         )
     if len(graph) == spec.dates:
         return tuple(_part(tensor, spec, date, 1) for date, tensor in enumerate(graph))
@@ -227,10 +228,17 @@ def _plain_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[Inpu
     )
 
 
+def _hint_odd(tensor: TensorInfo) -> str:
+    if len(tensor.dims) == 3:
+        return "windows come first: export it with an axis for them, such as 1 x channels x height x width"
+    return "gw feeds images alone: export the network with the other inputs as constants, or without them"
+
+
 def _in_order(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[TensorInfo, ...]:
     """Return the graph's inputs, oldest date first. Raises PackageError where others are named than there are."""
     known = {tensor.name: tensor for tensor in graph}
     if not spec.input_tensors:
+        check_date_order([tensor.name for tensor in graph])
         return graph
     if sorted(spec.input_tensors) != sorted(known):
         raise PackageError(
@@ -293,7 +301,7 @@ def _layout(tensor: TensorInfo, spec: ImportSpec, channels: int, joined: int) ->
         raise PackageError(
             f"input {tensor.name!r} is {_shape(tensor)}: no axis takes {joined} date(s) of {channels} channels",
             hint="the number of --bands (and --indices) times --dates is the number of channels; windows come first, "
-            "and --layout names the other axes",
+            "and --layout names the other axes; inputs of different bands are described one by one in --spec",
         )
     if {"NTCHW", "NCTHW"} <= set(found) and joined > 1:
         raise PackageError(

@@ -170,11 +170,17 @@ def trial_windows(inputs: tuple[InputSpec, ...], n: int, size: tuple[int, int]) 
 
 
 def _declared_size(graph: tuple[TensorInfo, ...], inputs: tuple[InputSpec, ...]) -> tuple[int | None, int | None]:
-    """Return the (height, width) that the graph declares; None where free."""
+    """Return the (height, width) that the graph declares; None where free. Raises PackageError where inputs differ."""
     layout = {i.tensor: i.layout for i in inputs}
-    tensor = graph[0]
-    at = layout[tensor.name]
-    return tensor.dims[at.index("H")], tensor.dims[at.index("W")]
+    sizes = {t.name: tuple(t.dims[layout[t.name].index(axis)] for axis in "HW") for t in graph}
+    rows, columns = (set(sides) - {None} for sides in zip(*sizes.values(), strict=True))
+    if len(rows) > 1 or len(columns) > 1:
+        told = ", ".join(f"{name} {h or '?'} x {w or '?'}" for name, (h, w) in sizes.items())
+        raise PackageError(
+            f"the inputs take windows of different sizes in pixels: {told}",
+            hint="gw feeds all inputs on one grid: export the network with the reduction of the coarse ones in it",
+        )
+    return next(iter(rows), None), next(iter(columns), None)
 
 
 def _window(declared: tuple[int | None, int | None], spec: ImportSpec) -> tuple[int, int]:

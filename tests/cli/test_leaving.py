@@ -27,6 +27,24 @@ def test_the_process_ends_with_its_code_and_nothing_is_taken_apart(reason, code)
     assert (done.returncode, done.stdout.split("\n")) == (code, ["done", "closed", ""])
 
 
+BUSY = """
+import threading
+from zarr.core import sync
+started = threading.Event()
+def hold():
+    started.set()
+    threading.Event().wait()
+sync._get_loop().call_soon_threadsafe(hold)
+started.wait()
+leaving.note(SystemExit(0))
+"""
+
+
+def test_a_thread_of_zarr_that_is_still_busy_says_nothing():
+    done = run(BUSY)
+    assert (done.returncode, done.stdout.split("\n"), done.stderr) == (0, ["done", "closed", ""], "")
+
+
 def test_an_end_that_has_no_number_is_pythons_own():
     done = run("raise RuntimeError('lost')")
     assert done.returncode == 1

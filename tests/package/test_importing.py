@@ -207,6 +207,76 @@ def test_the_order_of_dates_is_the_graphs_unless_it_is_said(imported):
     assert "--input-tensors" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("names", "turned"),
+    [
+        (("post_image", "pre_image"), True),
+        (("imageAfter", "imageBefore"), True),
+        (("x2", "x1"), True),
+        (("later", "input"), True),
+        (("pre", "post"), False),
+        (("t1", "t2"), False),
+        (("a", "b"), False),
+        (("x10", "y2"), False),
+    ],
+)
+def test_inputs_named_against_the_order_of_dates_ask_which_is_older(imported, names, turned):
+    net = two_dates_net()
+    for value_info, name in zip(net.graph.input, names, strict=True):
+        for node in net.graph.node:
+            node.input[:] = [name if x == value_info.name else x for x in node.input]
+        value_info.name = name
+    spec = replace(SPEC, classes=("change",), dates=2)
+    if turned:
+        with pytest.raises(PackageError, match=f"'{names[0]}' comes before") as caught:
+            imported(net, spec)
+        assert f"--input-tensors {names[1]},{names[0]}" in str(caught.value.hint)
+        spec = replace(spec, input_tensors=names[::-1])
+    found = [i.tensor for i in imported(net, spec).manifest.inputs]
+    assert found == list(names[::-1] if turned else names)
+
+
+def test_one_channel_that_is_never_below_zero_is_not_taken_for_a_logit(imported):
+    nodes = [conv("x", "c"), helper.make_node("Abs", ["c"], ["a"]), helper.make_node("Mul", ["a", "ten"], ["y"])]
+    ten = np.array(10, np.float32)
+    net = model(nodes, [value("x", ("n", 2, "h", "w"))], [value("y", None)], w=weights(1, 2), ten=ten)
+    with pytest.raises(PackageError, match="never below 0") as caught:
+        imported(net, replace(SPEC, classes=("change",)))
+    assert "--activation sigmoid" in str(caught.value.hint)
+    package = imported(net, replace(SPEC, classes=("change",), activation="sigmoid"))
+    assert package.manifest.heads[0].activation == "sigmoid"
+
+
+def test_networks_that_gw_cannot_feed_say_what_to_export_instead(imported):
+    shapes = ((1, 2, 32, 32), (1, 2, 16, 16))
+    values = [value(name, dims) for name, dims in zip(("before", "after"), shapes, strict=True)]
+    with pytest.raises(PackageError, match="before 32 x 32, after 16 x 16") as caught:
+        imported(
+            model([conv("before", "y")], values, [value("y", None)], w=weights(3, 2)),
+            replace(SPEC, dates=2, window=None),
+        )
+    assert "one grid" in str(caught.value.hint)
+    nodes = [helper.make_node("Unsqueeze", ["x", "at"], ["one"]), conv("one", "y")]
+    with pytest.raises(PackageError, match="2 x 32 x 32: that is no image") as caught:
+        imported(model(nodes, [value("x", (2, 32, 32))], [value("y", None)], w=weights(3, 2), at=np.array([0])))
+    assert "1 x channels" in str(caught.value.hint)
+    pooled = [conv("x", "c"), helper.make_node("ReduceMean", ["c"], ["y"], axes=[2, 3], keepdims=0)]
+    with pytest.raises(PackageError, match=r"shape \(3, 3\)") as caught:
+        imported(model(pooled, [value("x", ("n", 2, "h", "w"))], [value("y", None)], w=weights(3, 2)))
+    assert "each pixel" in str(caught.value.hint)
+
+
+def test_a_network_of_double_precision_that_does_not_run_says_so(imported):
+    net = conv_net()
+    w = weights(3, 2).astype(np.float64)
+    net.graph.initializer[0].CopyFrom(helper.make_tensor("w", TensorProto.DOUBLE, w.shape, w.tobytes(), raw=True))
+    for end in (*net.graph.input, *net.graph.output):
+        end.type.tensor_type.elem_type = TensorProto.DOUBLE
+    with pytest.raises(PackageError) as caught:
+        imported(net)
+    assert "float32" in str(caught.value.hint)
+
+
 def test_inputs_that_are_no_images_and_outputs_of_five_axes_say_what_to_do(imported):
     nodes = [conv("x", "c"), helper.make_node("Add", ["c", "day"], ["y"])]
     dated = model(nodes, [value("x", ("n", 2, "h", "w")), value("day", ("n", 1))], [value("y", None)], w=weights(3, 2))
