@@ -7,10 +7,10 @@ run folder can be moved or put behind a web server as it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import shapely
@@ -86,8 +86,12 @@ class CatalogFacts:
     """Whether the imagery is a simulation."""
 
 
-def collection(facts: CatalogFacts, items: Sequence[str]) -> dict[str, Any]:
-    """Return the collection; ``items`` are the file names of its items, which lie beside it."""
+def collection(facts: CatalogFacts, items: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the collection of items by their file names, which lie beside it.
+
+    Its extent is the region's, widened to hold all items: maps may be of days before and after the region's, and their
+    outermost pixels reach over its edge.
+    """
     words = "Maps and tracked sites of" if not facts.simulated else "Maps and tracked sites of the simulated region"
     return {
         "type": "Collection",
@@ -98,8 +102,8 @@ def collection(facts: CatalogFacts, items: Sequence[str]) -> dict[str, Any]:
         "description": f"{words} {facts.region_id}, made by gw.",
         "license": "other",
         "extent": {
-            "spatial": {"bbox": [_bbox(facts.outline)]},
-            "temporal": {"interval": [[_instant(facts.start), _instant(facts.end, last=True)]]},
+            "spatial": {"bbox": [_bbox(_around(facts.outline, items.values()))]},
+            "temporal": {"interval": [_interval(facts, items.values())]},
         },
         "links": [
             {"rel": "root", "href": "./collection.json", "type": "application/json"},
@@ -157,6 +161,20 @@ def _id(region_id: str) -> str:
 
 def _bbox(outline: Area) -> list[float]:
     return [round(value, 7) for value in bounds_of(outline)]
+
+
+def _around(outline: Area, items: Iterable[Mapping[str, Any]]) -> Area:
+    shapes = [shapely.from_geojson(json.dumps(item["geometry"])) for item in items if item["geometry"] is not None]
+    return cast("Area", shapely.union_all([outline, *shapes]))
+
+
+def _interval(facts: CatalogFacts, items: Iterable[Mapping[str, Any]]) -> list[str | None]:
+    """Return the first and the last instant of the region's days and of its items; None where a range is open."""
+    first, last = _instant(facts.start), _instant(facts.end, last=True)
+    each = [item["properties"] for item in items]
+    starts = [found for one in each if (found := one.get("datetime") or one.get("start_datetime"))]
+    ends = [found for one in each if (found := one.get("datetime") or one.get("end_datetime"))]
+    return [first and min([first, *starts]), last and max([last, *ends])]
 
 
 def _times(facts: CatalogFacts) -> dict[str, object]:

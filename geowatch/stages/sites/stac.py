@@ -11,6 +11,7 @@ from geowatch.errors import ConfigError
 from geowatch.stages.sites.mosaic import MAP, SCORE, joined_item
 from geowatch.stages.sites.order import Order
 from geowatch.stages.sites.smart import region_outline, time_range
+from geowatch.stages.sites.stale import made_of_tables
 
 if TYPE_CHECKING:
     from datetime import date
@@ -31,10 +32,10 @@ def write_stac(order: Order) -> None:
     facts = _facts(order, order.sites.crs)
     sites = sites_item(facts)
     items = {str(item["id"]): item for item in (sites, *_maps(order), *_joined(order))}
-    before = set(order.store.list(_FOLDER))
+    before = set(made_of_tables(order.store, _FOLDER))
     for name, item in items.items():
         order.put(f"{_FOLDER}{name}.json", dumped(item))
-    order.put(COLLECTION, dumped(collection(facts, [f"{name}.json" for name in items])))
+    order.put(COLLECTION, dumped(collection(facts, {f"{name}.json": item for name, item in items.items()})))
     for key in before - set(order.digests):
         order.store.delete(key)
 

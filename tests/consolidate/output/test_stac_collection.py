@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pystac
@@ -28,7 +29,7 @@ FACTS = CatalogFacts(
 def written(tmp_path):
     item = sites_item(FACTS)
     (tmp_path / "sites.json").write_bytes(dumped(item))
-    (tmp_path / "collection.json").write_bytes(dumped(collection(FACTS, ["sites.json"])))
+    (tmp_path / "collection.json").write_bytes(dumped(collection(FACTS, {"sites.json": item})))
     return pystac.Collection.from_file(str(tmp_path / "collection.json"))
 
 
@@ -64,11 +65,29 @@ def test_assets_are_the_files_that_were_made_and_lie_where_they_say(tmp_path):
 
 
 def test_a_region_without_days_still_has_a_valid_item():
-    from dataclasses import replace
-
     item = sites_item(replace(FACTS, start=None, end=None))
     assert item["properties"]["start_datetime"] < item["properties"]["end_datetime"]
-    assert collection(replace(FACTS, start=None), [])["extent"]["temporal"]["interval"][0][0] is None
+    assert collection(replace(FACTS, start=None), {})["extent"]["temporal"]["interval"][0][0] is None
+
+
+def test_the_extent_holds_maps_of_other_days_and_pixels_over_the_edge():
+    def item(day, west):
+        shape = json.loads(shapely.to_geojson(shapely.box(west, 35.0, west + 0.1, 35.1)))
+        return {"geometry": shape, "properties": {"datetime": f"{day}T10:00:00Z"}}
+
+    items = {"a.json": item("2015-12-02", 128.5999), "b.json": item("2021-02-03", 128.6)}
+    extent = collection(FACTS, items)["extent"]
+    assert extent["spatial"]["bbox"] == [[128.5999, 35.0, 128.7, 35.1]]
+    assert extent["temporal"]["interval"] == [["2015-12-02T10:00:00Z", "2021-02-03T10:00:00Z"]]
+    undated = collection(replace(FACTS, start=None, end=None), items)
+    assert undated["extent"]["temporal"]["interval"] == [[None, None]]
+
+
+def test_a_map_over_the_antimeridian_does_not_widen_the_extent_around_the_world():
+    both = shapely.MultiPolygon([shapely.box(179.9, 0, 180, 1), shapely.box(-180, 0, -179.9, 1)])
+    facts = replace(FACTS, outline=both)
+    item = {"geometry": json.loads(shapely.to_geojson(both)), "properties": {"datetime": "2016-05-01T00:00:00Z"}}
+    assert collection(facts, {"a.json": item})["extent"]["spatial"]["bbox"] == [[179.9, 0.0, -179.9, 1.0]]
 
 
 @pytest.mark.parametrize("name", ["my field", "Kyōto/2"])
