@@ -181,7 +181,10 @@ def describe_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[In
     if spec.inputs:
         wanted = {i.tensor for i in spec.inputs}
         if wanted != known:
-            raise PackageError(f"inputs are described for {sorted(wanted)}; the graph takes {sorted(known)}")
+            raise PackageError(
+                f"inputs are described for {sorted(wanted)}; the graph takes {sorted(known)}",
+                hint="describe each of the graph's inputs, by `tensor`",
+            )
         return tuple(_with_statistics(part, spec) for part in spec.inputs)
     if not spec.bands:
         raise PackageError(

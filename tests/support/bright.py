@@ -46,5 +46,37 @@ def write_network(path: Path) -> None:
             helper.make_tensor("bias", TensorProto.FLOAT, [2], [12.0, -12.0]),
         ],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.save(model, path)
+    _save(graph, path)
+
+
+def write_change_network(path: Path) -> None:
+    """Write an ONNX network of two inputs that calls a pixel changed where it became brighter."""
+    weights = np.stack([np.full((4, 1, 1), -10, "float32"), np.full((4, 1, 1), 10, "float32")])
+    graph = helper.make_graph(
+        [
+            helper.make_node("Sub", ["after", "before"], ["gain"]),
+            helper.make_node("Conv", ["gain", "weights", "bias"], ["logits"]),
+        ],
+        "brighter",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4, "h", "w"]) for name in ("before", "after")],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 2, "h", "w"])],
+        [
+            helper.make_tensor("weights", TensorProto.FLOAT, weights.shape, weights.ravel()),
+            helper.make_tensor("bias", TensorProto.FLOAT, [2], [6.0, -6.0]),
+        ],
+    )
+    _save(graph, path)
+
+
+def write_both_dates(path: Path, scenes: list[Path]) -> None:
+    """Write the bands of several scenes into one file without words, one scene after the other."""
+    with rasterio.open(scenes[0]) as first:
+        profile = first.profile | {"count": first.count * len(scenes)}
+    with rasterio.open(path, "w", **profile) as file:
+        for place, scene in enumerate(scenes):
+            with rasterio.open(scene) as source:
+                file.write(source.read(), [place * source.count + band for band in source.indexes])
+
+
+def _save(graph: onnx.GraphProto, path: Path) -> None:
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)

@@ -168,10 +168,10 @@ def _read_spec(file: Path) -> _SpecDocument:
     try:
         return _SpecDocument.model_validate(yaml.safe_load(file.read_text()) or {})
     except OSError as error:
-        raise ConfigError(f"cannot read {file} ({error.strerror})") from error
+        raise ConfigError(f"cannot read {file} ({error.strerror})", hint="--spec names a YAML file") from error
     except (yaml.YAMLError, ValidationError) as error:
         reason = complaint(error) if isinstance(error, ValidationError) else " ".join(str(error).split())
         raise ConfigError(
             f"{file} does not describe a network: {reason}",
-            hint="see the inputs, heads and boxes of `gw model show --json`",
+            hint="its keys are the manifest's: see docs/reference/manifest.md, or `gw model show --json` of a package",
         ) from error
