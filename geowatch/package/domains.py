@@ -32,7 +32,8 @@ class _Statistics(BaseModel):
 
     channels: tuple[str, ...]
     mean: tuple[float, ...]
-    std: tuple[float, ...]
+    std: tuple[float | None, ...]
+    count: int | None = None
 
 
 class _Document(BaseModel):
@@ -45,6 +46,8 @@ class _Document(BaseModel):
 def read_statistics(path: Path, channels: Sequence[str], steps: Sequence[Step] = ()) -> dict[str, Normalisation]:
     """Return the normalisation of ``channels`` after ``steps`` by domain, for domains with statistics of all of them.
 
+    Domains of which no pixel was valid have none, and are left out.
+
     Raises:
         PackageError: where the file is no such document, no domain has all channels, or a step changes values in a way
             that a mean and a deviation do not follow.
@@ -55,9 +58,15 @@ def read_statistics(path: Path, channels: Sequence[str], steps: Sequence[Step] =
         raise PackageError(
             f"{path} holds no statistics: {' '.join(str(error).split())[:160]}", hint="gw dataset stats writes them"
         ) from error
-    found = {name: each for name, each in document.domains.items() if set(channels) <= set(each.channels)}
+    seen = {name: each for name, each in document.domains.items() if each.count != 0}
+    if document.domains and not seen:
+        raise PackageError(
+            f"{path} counted no valid pixel of {', '.join(document.domains)}: a mask or nodata hides all of them",
+            hint="look at the imagery with gw dataset show, and at --mask and --nodata of gw dataset stats",
+        )
+    found = {name: each for name, each in seen.items() if set(channels) <= set(each.channels)}
     if not found:
-        known = "; ".join(f"{name}: {', '.join(each.channels)}" for name, each in document.domains.items())
+        known = "; ".join(f"{name}: {', '.join(each.channels)}" for name, each in seen.items())
         raise PackageError(
             f"{path} has no domain with the channels {', '.join(channels)}, but {known or 'none at all'}",
             hint="make statistics of these channels with gw dataset stats",
@@ -71,15 +80,16 @@ def _normalisation(name: str, each: _Statistics, channels: Sequence[str], steps:
             f"domain {name} has {len(each.channels)} channels, {len(each.mean)} means and {len(each.std)} deviations"
         )
     at = [each.channels.index(channel) for channel in channels]
+    spread = [each.std[k] or 0.0 for k in at]
     factors, offsets = zip(*(_linear(channel, steps) for channel in channels), strict=True)
     try:
         return Normalisation(
             mean=tuple(each.mean[k] * f + o for k, f, o in zip(at, factors, offsets, strict=True)),
-            std=tuple(each.std[k] * abs(f) for k, f in zip(at, factors, strict=True)),
+            std=tuple(std * abs(f) for std, f in zip(spread, factors, strict=True)),
         )
     except ValidationError as error:
         raise PackageError(
-            f"domain {name} has the deviations {', '.join(f'{each.std[k]:g}' for k in at)}: none may be 0",
+            f"domain {name} has the deviations {', '.join(f'{std:g}' for std in spread)}: none may be 0",
             hint="a channel that never changes tells nothing; leave it out",
         ) from error
 

@@ -46,6 +46,15 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path, domain, reason):
         read_statistics(written(tmp_path, s2=domain), ("red", "nir"))
 
 
+def test_a_domain_that_clouds_hid_altogether_is_left_out(tmp_path):
+    hidden = {"channels": ["red"], "mean": [0.0], "std": [None], "count": 0}
+    path = written(tmp_path, l8=hidden, s2={"channels": ["red"], "mean": [1], "std": [2], "count": 7})
+    assert set(read_statistics(path, ("red",))) == {"s2"}
+    with pytest.raises(PackageError, match="no valid pixel of l8") as caught:
+        read_statistics(written(tmp_path, l8=hidden), ("red",))
+    assert "--mask" in caught.value.hint
+
+
 def test_a_file_that_is_no_document_is_refused(tmp_path):
     (tmp_path / "x.json").write_text("[]")
     for name in ("x.json", "absent.json"):
