@@ -7,15 +7,31 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from support.bright import write_network, write_scene
 
 GW = [sys.executable, "-m", "gw_cli"]
-FINE = ["--window", "32", "--overlap", "0.75", "--batch", "1", "--workers", "1"]
-"""Many small windows, so that there is time to interrupt."""
+RUN = ["run", "--images", "scenes", "--model", "pkg", "--tile-size", "128", "--workers", "1"]
+WAITS = """
+import os, sys, time
+from pathlib import Path
+from geowatch.stitch import publish
+from gw_cli.main import main
+
+plain, told = publish.write_marker, Path(sys.argv.pop(1))
+
+def write_marker(*args, **kwargs):
+    plain(*args, **kwargs)
+    os.write(1, b"a tile is done\\n")
+    while not told.exists():
+        time.sleep(0.005)
+
+publish.write_marker = write_marker
+main()
+"""
+"""``gw`` that says when a tile is done, and goes on once it is told that the signal is sent."""
 
 
 def gw(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +53,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(folder) -> str:
     """Digest of the map of a run that nobody interrupts."""
-    done = gw(folder, "run", "--run", "calm", "--images", "scenes", "--model", "pkg", "--tile-size", "128", *FINE)
+    done = gw(folder, *RUN, "--run", "calm")
     assert done.returncode == 0, done.stderr
     return digest(folder / "calm" / "map.tif")
 
@@ -105,14 +121,15 @@ def test_what_cannot_be_done_is_said_in_two_lines(folder, words, fact):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_a_run_that_the_same_command_finishes(folder, undisturbed, number):
-    run = f"stopped-{number.name}"
-    words = ["run", "--run", run, "--images", "scenes", "--model", "pkg", "--tile-size", "128", *FINE]
-    started = subprocess.Popen([*GW, *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not any((folder / run).glob("markers/**/*.json")) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    run, told = f"stopped-{number.name}", folder / f"told-{number.name}"
+    words = [*RUN, "--run", run]
+    program = [sys.executable, "-c", WAITS, str(told), *words]
+    started = subprocess.Popen(program, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    first = started.stdout.readline()
     started.send_signal(number)
+    told.touch()
     _, err = started.communicate(timeout=60)
+    assert first == "a tile is done\n", err
     assert started.returncode == 75, err
     assert "Traceback" not in err
     assert not (folder / run / "map.tif").exists()

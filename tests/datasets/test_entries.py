@@ -70,7 +70,9 @@ def folder(tmp_path_factory):
     return made
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.sampled_from(PLACES), st.sampled_from(ODD))
 def test_whatever_stands_in_an_entry_every_command_works_or_says_what_is_wrong(folder, path, odd):
     bundle = folder / "x.kwcoco.json"

@@ -40,13 +40,13 @@ def breaks(job, watch):
     raise ZeroDivisionError(job)
 
 
-def slow(job, watch):
+def until_stopped(job, watch):
     watch.report(jobs=1)
-    for _ in range(100):
+    for _ in range(6000):
         if watch.stopping():
             raise InterruptedRunError("stopped")
-        time.sleep(0.05)
-    return job
+        time.sleep(0.01)
+    return job  # nobody said so for a minute
 
 
 class ExecutorContract:
@@ -68,11 +68,9 @@ class ExecutorContract:
             list(executor.run(breaks, [1], Recorder()))
 
     def test_once_asked_to_stop_no_further_job_begins_and_running_ones_end(self, executor):
-        started = time.monotonic()
-        outcomes = list(executor.run(slow, range(50), Recorder(stop_after=1)))
-        assert time.monotonic() - started < 30
-        assert len(outcomes) < 50
-        assert all(isinstance(o.error, InterruptedRunError) for o in outcomes if o.error)
+        outcomes = list(executor.run(until_stopped, range(50), Recorder(stop_after=1)))
+        assert 0 < len(outcomes) < 50
+        assert all(isinstance(o.error, InterruptedRunError) for o in outcomes)
 
 
 class TestLoop(ExecutorContract):

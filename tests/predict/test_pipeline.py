@@ -77,7 +77,7 @@ def test_an_error_behind_reaches_the_caller_and_drops_the_rest():
 
     with pytest.raises(ValueError, match="one"):
         hand_over()
-    assert done in ([0], [0, 2])
+    assert done == [0]
 
 
 def test_an_error_of_the_last_item_is_not_lost():
@@ -89,7 +89,7 @@ def test_an_error_of_the_last_item_is_not_lost():
 
 
 def test_several_threads_make_items_at_a_time_and_the_order_stays():
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
 
     def make(key):
         both.wait()  # passes only if two are being made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import date, timedelta
 
 import numpy as np
@@ -59,20 +58,40 @@ def layouts(plans, store) -> list[CubeLayout]:
     return made
 
 
+WORKS_S = 0.01
+
+
 class Noting:
-    """Notes which threads read, and may keep each of them waiting."""
+    """Notes which threads read; each read takes 10 ms of the processor and some waiting, on a clock of its own."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, of: type, waits_s: float = 0.0) -> None:
         self.threads: list[str] = []
         self.waits_s = waits_s
+        self.passed_s = self.worked_s = 0.0
+        self.together = threading.Barrier(1)
         plain = of.read
 
         def read(reader, box, out=None):
             self.threads.append(threading.current_thread().name)
-            time.sleep(self.waits_s)
+            self.worked_s += WORKS_S
+            self.passed_s += WORKS_S + self.waits_s
+            if threading.current_thread() is not threading.main_thread():
+                self.together.wait()
             return plain(reader, box, out)
 
         monkeypatch.setattr(of, "read", read)
+        monkeypatch.setattr("geowatch.read.cubesampler.time", self)
+
+    def perf_counter(self) -> float:
+        return self.passed_s
+
+    def thread_time(self) -> float:
+        return self.worked_s
+
+    def in_threads(self) -> list[bool]:
+        """Return of each read since the last call whether a thread did it."""
+        noted, self.threads[:] = list(self.threads), []
+        return [name.startswith("gw-window") for name in noted]
 
 
 def whole(plans) -> Place:
@@ -80,8 +99,7 @@ def whole(plans) -> Place:
 
 
 def test_a_cube_in_files_is_read_by_the_caller_however_many_threads_there_are(plans, store, layouts, monkeypatch):
-    monkeypatch.setattr("geowatch.read.cubesampler._WAITING", float("inf"))  # a busy machine may keep a read waiting
-    noted = Noting(monkeypatch, CubeReader)
+    noted = Noting(monkeypatch, CubeReader, waits_s=2.9 * WORKS_S)
     with WindowSampler([CubeReader(store, each) for each in layouts], SIZE, threads=2) as sampler:
         sampler.read(whole(plans))
     assert noted.threads == [threading.main_thread().name] * DATES
@@ -110,21 +128,16 @@ def test_frames_that_the_cube_lacks_are_left_to_threads(plans, store, layouts, m
 
 
 def test_where_the_disk_keeps_a_cube_waiting_threads_wait_together(plans, store, layouts, monkeypatch):
-    noted = Noting(monkeypatch, CubeReader, waits_s=0.2)
+    noted = Noting(monkeypatch, CubeReader, waits_s=3.1 * WORKS_S)
     with WindowSampler([CubeReader(store, each) for each in layouts], SIZE, threads=DATES) as sampler:
         sampler.read(whole(plans))
-        assert [name.startswith("gw-window") for name in noted.threads] == [False] * 3 + [True]
-        noted.threads.clear()
-        started = time.perf_counter()
+        assert noted.in_threads() == [False] * 3 + [True]
+        noted.together = threading.Barrier(3, timeout=60)  # passes only if three are being read
         sampler.read(whole(plans))
-        passed = time.perf_counter() - started
-        assert [name.startswith("gw-window") for name in noted.threads] == [False, True, True, True]
-        assert passed < 0.2 * DATES
+        assert noted.in_threads() == [False, True, True, True]
         noted.waits_s = 0.0
-        noted.threads.clear()
-        monkeypatch.setattr("geowatch.read.cubesampler._WAITING", float("inf"))
         sampler.read(whole(plans))
-        assert not any(name.startswith("gw-window") for name in noted.threads)
+        assert noted.in_threads() == [False] * DATES
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -137,7 +137,9 @@ def change_geometry(draw, document):
         geometry["type"] = draw(st.sampled_from(["Polygon", "MultiPolygon", "Point", geometry.get("type")]))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(document=mutated())
 def test_the_verdict_on_changed_documents_is_the_schemas(schema, document):
     found = problems(document)

@@ -25,7 +25,7 @@ def test_windows_come_back_in_order_and_only_the_last_part_is_filled_up(n, per, 
 
 
 def test_two_lanes_work_at_a_time_and_no_lane_serves_two():
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
     busy = set()
 
     def work(lane, part):
@@ -42,12 +42,12 @@ def test_two_lanes_work_at_a_time_and_no_lane_serves_two():
 
 
 def test_callers_share_the_lanes():
-    most, inside = [], []
+    most, inside, both = [], [], threading.Barrier(2, timeout=60)
 
     def work(_lane, part):
         inside.append(1)
         most.append(len(inside))
-        threading.Event().wait(0.005)
+        both.wait()  # the twenty calls pass two by two
         inside.pop()
         return part
 

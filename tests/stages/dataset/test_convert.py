@@ -35,7 +35,9 @@ def classes_of(bundle):
 VALUES = arrays(np.uint8, (7, 9), elements=st.integers(0, 3))
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(VALUES)
 def test_masks_come_back_as_the_same_pixels(tmp_path_factory, values):
     folder = tmp_path_factory.mktemp("masks")
