@@ -11,19 +11,17 @@ that follows from the pixels alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from geowatch.consolidate.found import sums, touching
+from geowatch.consolidate.joining import Joining
 from geowatch.grid.areas import dense, unite
 from geowatch.grid.pixel_area import areas_m2
 from geowatch.grid.runs import components
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from geowatch.consolidate.found import Found
@@ -109,72 +107,8 @@ def _joined(atoms: _Atoms, pairs: Ints, component: Ints, atom: Ints, rules: Rule
     label = np.where(near, first[of], np.arange(n))
     far = pairs[:, ~near[pairs[0]]]
     if far.size:
-        work = _Joining.of(atoms, rules.min_area_m2)
-        work.run(list(zip(*far.tolist(), strict=True)))
+        work = Joining.of(atoms.days, atoms.px, atoms.m2, atoms.split_days, rules.min_area_m2)
+        work.run(far)
         joined = np.flatnonzero(~near)
-        label[joined] = [work.part(one) for one in joined.tolist()]
+        label[joined] = work.part(joined)
     return label
-
-
-@dataclass(eq=False, slots=True)
-class _Joining:
-    """Neighbours that are joined one pair after the other; a part goes by its first atom."""
-
-    days: list[int]
-    """Of each part: sum of days."""
-    px: list[int]
-    """Pixels."""
-    m2: list[float]
-    """Square metres."""
-    split_days: int
-    """Parts that are so far apart in time stay two."""
-    least_m2: float
-    """A smaller part cannot stay alone."""
-    into: list[int]
-    """Of each atom: one of its part that comes before it, or itself."""
-
-    @classmethod
-    def of(cls, atoms: _Atoms, least_m2: float) -> _Joining:
-        """Return the parts before any is joined."""
-        n = len(atoms.px)
-        columns = (atoms.days.tolist(), atoms.px.tolist(), atoms.m2.tolist())
-        return cls(*columns, atoms.split_days, least_m2, list(range(n)))
-
-    def run(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Join neighbours until all that are left must stay apart.
-
-        What a pair costs is looked at again when its turn comes, and it waits on where it costs more by then. Pairs
-        that had to stay apart are looked at again at the end: their parts may have come nearer to each other.
-        """
-        while offers := [offer for pair in pairs if (offer := self._offer(*pair)) is not None]:
-            heapify(offers)
-            while offers:
-                cost, one, other = heappop(offers)
-                offer = self._offer(one, other)
-                if offer is None:
-                    continue
-                if offer[0] > cost:
-                    heappush(offers, offer)
-                else:
-                    self._join(*offer[1:])
-            pairs = sorted({(self.part(one), self.part(other)) for one, other in pairs})
-
-    def part(self, atom: int) -> int:
-        """Return the part of an atom."""
-        while self.into[atom] != atom:
-            self.into[atom] = atom = self.into[self.into[atom]]
-        return atom
-
-    def _offer(self, one: int, other: int) -> tuple[float, int, int] | None:
-        """Return what it costs to join two parts, the first one first; None where they are one or must stay two."""
-        one, other = sorted((self.part(one), self.part(other)))
-        a, b = self.px[one], self.px[other]
-        apart = abs(self.days[one] / a - self.days[other] / b)
-        stays = apart >= self.split_days and min(self.m2[one], self.m2[other]) >= self.least_m2
-        return None if one == other or stays else (a * b / (a + b) * apart * apart, one, other)
-
-    def _join(self, one: int, other: int) -> None:
-        self.into[other] = one
-        self.days[one] += self.days[other]
-        self.px[one] += self.px[other]
-        self.m2[one] += self.m2[other]
