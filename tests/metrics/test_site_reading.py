@@ -181,6 +181,13 @@ def test_phases_bound_only_what_people_labelled():
     assert undated.status == "ignore"
 
 
+def test_the_type_of_a_proposal_is_read_by_its_status_though_all_its_observations_are_kept():
+    views = (seen("2014-01-01", cells(0, 0), NA), seen("2016-01-01", cells(0, 0)))
+    for status, letter in (("positive_annotated", "C"), ("system_confirmed", "B")):
+        proposal = read_site(site(9001, status, ("2016-01-01", "2018-01-01"), *views), R0, R1, proposed=True)
+        assert (proposal.letter, len(proposal.kept)) == (letter, 2)
+
+
 def test_a_site_that_was_never_seen_in_the_regions_days_stands_where_it_was_seen_at_all():
     found = read(seen("2014-01-01", cells(0, 0)), seen("2021-01-01", cells(1, 0)))
     assert found.kept == ()

@@ -139,7 +139,8 @@ class ScoredSite:
 def read_site(site: Site, first: date, last: date, *, proposed: bool = False) -> ScoredSite:
     """Return a site as it is scored in a region whose days are ``first`` to ``last``.
 
-    Phases of what is ``proposed`` narrow neither its observations nor its days, whatever its status.
+    Phases of what is ``proposed`` narrow neither its observations nor its days, whatever its status; its type is read
+    as of truth with that status.
     """
     r0, r1 = first.toordinal(), last.toordinal()
     start, end = _dates(site, r0, r1)
@@ -147,7 +148,7 @@ def read_site(site: Site, first: date, last: date, *, proposed: bool = False) ->
     seen = _observations(site.observations, start, end)
     labelled = status in PHASE_LABELLED and not proposed
     kept = tuple(each for each in seen if r0 <= each.day <= r1) if labelled else seen
-    kind = _bounded_type(seen, (r0, r1), labelled=labelled)
+    kind = _bounded_type(seen, (r0, r1), labelled=status in PHASE_LABELLED)
     if not labelled:
         return ScoredSite(site, status, start, end, seen, kept, kind, (start, end))
     latest = _latest_start(seen, r0, r1)
