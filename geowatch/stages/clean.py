@@ -12,7 +12,7 @@ from geowatch.predict.recipe import read_recipe
 from geowatch.sites.detections import DETECTIONS
 from geowatch.sites.fragment import FRAGMENTS
 from geowatch.stages.sites.record import read_record
-from geowatch.stages.sites.stale import MADE_OF_TABLES
+from geowatch.stages.sites.stale import made_of_tables, prune_folders
 from geowatch.stitch.heatmap import HEATMAP, is_shard
 from geowatch.store import LocalStore, open_store
 from geowatch.store.markers import FOLDER, markers_in, read_marker
@@ -60,12 +60,23 @@ def clean(config: CleanConfig) -> Cleaned:
     if store.size("plan/plan.json") is None:
         raise InputError(f"{store.url} is no run folder: it has no plan", hint="name the run with --run")
     paths, size = _unfinished(store, config.dry_run)
-    for key in _doomed(store, config):
+    doomed = _doomed(store, config)
+    for key in doomed:
         paths.append(key)
         size += store.size(key) or 0
         if not config.dry_run:
             store.delete(key)
+    if not config.dry_run:
+        _prune(store, doomed)
     return Cleaned(tuple(paths), size)
+
+
+def _prune(store: Store, removed: list[str]) -> None:
+    """Remove the folders in which that left nothing; below ``sites`` there may be folders of others."""
+    prune_folders(store)
+    if isinstance(store, LocalStore):
+        for folder in {key.partition("/")[0] for key in removed if "/" in key} - {"sites"}:
+            store.prune(folder)
 
 
 def _unfinished(store: Store, dry_run: bool) -> tuple[list[str], int]:
@@ -112,7 +123,7 @@ def _unlisted(store: Store) -> list[str]:
     if record is None:
         return []
     listed = {each.key for each in record.files}
-    return [key for key in store.list("sites/") if key.startswith(MADE_OF_TABLES) and key not in listed]
+    return [key for key in made_of_tables(store) if key not in listed]
 
 
 def _untracked(store: Store) -> list[str]:

@@ -34,6 +34,7 @@ from geowatch.stages.sites.record import SiteRecord, fragments_digest, read_reco
 from geowatch.stages.sites.stale import remove_stale, table_digests
 from geowatch.stages.sites.tables import GAPS, HISTORY, OBSERVATIONS, ONGOING, SITES, stored_batches, stored_digest
 from geowatch.stages.sites.writing import Written
+from geowatch.stages.stitch import nothing_scored
 from geowatch.stages.tracking.tracked import TrackedRun, read_tracked, refuse_gaps
 from geowatch.stages.working.events import Events, Silent
 from geowatch.stages.working.provenance import made, record
@@ -110,7 +111,9 @@ def _consolidated(
     _account(tracked, work.left_out, became)
     if became is not None:
         events.note(became.said())
-    if not written.sites:
+    if nothing_scored(store):
+        events.note("no pixel of the run has a score, clouds or nodata hide all of it: no site begins and none ends")
+    elif not written.sites:
         events.note(_none_found(work.left_out))
     if never := _never_active(work):
         events.note(never)

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from geowatch.errors import CoverageError, InputError
+from geowatch.errors import CoverageError, DamagedError, InputError
 from geowatch.lineage import Source
 from geowatch.predict.recipe import read_recipe
 from geowatch.sites.detections import DETECTIONS
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from geowatch.stitch.heatmap import HeadLayout
     from geowatch.store import Store
 
-__all__ = ["COVERAGE", "StitchConfig", "Stitched", "planes_of", "stitch"]
+__all__ = ["COVERAGE", "StitchConfig", "Stitched", "nothing_scored", "planes_of", "stitch"]
 
 #: Key of the account of coverage in a run folder.
 COVERAGE = "coverage.json"
@@ -73,6 +73,8 @@ class Stitched:
     """Share of the region that has scores."""
     missing: int
     """Tiles that are missing."""
+    maps: int
+    """Maps: one for each date, grid and head; a network that gives boxes alone has none, but what it saw counts."""
     classes: dict[str, float]
     """Share of each class of the first map among the pixels with scores."""
 
@@ -112,7 +114,7 @@ def stitch(config: StitchConfig, events: Events | None = None) -> Stitched:
     _require(config, share)
     keys = (*(key for files in digests for key in files), *objects.digests)
     gaps = sum(map(len, missing.values()))
-    return Stitched(store.url, (*keys, COVERAGE), share, gaps, delivered[0].shares)
+    return Stitched(store.url, (*keys, COVERAGE), share, gaps, len(planes), delivered[0].shares)
 
 
 def _objects(store: Store, recipe: Recipe) -> WrittenObjects:
@@ -182,6 +184,17 @@ def _account(store: Store, made_of: list[tuple[Plane, Delivered]], missing: dict
     }  # fmt: skip
     store.put(COVERAGE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode())
     return share
+
+
+def nothing_scored(store: Store) -> bool:
+    """Whether maps were made of the run's heatmap, whole, and no pixel of them has a score."""
+    if store.size(COVERAGE) is None:
+        return False
+    try:
+        planes = json.loads(store.get(COVERAGE))["planes"]
+        return bool(planes) and not any(plane["scored_px"] or plane["gap_px"] for plane in planes)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError(f"{COVERAGE} in {store.url} is damaged: {error}", hint="gw stitch makes it again") from error
 
 
 def _without_imagery(store: Store, mapped: set[str]) -> dict[str, int]:

@@ -88,6 +88,12 @@ class LocalStore:
         with suppress(FileNotFoundError, NotADirectoryError):
             self.path(key).unlink()
 
+    def prune(self, folder: str) -> None:
+        """Remove folders below ``folder`` and itself where nothing is left in them."""
+        for path, _, _ in os.walk(self.path(folder), topdown=False):
+            with suppress(OSError):  # something is in it
+                Path(path).rmdir()
+
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys that start with ``prefix``, sorted folder by folder."""
         parent = prefix.rpartition("/")[0]

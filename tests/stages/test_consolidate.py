@@ -19,6 +19,7 @@ from support.tracked_run import tracked_run
 from geowatch.errors import ConfigError, CoverageError, DamagedError, InputError
 from geowatch.grid.lattice import PixelBox
 from geowatch.sites.schema import problems
+from geowatch.stages.clean import CleanConfig, clean
 from geowatch.stages.consolidate import ConsolidateConfig, Consolidated, consolidate
 from geowatch.stages.sites import looks as site_looks
 from geowatch.stages.sites.tables import FOOTPRINTS, OBSERVATIONS, SITES
@@ -403,6 +404,27 @@ def test_files_that_show_earlier_sites_do_not_stay_beside_later_ones(tmp_path):
     left = [key for key in store.list("sites/") if not key.endswith(".arrow")]
     assert left == ["sites/gaps.json", "sites/history.json", "sites/sites.geojson"]
     assert "other files showed earlier sites" in heard.notes[0]
+    assert not list(tmp_path.glob("sites/*/"))  # folders go with what was in them
+
+
+def test_what_users_put_beside_the_sites_stays(tmp_path):
+    store = tracked_run(tmp_path, drawn(FIELD), [17000], 16)
+    run = {"run": str(tmp_path), "region_id": "ZZ_R001"}
+    consolidate(ConsolidateConfig(**run, outputs=("parquet", "smart", "stac")))
+    own = [
+        "sites/map.qgz",
+        "sites/site_models/checked.geojson",
+        "sites/region_models/note.txt",
+        "sites/stac/own/a.json",
+    ]
+    for key in own:
+        store.put(key, b"mine")
+    consolidate(ConsolidateConfig(**run, min_area=500, outputs=("smart", "stac")))
+    consolidate(ConsolidateConfig(**run, min_area=600, outputs=("geojson",)))
+    consolidate(ConsolidateConfig(run=str(tmp_path), region_id="field"))
+    clean(CleanConfig(str(tmp_path)))
+    assert [key for key in own if store.size(key) is None] == []
+    assert not list(tmp_path.glob("sites/site_models/ZZ_*"))
 
 
 def test_site_models_go_when_the_region_has_no_smart_id_any_more(tmp_path):

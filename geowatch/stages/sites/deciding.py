@@ -44,7 +44,10 @@ def succession_of(
         return None
     before = open_store(previous)
     if tracked.tracking.mode == "polygons":
-        raise ConfigError("polygons of a date do not go on in time", hint="leave --previous out")
+        raise ConfigError(
+            "the run was tracked with --mode polygons, and polygons of a date do not go on in time",
+            hint="track both runs with --mode linked or footprint, or leave --previous out",
+        )
     if before.url == tracked.store.url:
         raise ConfigError(f"{before.url} is its own previous run", hint="name the run folder of earlier dates")
     if frozen_day(tracked.tracking, tracked.terms) is None:

@@ -71,13 +71,31 @@ def _phases(seen: pa.Table, naming: Naming) -> tuple[str, ...]:
 
 def _check_options(history: History, tracking: Tracking, where: str) -> None:
     now = History.options_of(tracking)
-    for name, (option, remedy) in OPTIONS.items():
+    if history.options.get("algorithm") != now["algorithm"]:
+        raise InputError(
+            f"the sites in {where} were tracked by version {history.options.get('algorithm')} of gw track, these by "
+            f"{now['algorithm']}",
+            hint="run gw track and gw consolidate there again",
+        )
+    for name, option in OPTIONS.items():
         before = history.options.get(name)
         if before != now[name]:
+            given = _given(option, before)
             raise InputError(
-                f"the sites in {where} were tracked with {option} {_shown(before)}, these with {_shown(now[name])}",
-                hint=remedy.format(_shown(before)),
+                f"the sites in {where} were tracked {given}, these {_given(option, now[name])}",
+                hint=f"gw track {given.removeprefix('with ')}, or leave --previous out",
             )
+
+
+def _given(option: str, value: object) -> str:
+    """Return how an option was given, in words.
+
+    >>> _given("--low", 0.3), _given("--subpixel", True), _given("--split-days", None)
+    ('with --low 0.3', 'with --subpixel', 'without --split-days')
+    """
+    if value is None or value is False:
+        return f"without {option}"
+    return f"with {option}" if value is True else f"with {option} {_shown(value)}"
 
 
 def _shown(value: object) -> str:

@@ -32,23 +32,21 @@ _AT_ONCE = 16_384
 _OPTIONS = {"compression": "zstd", "use_threads": False}
 #: Remedy for what another gw, or none, has left.
 AGAIN = "run gw consolidate there again"
-_TRACK = "gw track --{} {{}}, or leave --previous out"
-#: What must be the same in both runs, by its name in the tracking document: the option, and the remedy.
+#: What must be the same in both runs, by its name in the tracking document: the option of gw track that says it.
 OPTIONS = {
-    "salient": ("--classes", _TRACK.format("classes")),
-    "low": ("--low", _TRACK.format("low")),
-    "high": ("--high", _TRACK.format("high")),
-    "aggregate": ("--aggregate", _TRACK.format("aggregate")),
-    "smooth_time": ("--smooth-time", _TRACK.format("smooth-time")),
-    "smooth_px": ("--smooth-px", _TRACK.format("smooth-px")),
-    "open_px": ("--open-px", _TRACK.format("open-px")),
-    "close_px": ("--close-px", _TRACK.format("close-px")),
-    "connectivity": ("--connectivity", _TRACK.format("connectivity")),
-    "subpixel": ("--subpixel", "gw track with the same --subpixel, or leave --previous out"),
-    "coarse": ("--coarse", _TRACK.format("coarse")),
-    "split_days": ("--split-days", _TRACK.format("split-days")),
-    "link_days": ("--link-days", "gw track with the same --link-days, or leave --previous out"),
-    "algorithm": ("version", "run gw track and gw consolidate there again"),
+    "salient": "--classes",
+    "low": "--low",
+    "high": "--high",
+    "aggregate": "--aggregate",
+    "smooth_time": "--smooth-time",
+    "smooth_px": "--smooth-px",
+    "open_px": "--open-px",
+    "close_px": "--close-px",
+    "connectivity": "--connectivity",
+    "subpixel": "--subpixel",
+    "coarse": "--coarse",
+    "split_days": "--split-days",
+    "link_days": "--link-days",
 }
 
 
@@ -91,7 +89,7 @@ class History(BaseModel):
     def options_of(tracking: Tracking) -> dict[str, Any]:
         """Return what must be the same in both runs."""
         document = json.loads(tracking.model_dump_json())
-        return {name: document[name] for name in OPTIONS}
+        return {name: document[name] for name in (*OPTIONS, "algorithm")}
 
     @classmethod
     def read(cls, store: Store) -> Self:

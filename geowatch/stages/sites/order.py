@@ -18,6 +18,7 @@ from geowatch.consolidate.output.summary import Count, counted
 from geowatch.errors import ConfigError, StoreError
 from geowatch.stages.binding.imagery import read_bound
 from geowatch.stages.mapping.deliverables import file_digest, put_object
+from geowatch.stages.sites.stale import made_of_tables
 from geowatch.stages.sites.tables import GAPS
 from geowatch.track.document import TRACKING, Tracking
 
@@ -122,7 +123,7 @@ class Order:
         """
         if self.wanted.asks(output):
             raise why
-        for made in list(self.store.list(key)) if key.endswith("/") else [key]:
+        for made in made_of_tables(self.store, key) if key.endswith("/") else [key]:
             self.store.delete(made)
         self.notes.append(f"{key} was not made: {why.fact}")
 

@@ -16,6 +16,7 @@ from geowatch.sites.smart import dump, region_document, site_document, smart_sen
 from geowatch.stages.binding.imagery import read_bound
 from geowatch.stages.binding.parts import parts_of
 from geowatch.stages.sites.order import Order
+from geowatch.stages.sites.stale import made_of_tables
 from geowatch.store.plans import read_plan
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _SITES, _REGIONS = "sites/site_models/", "sites/region_models/"
 
 def write_smart(order: Order) -> None:
     """Write a site model for each site and the region model; models of sites that are no more are removed."""
-    before = {*order.store.list(_SITES), *order.store.list(_REGIONS)}
+    before = {*made_of_tables(order.store, _SITES), *made_of_tables(order.store, _REGIONS)}
     try:
         made = _documents(order)
     except ConfigError as error:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from support.consolidated import blinks, blobs
-from support.going_on import BOXES, PHASES, Result, Series, X, Y, day, fixed, one_box, rows_of
+from support.going_on import BOXES, PHASES, Series, X, Y, day, fixed, one_box, rows_of, same_as_whole
 
 from geowatch.errors import ConfigError, InputError
 from geowatch.grid.choice import LatticeChoice
@@ -83,32 +83,6 @@ def test_linked_sites_of_runs_that_follow_each_other_are_those_of_one_run(cut, a
         whole = series.run(0, len(stored), 64)
         runs = series.chain(cuts, overlaps, tiles)
     same_as_whole(whole, runs)
-
-
-def same_as_whole(whole: Result, runs: list[Result]) -> None:
-    """Compare. What was two sites in an earlier run, and is one from the beginning in the whole, stays two.
-
-    A site keeps its name where a place joins it that was none in the earlier run, and would have named it.
-    """
-    last = runs[-1]
-    named = {key: key if key in last.sites else same_place(whole.pixels[key], runs) for key in whole.sites}
-    merged = {key for key in last.sites.keys() - named.values() if "merge" in (last.sites[key]["events"] or "")}
-    apart = set().union(*(last.pixels[key] for key in merged))
-    for key, name in named.items():
-        if whole.pixels[key].isdisjoint(apart):
-            without = () if key == name else ("key",)
-            assert last.content(name, without=without) == whole.content(key, without=without)
-    if not merged:
-        assert last.sites.keys() == set(named.values())
-    for one, other in itertools.pairwise(runs):
-        for key in one.sites.keys() & other.sites.keys():
-            assert one.sites[key]["number"] == other.sites[key]["number"]
-
-
-def same_place(pixels: set, runs: list[Result]) -> str | None:
-    """Return the name of a site that goes on with one of an earlier run, and has just these pixels."""
-    before = set().union(*(run.sites for run in runs[:-1]))
-    return next((key for key in sorted(before & runs[-1].sites.keys()) if runs[-1].pixels[key] == pixels), None)
 
 
 def expected(course: list[int | None], cuts: list[int], anew: bool) -> list[tuple[int, int | None]]:
@@ -219,13 +193,13 @@ def test_phases_of_sites_that_ended_stay_and_those_of_others_are_told_anew(tmp_p
 
 
 OTHERS = [
-    ({"low": 0.4}, r"--low 0.5, these with 0.4", "gw track --low 0.5"),
+    ({"low": 0.4}, r"with --low 0.5, these with --low 0.4", "gw track --low 0.5"),
     ({"salient": PHASES[1:2]}, "--classes Site Preparation,Active Construction", "gw track --classes"),
-    ({"subpixel": False}, "--subpixel True", "same --subpixel"),
-    ({"smooth_time": "3"}, "--smooth-time None", "gw track"),
-    ({"split_days": 90}, "--split-days None, these with 90", "leave --previous out"),
+    ({"subpixel": False}, "with --subpixel, these without", "gw track --subpixel, or leave"),
+    ({"smooth_time": "3"}, "without --smooth-time, these with --smooth-time 3", "gw track without --smooth-time"),
+    ({"split_days": 90}, "without --split-days, these with --split-days 90", "gw track without --split-days, or leave"),
     ({"mode": "linked"}, "mode of tracking footprint", "gw track --mode footprint"),
-    ({"link_days": 30}, "--link-days None, these with 30", "same --link-days"),
+    ({"link_days": 30}, "without --link-days", "gw track without --link-days"),
     ({"classes": ("a", "b", "c", "d"), "salient": ("b",)}, "of classes", "network of the same classes"),
 ]
 
