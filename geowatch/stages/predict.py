@@ -17,6 +17,7 @@ from geowatch.predict.scoring import Looks
 from geowatch.stages.predicting.choosing import threads_of
 from geowatch.stages.predicting.config import PredictConfig
 from geowatch.stages.predicting.context import Job, Session, open_session, run_job
+from geowatch.stages.working.amounts import in_pixels
 from geowatch.stages.working.dividing import Progress, divided, executor_of, failures, raise_failures, share_of
 from geowatch.stages.working.events import Events, Silent
 from geowatch.stages.working.process import cores
@@ -64,7 +65,7 @@ class Predicted:
         windows, redundancy = self.figures["windows"], self.figures["seen_px"] / valid_px
         return (
             f"{windows:,.0f} windows, each scored pixel seen {redundancy:.2f} times; "
-            f"{valid_px / 1e6:,.1f} megapixels in {seconds:,.1f} s"
+            f"{in_pixels(valid_px)} in {seconds:,.1f} s"
         )
 
 

@@ -18,6 +18,7 @@ from geowatch.lineage import Source
 from geowatch.sites.fragment import FRAGMENTS, fragment_key
 from geowatch.stages.tracking.config import TrackConfig
 from geowatch.stages.tracking.session import TrackSession, open_tracking, opened
+from geowatch.stages.working.amounts import in_pixels
 from geowatch.stages.working.dividing import Progress, divided, executor_of, failures, raise_failures, share_of
 from geowatch.stages.working.events import Events, Silent
 from geowatch.stages.working.process import cores, give_back_memory, steady_memory
@@ -74,6 +75,15 @@ class Tracked:
     """Tiles that lack planes of the heatmap."""
     figures: dict[str, float] = field(default_factory=dict)
     """Sums over the work of this call: tiles, pieces, plane_px (pixels times planes), bytes, seconds."""
+
+    @property
+    def summary(self) -> str:
+        """One line for people: pieces and speed; empty where nothing was searched."""
+        pixels, seconds = self.figures.get("plane_px", 0), self.figures.get("seconds", 0)
+        if not pixels or not seconds:
+            return ""
+        pieces = f"{self.figures['pieces']:,.0f} {'piece' if self.figures['pieces'] == 1 else 'pieces'}"
+        return f"{pieces}; {in_pixels(pixels)} of planes in {seconds:,.1f} s"
 
     @property
     def folder(self) -> str:

@@ -65,7 +65,8 @@ def digest(path: Path) -> str:
 def test_a_run_prints_what_it_made_and_nothing_else(folder):
     done = gw(folder, "run", "--run", "small", "--images", "scenes", "--model", "pkg", "--workers", "1")
     assert (done.returncode, done.stderr) == (0, "")
-    made = done.stdout.splitlines()
+    headline, *made = done.stdout.splitlines()
+    assert headline == "1 map, 100% of the region has scores"
     assert "small/map.tif" in made
     assert "small/quicklook.png" in made
     assert all((folder / path).exists() for path in made)

@@ -7,6 +7,7 @@ import click
 from gw_cli import options
 from gw_cli.lazy import command as gw_command
 from gw_cli.progress import in_bytes
+from gw_cli.results import folded
 from gw_cli.session import Session
 
 
@@ -34,5 +35,5 @@ def command(ctx: click.Context, /, **given: object) -> None:
     session: Session = ctx.obj
     config = session.configure(ctx, given)
     done = clean(config)
-    session.made(done.paths)
+    session.made(folded(done.paths))
     session.made(f"{len(done.paths)} objects, {in_bytes(done.bytes)}{' would go' if config.dry_run else ' removed'}")

@@ -7,6 +7,7 @@ import click
 from gw_cli import options
 from gw_cli.deliver_options import deliver
 from gw_cli.lazy import command as gw_command
+from gw_cli.results import sites_made
 from gw_cli.session import Session
 
 _AREA = "M2"
@@ -78,7 +79,4 @@ def command(ctx: click.Context, /, **given: object) -> None:
         if done.foreseen.refused is not None:
             raise done.foreseen.refused
         return
-    # Site models may be thousands: their folder stands for them.
-    names = dict.fromkeys(name.partition("site_models/")[0] + "site_models/" if "site_models/" in name else name
-                          for name in done.files)  # fmt: skip
-    session.made(f"{done.run}/{name}" for name in names)
+    session.made(sites_made(done))

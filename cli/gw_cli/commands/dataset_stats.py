@@ -54,6 +54,8 @@ def command(ctx: click.Context, /, **given: object) -> None:
 def _lines(domains: dict[str, Any]) -> Iterator[str]:
     for name, found in domains.items():
         yield f"{name}: {counted(found['scenes'], 'image')}, {found['count']:,} pixels"
+        if not found["count"]:
+            continue  # clouds or nodata hide all of it: there is no figure
         yield f"{'band':<16}{'mean':>12}{'std':>12}{'min':>12}{'2%':>12}{'50%':>12}{'98%':>12}{'max':>12}"
         for i, channel in enumerate(found["channels"]):
             spread = [found["quantiles"][share][i] for share in ("0.02", "0.5", "0.98")]

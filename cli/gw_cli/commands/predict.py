@@ -51,6 +51,6 @@ def command(ctx: click.Context, /, **given: object) -> None:
     if config.dry_run:
         session.made(f"{done.tiles - done.done_before} of {done.tiles} tiles left")
         return
-    if done.figures.get("seconds", 0) > _WORTH_TELLING_S:
+    if done.summary and done.figures["seconds"] > _WORTH_TELLING_S:
         session.events.note(done.summary)
     session.made(done.heatmap)

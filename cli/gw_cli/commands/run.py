@@ -9,6 +9,7 @@ import click
 from gw_cli import options, series_options
 from gw_cli.cache import with_cache
 from gw_cli.lazy import command as gw_command
+from gw_cli.results import maps_made
 from gw_cli.session import Session
 
 
@@ -61,4 +62,4 @@ def command(ctx: click.Context, /, **given: object) -> None:
         return
     done = run(config, session.events)
     if done.stitched is not None:
-        session.made(f"{done.stitched.run}/{name}" for name in done.stitched.files)
+        session.made(maps_made(done.stitched))

@@ -6,6 +6,7 @@ import click
 
 from gw_cli import options
 from gw_cli.lazy import command as gw_command
+from gw_cli.results import maps_made
 from gw_cli.session import Session
 
 
@@ -35,5 +36,4 @@ def command(ctx: click.Context, /, **given: object) -> None:
     from geowatch.stages.stitch import stitch
 
     session: Session = ctx.obj
-    done = stitch(session.configure(ctx, given), session.events)
-    session.made(f"{done.run}/{name}" for name in done.files)
+    session.made(maps_made(stitch(session.configure(ctx, given), session.events)))

@@ -127,8 +127,6 @@ def command(ctx: click.Context, /, **given: object) -> None:
         looked = f"{done.mode} of {', '.join(done.salient)} in {done.planes} planes"
         session.made(f"{done.tiles - done.done_before} of {done.tiles} tiles left: {looked}")
         return
-    figures = done.figures
-    if figures.get("seconds", 0) > _WORTH_TELLING_S:
-        speed = figures["plane_px"] / 1e6 / figures["seconds"]
-        session.events.note(f"{figures['pieces']:,.0f} pieces, {speed:,.1f} megapixels of planes a second")
+    if done.summary and done.figures["seconds"] > _WORTH_TELLING_S:
+        session.events.note(done.summary)
     session.made(done.folder)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from geowatch.stages.working.amounts import in_pixels
+
 if TYPE_CHECKING:
     from geowatch.grid.estimate import Estimate
     from geowatch.grid.plan import Plan
@@ -21,7 +23,7 @@ def summary(plan: Plan) -> list[tuple[str, str]]:
         ("region", plan.region.id if plan.region else "all of the images"),
         *[("grid", _grid_line(plan, at)) for at in range(len(plan.grids))],
         ("tiles", f"{cost.tiles:,} of {plan.tile_px} px, in {sweeps}"),
-        ("output", f"{cost.output_px / 1e6:,.1f} megapixels"),
+        ("output", in_pixels(cost.output_px)),
         ("windows", _known(cost.windows, "{:,}")),
         ("redundancy", _known(cost.redundancy, "{:.2f} pixels computed for each pixel of output")),
         ("reads", _bytes(cost.read_bytes, "decoded")),
