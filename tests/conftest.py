@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.support.eolearn_series import EolearnSeries
 
 #: Files whose tests take long begin first, so that no process is left alone with one at the end.
 LONGEST = ("test_cloud_scene.py", "test_sentinel_scene.py", "test_kills.py", "test_exactness.py")
+
+# The same examples on every machine, however fast it is; `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
