@@ -129,24 +129,21 @@ def evaluate_sites(config: EvaluateSitesConfig, events: Events | None = None) ->
     events = events or Silent()
     truth, proposals = find_documents(config.truth), find_documents(config.proposals, may_be_empty=True)
     chosen = _with_truth(_regions(config), truth, config, events)
+    for documents in (truth, proposals):
+        documents.check([region.id for region in chosen])
     scores = []
     for number, region in enumerate(chosen):
-        true, proposed = (read_sites(each.of(region.id), _named(each)) for each in (truth, proposals))
+        true, proposed = (read_sites(each.of(region.id), each.named) for each in (truth, proposals))
         _say_what_is_odd(region.id, true, proposed, events)
         scores.append(evaluate_region(*on_one_side(region, true, proposed), config.sweep, config.filters))
         events.progress("evaluate", number + 1, len(chosen))
     return _write(config, scores, _sources(truth, proposals))
 
 
-def _named(documents: Documents) -> frozenset[str]:
-    """Return the files that were named one by one, which must be what they are taken for."""
-    return frozenset(str(Path(name)) for name in documents.asked)
-
-
 def _say_what_is_odd(region_id: str, truth: Sequence[Site], proposals: Sequence[Site], events: Events) -> None:
     """Tell of a region without proposals, and of documents that share an id and so count as one when taken."""
     if not proposals:
-        events.note(f"no file with {region_id} in its name proposes a site")
+        events.note(f"by name and region_id no file proposes a site of {region_id}")
     for role, sites in (("truth", truth), ("proposal", proposals)):
         twice = sorted(key for key, count in Counter(each.key for each in sites).items() if count > 1)
         if twice:
@@ -193,8 +190,8 @@ def _with_truth(
     without = [region.id for region in regions if not truth.of(region.id)]
     if not found:
         raise InputError(
-            f"no file of {', '.join(config.truth)} has a region's id in its name: {', '.join(sorted(without)[:5])}",
-            hint="truth files are named such as BR_R002_0001.geojson",
+            f"by name and region_id no file of {', '.join(config.truth)} is of {', '.join(sorted(without)[:5])}",
+            hint="truth files are named such as BR_R002_0001.geojson, or give their site a region_id",
         )
     if without:
         events.note(f"regions without truth are left out ({len(without)}): {', '.join(sorted(without)[:5])}")

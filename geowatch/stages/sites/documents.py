@@ -1,27 +1,35 @@
 """Site models and region models on disk: files, folders of them, and run folders.
 
-As the programme has it, a file of a folder belongs to a region when its name has the region's id in it.
+As the programme has it, a file belongs to a region when its name has the region's id in it. What a name leaves open
+the document says: its site's ``region_id``, or else what its ``site_id`` begins with.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from geowatch.errors import InputError
 from geowatch.grid.region import parse_region
 from geowatch.sites.model import RegionModel, Site
+from geowatch.sites.schema import REGION_ID
 from geowatch.sites.smart import parse_region_model, parse_site
 
 __all__ = ["Documents", "find_documents", "read_regions", "read_sites"]
 
 _SITES = ("sites/site_models", "site_models", ".")
+_SITE_MODEL = "give GeoJSON that has a feature of type 'site', such as those in sites/site_models of a run"
 _REGIONS = ("sites/region_models", "region_models", ".")
+#: A region's id in the name of a file.
+_IN_NAME = re.compile(REGION_ID.pattern.strip("^$"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Documents:
     """GeoJSON files, by name."""
 
@@ -31,8 +39,33 @@ class Documents:
     """What the user named."""
 
     def of(self, region_id: str) -> tuple[Path, ...]:
-        """Return the files whose name has a region's id in it."""
-        return tuple(path for path in self.paths if region_id in path.name)
+        """Return the files of a region."""
+        return tuple(path for path in self.paths if region_id in path.name or self._said.get(path) == region_id)
+
+    def check(self, region_ids: Collection[str]) -> None:
+        """Refuse site models that would be passed over since nothing says which region they are of.
+
+        Raises:
+            InputError: for one of which neither name nor document says it.
+        """
+        for path, region in self._said.items():
+            if not region and not any(name in path.name for name in region_ids):
+                raise InputError(
+                    f"{path} does not say which region its site is of: there is no id in its name, and no region_id",
+                    hint=f"call it {min(region_ids)}_0000.geojson, for example, or give its site a region_id",
+                )
+
+    @cached_property
+    def _said(self) -> dict[Path, str]:
+        """Regions of site models whose names do not tell, as the documents say; empty where they do not either."""
+        open_ = [path for path in self.paths if not _IN_NAME.search(path.name)]
+        sites = {path: _site_of(path, strict=str(path) in self.named) for path in open_}
+        return {path: _region_of(site) for path, site in sites.items() if site is not None}
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The files that were named one by one, which must be what they are taken for."""
+        return frozenset(str(Path(name)) for name in self.asked)
 
 
 def find_documents(asked: Sequence[str], *, regions: bool = False, may_be_empty: bool = False) -> Documents:
@@ -94,8 +127,31 @@ def read_sites(paths: Sequence[Path], named: Collection[str] = ()) -> list[Site]
         if isinstance(document, dict) and _holds(document, "site"):
             found.append(parse_site(document, path.name))
         elif str(path) in named:
-            raise InputError(f"{path} is no site model", hint="give GeoJSON that has a feature of type 'site'")
+            raise InputError(f"{path} is no site model", hint=_SITE_MODEL)
     return found
+
+
+def _site_of(path: Path, *, strict: bool) -> Mapping[str, Any] | None:
+    """Return the properties of a document's site; None for another kind, which is an error if ``strict``."""
+    try:
+        document = _json(_bytes(path), path)
+    except InputError:
+        if strict:
+            raise
+        return None
+    features = document.get("features") if isinstance(document, dict) else None
+    sites = [each["properties"] for each in features if _kind(each) == "site"] if isinstance(features, list) else []
+    if strict and not sites:
+        raise InputError(f"{path} is no site model", hint=_SITE_MODEL)
+    return sites[0] if sites else None
+
+
+def _region_of(site: Mapping[str, Any]) -> str:
+    found = site.get("region_id")
+    if isinstance(found, str) and found:
+        return found
+    begins = _IN_NAME.match(str(site.get("site_id")))
+    return begins[0] if begins else ""
 
 
 def _bytes(path: Path) -> bytes:

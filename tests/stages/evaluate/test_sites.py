@@ -267,7 +267,11 @@ def test_statuses_and_scores_filter(smart):
         ({"min_area_m2": (-1.0,)}, ConfigError, "min_area_m2 is no area"),
         ({"tau": (1.5,)}, ConfigError, "tau is 1.5"),
         ({"proposal_type": ("F",)}, ConfigError, "proposal type 'F'"),
-        ({"truth": ("{}/run",), "region": ("{}/other",)}, InputError, "has a region's id in its name: ZZ_R009"),
+        (
+            {"truth": ("{}/run",), "region": ("{}/other",)},
+            InputError,
+            "by name and region_id no file of .* is of ZZ_R009",
+        ),
         ({"truth": ("{}/run/sites/site_models",)}, InputError, "no region model lies beside"),
     ],
 )
@@ -287,10 +291,55 @@ def test_what_cannot_be_scored_is_refused(smart, change, error, said):
 def test_a_detector_that_found_nothing_misses_all_of_it(smart):
     (smart / "empty").mkdir()
     said = gw("evaluate", "sites", "--truth", smart / "smart", "--proposals", smart / "empty", "-o", smart / "out")
-    assert "no file with ZZ_R001 in its name proposes a site" in said
+    assert "by name and region_id no file proposes a site of ZZ_R001" in said
     assert "ZZ_R001     overall            0        2        0   0.0000" in said
     assert not rows(smart / f"out/overall/bas/proposals_{DEFAULT}.csv")
     assert not rows(smart / "out/sm_sites.csv")
+
+
+@pytest.mark.parametrize("left", ["region_id", "site_id"])
+def test_a_file_without_a_region_in_its_name_is_of_the_one_that_its_site_names(smart, left):
+    """A proposal by another name was passed over, and the score was that of a system that found nothing."""
+    found = smart / "run/sites/site_models/ZZ_R001_9001.geojson"
+    document = json.loads(found.read_text())
+    for each in document["features"]:
+        if left == "site_id":
+            each["properties"].pop("region_id", None)
+    (smart / "mine.geojson").write_text(json.dumps(document))
+    (smart / "notes.json").write_text("[1, 2")
+    found_one = evaluate_sites(config(smart, proposals=(str(smart / "mine.geojson"),))).together["overall"]
+    assert (found_one["tp sites"], found_one["fn sites"], found_one["fp sites"]) == (1, 1, 0)
+    assert evaluate_sites(config(smart, proposals=(str(smart),))).together["overall"] == found_one
+
+
+def test_a_name_with_another_region_in_it_wins_over_the_document(smart):
+    found = smart / "run/sites/site_models/ZZ_R001_9001.geojson"
+    (smart / "ZZ_R002_9001.geojson").write_bytes(found.read_bytes())
+    figures = evaluate_sites(config(smart, proposals=(str(smart / "ZZ_R002_9001.geojson"),))).together["overall"]
+    assert (figures["tp sites"], figures["fp sites"]) == (0, 0)
+
+
+@pytest.mark.parametrize("role", ["truth", "proposals"])
+@pytest.mark.parametrize("place", ["{}/odd/mine.geojson", "{}/odd"])
+def test_a_site_of_no_region_at_all_is_refused_with_a_remedy(smart, role, place):
+    found = smart / "run/sites/site_models/ZZ_R001_9001.geojson"
+    document = json.loads(found.read_text())
+    for each in document["features"]:
+        each["properties"] |= {"region_id": None, "site_id": None} if each["properties"]["type"] == "site" else {}
+    (smart / "odd").mkdir()
+    (smart / "odd/mine.geojson").write_text(json.dumps(document))
+    both = {"truth": (str(smart / "smart"),), "proposals": (str(smart / "run"),)}
+    with pytest.raises(InputError, match=r"mine\.geojson does not say which region") as told:
+        evaluate_sites(config(smart, **(both | {role: (*both[role], place.format(smart))})))
+    assert "ZZ_R001_0000.geojson" in told.value.hint
+    assert told.value.exit_code == 2
+
+
+def test_a_named_file_that_is_no_site_model_is_refused_whatever_its_name(smart):
+    (smart / "web.geojson").write_text('{"type": "FeatureCollection", "features": []}')
+    with pytest.raises(InputError, match=r"web\.geojson is no site model") as told:
+        evaluate_sites(config(smart, proposals=(str(smart / "web.geojson"),)))
+    assert "site_models" in told.value.hint
 
 
 def test_ids_of_several_files_are_told(smart):
