@@ -10,6 +10,7 @@ What numbers mean: ``gw_bands`` (written by gw), ``quantization``, ``band_metas`
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -167,9 +168,15 @@ def cloud_cover_of(image: Json) -> float | None:
 
 
 def sensor_of(image: Json) -> str:
-    """Return the sensor of an image: ``S2`` is sentinel-2, names that gw does not know stay as they are."""
+    """Return the sensor of an image, names that gw does not know as they are.
+
+    >>> [sensor_of({"sensor_coarse": name}) for name in ("S2", "Sentinel-2A", "landsat 8", "WV")]
+    ['sentinel-2', 'sentinel-2', 'landsat-8', 'WV']
+    """
     written = str(image.get("sensor_coarse") or image.get("sensor") or "image")
-    return SENSORS.get(written.upper(), written)
+    spelled = re.fullmatch(r"(sentinel|landsat)[ _-]?(\d)[a-d]?", written.lower())
+    known = f"{spelled[1]}-{spelled[2]}" if spelled else SENSORS.get(written.upper(), written)
+    return known if known in SENSORS.values() else written
 
 
 def scene_of_image(bundle: Bundle, image: Json, options: SceneOptions) -> Found:
@@ -286,15 +293,17 @@ def _grid(raster: Raster, world: tuple[Affine, str | None]) -> RasterGrid:
 
 
 def _bands(asset: _Asset, raster: Raster, channels: Sequence[str], sensor: str) -> list[BandSource]:
-    family = next((f for f in ("sentinel-2", "landsat") if sensor.startswith(f)), None)
     return [
-        numbered(asset.content, band_source((_common(native, family), native), raster, band))
+        numbered(asset.content, band_source((_common(native, sensor), native), raster, band))
         for native, band in zip(channels, raster.bands, strict=True)
     ]
 
 
-def _common(native: str, family: str | None) -> str:
-    return _SHORT.get(native) or common_name(native, family)
+def _common(native: str, sensor: str) -> str:
+    family = next((f for f in ("sentinel-2", "landsat") if sensor.startswith(f)), None)
+    # Landsat 4 to 7 number their bands in another way; products say which by the first letters of their names.
+    key = "LT" if sensor.startswith(("landsat-4", "landsat-5", "landsat-7")) else ""
+    return _SHORT.get(native) or common_name(native, family, key)
 
 
 def _channels(asset: _Asset, raster: Raster) -> list[str]:

@@ -77,14 +77,14 @@ def family_of(natives: set[str], key: str = "") -> str | None:
 def common_name(native: str, family: str | None, key: str = "") -> str:
     """Return the common name of a sensor's band; the name itself where there is none.
 
-    >>> common_name("B04", "sentinel-2"), common_name("SR_B4", "landsat")
-    ('red', 'red')
+    >>> common_name("B04", "sentinel-2"), common_name("B4", "sentinel-2"), common_name("SR_B4", "landsat")
+    ('red', 'red', 'red')
     >>> common_name("B4", "landsat", "LT05_L1TP")
     'nir08'
     """
     name = re.sub(r"^(SR|ST)_", "", native.upper())
     if family == "sentinel-2":
-        return SENTINEL_2.get(name, native.lower())
+        return SENTINEL_2.get(re.sub(r"^B(\d)$", r"B0\1", name), native.lower())
     if family == "landsat":
         return _LANDSAT_BANDS.get(key[:2].upper(), LANDSAT_OLI).get(name, native.lower())
     return native.lower()

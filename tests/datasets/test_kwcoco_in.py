@@ -62,6 +62,25 @@ def test_assets_of_two_resolutions_are_bands_of_one_scene(two_assets):
     assert scene.bands[0].nodata == 0
 
 
+@pytest.mark.parametrize(
+    ("written", "channels", "sensor", "bands"),
+    [
+        ("Sentinel-2", "B2|B03|B8A", "sentinel-2", ["blue", "green", "nir08"]),
+        ("sentinel2", "B04|B8", "sentinel-2", ["red", "nir"]),
+        ("L8", "B4|B5", "landsat-8", ["red", "nir08"]),
+        ("Landsat 9", "SR_B4|SR_B5", "landsat-9", ["red", "nir08"]),
+        ("L5", "B3|B4", "landsat-5", ["red", "nir08"]),
+        ("L7", "B3|B5|B8", "landsat-7", ["red", "swir16", "pan"]),
+        ("WV", "B3|B4", "WV", ["b3", "b4"]),
+    ],
+)
+def test_bands_are_called_as_their_sensor_numbers_them(tmp_path, written, channels, sensor, bands):
+    write_tiff(tmp_path / "a.tif", ramp(4, 4, len(bands)))
+    entry = image(sensor_coarse=written, assets=[{"file_name": "a.tif", "channels": channels}])
+    (scene,) = scenes(write_bundle(tmp_path / "data.kwcoco.json", [entry]))
+    assert (scene.sensor, [band.name for band in scene.bands]) == (sensor, bands)
+
+
 def test_pixels_are_those_of_the_files(two_assets):
     (scene,) = scenes(two_assets)
     patch, plan = pixels(scene, "red", "nir08")

@@ -52,4 +52,4 @@ def validate_dataset(config: ValidateConfig, events: Events | None = None) -> Va
         for number, image in enumerate(bundle.images, 1):
             problems += file_problems(bundle, image)
             events.progress("validate", number, len(bundle.images))
-    return Validated(len(bundle.images), len(bundle.annotations), tuple(problems))
+    return Validated(len(bundle.images), len(bundle.annotations), tuple(dict.fromkeys(problems)))

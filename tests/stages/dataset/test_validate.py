@@ -86,3 +86,8 @@ def test_images_of_no_series_are_not_compared_with_each_other(entry, tmp_path):
     earlier = {**loose, "id": 2, "name": "j", "date_captured": "2020-05-01T10:00:00"}
     path = write_bundle(tmp_path / "x.kwcoco.json", [loose, earlier, {**earlier, "id": 3, "name": "k"}])
     assert problems(path) == []
+
+
+def test_a_time_that_is_none_is_told_once(entry, tmp_path):
+    path = write_bundle(tmp_path / "data.kwcoco.json", [spoil(entry, date_captured="yesterday", video_id=None)])
+    assert len([what for _, what in problems(path, schema=False) if "is no time" in what]) == 1
