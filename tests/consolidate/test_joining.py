@@ -71,3 +71,10 @@ def test_a_large_footprint_of_noise_has_the_parts_of_one_after_the_other(least_m
 def test_neighbours_that_all_must_stay_apart_are_left_alone():
     made = (np.array([0, 100]), np.array([1, 1]), np.array([9.0, 9.0]), 50, 0.0, np.array([[0], [1]]))
     assert [parts(made, way) for way in WAYS] == [[0, 1]] * 3
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_of_equally_cheap_pairs_that_have_waited_the_one_whose_parts_come_first_is_joined(way):
+    px, days = np.array([1, 2, 1, 2]), np.array([1, 6, 2, 0])
+    made = (days, px, px * 1.0, 2, 1.0, np.array([[0, 0, 1, 1], [2, 3, 2, 3]]))
+    assert parts(made, way) == plainly(made) == [0, 0, 0, 3]
