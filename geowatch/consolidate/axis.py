@@ -66,6 +66,16 @@ class Axis:
         """Return which places count: the earlier run's before the cut, this run's from then on."""
         return np.asarray((self.days[grid][plane] >= self.cut) == self.is_late(grid, plane))
 
+    def looks_back(self, grid: int) -> bool:
+        """Return whether this run looked at dates before the cut."""
+        late = self.planes[grid][self.is_late(grid, self.planes[grid])]
+        return not self.counts(grid, late).all()
+
+    def keeps_all(self, grid: int) -> bool:
+        """Return whether all dates of the earlier run count."""
+        early = self.planes[grid][~self.is_late(grid, self.planes[grid])]
+        return bool(self.counts(grid, early).all())
+
     def new(self, grid: int) -> Ints:
         """Return the places of this run that count."""
         planes = self.planes[grid]

@@ -4,7 +4,8 @@ Before the cut the earlier run's pieces count, from then on this run's. Links le
 looked at a date, a piece of the one stands for those of the other that share its pixels then, and what it is linked to
 they are linked to. Else each pixel that the earlier run last saw as part of a piece, and that this run first sees as
 part of one, links the two. With links over days, so does one that either run saw as part of nothing in between, as
-long as the two are not further apart.
+long as the two are not further apart. Where this run looked at dates that do not count, these pixels are led through
+those that do (`replay`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from geowatch.consolidate.found import Found
 from geowatch.consolidate.joins import Whole
 from geowatch.consolidate.meeting import Pixels, Shared, beyond, both, shared
+from geowatch.consolidate.replay import Memory
 from geowatch.grid.areas import unite
 from geowatch.grid.runs import components
 from geowatch.sites.fragment import NEVER
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from geowatch.grid.areas import Ints
 
 __all__ = ["rejoined_links"]
+
+_NOBODY = Shared(*(np.zeros(0, dtype=np.int64) for _ in range(3)))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,7 +62,7 @@ class _Both:
 
 
 def rejoined_links(
-    before: Found, later: Found, here: tuple[Axis, int, float], dark: Sequence[Pixels], looks: Looks,
+    before: Found, later: Found, here: tuple[Axis, int, float], dark: Sequence[Pixels] | None, looks: Looks,
     link_days: int | None = None,
 ) -> Whole:  # fmt: skip
     """Return the pieces that count, linked.
@@ -67,24 +71,26 @@ def rejoined_links(
         before: What goes on of the earlier run.
         later: Pieces of this run that may have to do with it, one a component.
         here: The dates of both, the grid that they are on, and what part of the smaller links must have.
-        dark: Where this run saw nothing.
+        dark: Where this run saw nothing; None where its fragments do not tell, and its scores are asked.
         looks: Looks at this run's scores.
         link_days: Days over which pieces are linked although dates between saw none there.
     """
     axis, grid, overlap = here
     found = Found.join([before, later])
     counts = axis.counts(grid, found.plane)
-    stand_ins = _stand_ins(found, len(before), counts, axis.twin(grid))
+    stand_ins = _NOBODY if dark is None else _stand_ins(found, len(before), counts, axis.twin(grid))
     each = _Both(found, len(before), counts, stand_ins, axis.days[grid][found.plane])
-    links = _links(each, axis, grid, link_days)
+    at = (axis, grid)
+    led = _led(each, at, looks, link_days) if dark is None else _told_by_fragments(each, dark, at, link_days)
+    links = _links(each, at, led.over)
     columns: dict[str, Any] = dict(zip(("link_a", "link_b", "link_px", "link_gap_px"), links, strict=True))
     ends = np.ones(len(found), dtype=bool)
     if not overlap:  # else a link may not count
         ends[columns["link_a"]] = False
-    columns["again_day"] = _seen_again(each, ends, (axis, grid), looks)
-    columns |= _remembered(each, dark, axis.new(grid)).columns("last") | _kin(each)
+    columns["again_day"] = _seen_again(each, ends, at, looks)
+    columns |= led.last.columns("last") | _kin(each)
     if link_days is not None:
-        columns |= _left(each, dark, axis, grid, link_days).columns("left")
+        columns |= led.left.columns("left")
     if not counts[: len(before)].all():  # what later dates have changed held some of them together
         columns |= {name: np.zeros(0, dtype=np.int32) for name in ("bond_a", "bond_b")}
     found = replace(found, **columns).take(counts)
@@ -110,10 +116,47 @@ def _stand_ins(found: Found, earlier: int, counts: NDArray[np.bool_], twin: Ints
     return Shared(*(np.concatenate(column) for column in columns))
 
 
-def _links(each: _Both, axis: Axis, grid: int, link_days: int | None) -> tuple[NDArray[np.integer], ...]:
+@dataclass(frozen=True, eq=False, slots=True)
+class _Led:
+    """What leads over the cut, and on beyond both runs."""
+
+    over: Ints
+    """Links that neither run has, as rows of `_Both.links`."""
+    last: Pixels
+    """Pixels that are part of a piece at the end of both runs, or were when they were last seen."""
+    left: Pixels
+    """Pixels that were seen without their piece, from where links may lead on."""
+
+
+def _told_by_fragments(each: _Both, dark: Sequence[Pixels], at: tuple[Axis, int], link_days: int | None) -> _Led:
+    axis, grid = at
+    left = Pixels.join([]) if link_days is None else _left(each, dark, at, link_days)
+    return _Led(_over_the_cut(each, link_days), _remembered(each, dark, axis.new(grid)), left)
+
+
+def _led(each: _Both, at: tuple[Axis, int], looks: Looks, link_days: int | None) -> _Led:
+    """Lead what the earlier run's pixels remember through the dates of this one that count."""
+    axis, grid = at
+    pieces, plane = each.pixels("run", late=True), each.found.plane
+    memory = Memory(each.pixels("last", late=False), each.pixels("left", late=False), each.day, link_days)
+    for place in axis.new(grid).tolist():
+        if not len(memory):
+            break
+
+        def seen(pixels: Pixels, place: int = place) -> Pixels:
+            return looks.seen(grid, unite(pixels.owner, pixels.y, pixels.x0, pixels.x1), place - axis.earlier[grid])
+
+        memory.take_in(int(axis.days[grid][place]), pieces[plane[pieces.owner] == place], seen)
+    last, left = (Pixels.join([p[each.counts[p.owner]], more]) for p, more in (
+        (each.pixels("last", late=True), memory.last), (each.pixels("left", late=True), memory.left)
+    ))  # fmt: skip
+    return _Led(memory.over_the_cut(), last, _still_near(each, left, at, link_days))
+
+
+def _links(each: _Both, at: tuple[Axis, int], over: Ints) -> tuple[NDArray[np.integer], ...]:
     """Return the links between pieces that count; what is told twice counts once."""
-    told = np.stack(_translated(each, *(column[_told(each, axis, grid)].astype(np.int64) for column in each.links)))
-    pairs, px = _one_a_pair(np.concatenate([told, _over_the_cut(each, link_days)], axis=1), np.maximum)
+    told = np.stack(_translated(each, *(column[_told(each, *at)].astype(np.int64) for column in each.links)))
+    pairs, px = _one_a_pair(np.concatenate([told, np.concatenate(_one_a_pair(over, np.add))], axis=1), np.maximum)
     return (*pairs.astype(np.int32), *px)
 
 
@@ -125,7 +168,7 @@ def _over_the_cut(each: _Both, link_days: int | None) -> Ints:
         left, begun = each.pixels("left", late=False), each.pixels("begun", late=True)
         met = [shared(*pair) for pair in ((last, begun), (left, first), (left, begun))]
         parts += [_rows(each, some[each.day[some.other] - each.day[some.one] <= link_days], 3) for some in met]
-    return np.concatenate(_one_a_pair(np.concatenate(parts, axis=1), np.add))
+    return np.concatenate(parts, axis=1)
 
 
 def _rows(each: _Both, met: Shared, row: int) -> Ints:
@@ -203,15 +246,24 @@ def _seen_again(each: _Both, ends: NDArray[np.bool_], at: tuple[Axis, int], look
     return out
 
 
-def _left(each: _Both, dark: Sequence[Pixels], axis: Axis, grid: int, link_days: int) -> Pixels:
+def _left(each: _Both, dark: Sequence[Pixels], at: tuple[Axis, int], link_days: int) -> Pixels:
     """Return the pixels that were seen without their piece, from where links may lead on beyond both runs."""
+    axis, grid = at
     last, left = (each.pixels(group, late=False) for group in ("last", "left"))
-    new = axis.new(grid)
-    if not len(new):
+    if not len(axis.new(grid)):
         return left
     seen = beyond(beyond(Pixels.join([last, left]), each.pixels("run", late=True)), Pixels.join(dark))
     out = Pixels.join([*_told_of(each, "left"), seen, both(left, Pixels.join(dark))])
-    return out[each.day[out.owner] >= axis.days[grid][new].max() - link_days]
+    return _still_near(each, out, at, link_days)
+
+
+def _still_near(each: _Both, left: Pixels, at: tuple[Axis, int], link_days: int | None) -> Pixels:
+    """Return the pixels of pieces from which links reach the last date."""
+    axis, grid = at
+    new = axis.new(grid)
+    if link_days is None or not len(new):
+        return left
+    return left[each.day[left.owner] >= axis.days[grid][new].max() - link_days]
 
 
 def _told_of(each: _Both, group: str) -> list[Pixels]:

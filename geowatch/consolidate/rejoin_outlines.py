@@ -34,6 +34,9 @@ class Looks(Protocol):
     def __call__(self, grid: int, areas: Areas, planes: Ints) -> tuple[Ints, Ints, Ints, Ints]:
         """Return (owner, plane, pixels seen, sums by class) of what was seen of owners on planes of the run's axis."""
 
+    def seen(self, grid: int, areas: Areas, plane: int) -> Pixels:
+        """Return where a plane of the run's axis has scores: of these pixels at least, and of others near them."""
+
 
 def rejoined_outlines(
     before: Found, later: Found, here: tuple[Axis, int, float], looks: Looks, *, anew: bool

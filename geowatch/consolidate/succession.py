@@ -146,11 +146,16 @@ class Succession:
         before = self.ongoing(grid)
         here = (self.axis, grid, self.rules.link_overlap)
         if linked:
-            dark = self._dark.pop(grid, [])
+            dark: list[Pixels] | None = self._dark.pop(grid, [])
+            dark = None if self._asks(grid) else dark
             return rejoined_links(before, later, here, dark, self.looks, self.tracked.link_days)
         found, component, alone = rejoined_outlines(before, later, here, self.looks, anew=self.anew)
         found = self._renewed(grid, found, alone)
         return Whole(found, component, component)
+
+    def _asks(self, grid: int) -> bool:
+        """Return whether scores are asked for what fragments do not tell: where only dates that count saw nothing."""
+        return self.axis.keeps_all(grid) and (self.axis.looks_back(grid) or self.tracked.coarse > 1)
 
     def _later(self, grid: int) -> Found:
         held = self._held.pop(grid, [])

@@ -56,6 +56,8 @@ class Terms:
     """Neighbours whose activity lies this many days apart are several sites; None: what touches is one."""
     link_days: int | None = None
     """Days over which components are linked although times between saw none there."""
+    coarse: int = 1
+    """Side of the cells in pixels in which pieces were looked for; beyond them fragments say that nothing was seen."""
     since: int = NO_DAY
     """With an earlier run: the first day that is new."""
     earlier: tuple[int, ...] = ()

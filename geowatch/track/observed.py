@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geowatch.grid.lattice import PixelBox
-from geowatch.grid.runs import Runs, pixels
+from geowatch.grid.runs import Runs, pixels, runs_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geowatch.track.search import Planes
 
-__all__ = ["Outlined", "Series", "observe"]
+__all__ = ["Outlined", "Series", "observe", "seen_near"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -68,7 +68,7 @@ def observe(planes: Planes, looks: Sequence[int], outlined: Outlined, pause: Cal
     runs = outlined.runs
     if not len(runs):
         return []
-    hull = PixelBox(int(runs.y.min()), int(runs.x0.min()), int(runs.y.max()) + 1, int(runs.x1.max()))
+    hull = _hull(runs)
     where = pixels(runs, hull)
     lengths = runs.lengths.astype(np.intp)
     firsts = (np.cumsum(lengths) - lengths)[outlined.starts]
@@ -78,6 +78,18 @@ def observe(planes: Planes, looks: Sequence[int], outlined: Outlined, pause: Cal
         some, px, sums = _look(planes, plane, hull, where, firsts)
         found.append(Series(outlined.number[some], np.full(len(some), plane, np.int32), px, sums))
     return found
+
+
+def seen_near(planes: Planes, plane: int, runs: Runs) -> Runs:
+    """Return where a plane has scores, in the smallest box around some runs."""
+    if not len(runs):
+        return runs
+    hull = _hull(runs)
+    return runs_of(~planes.scale.is_none(planes.read(plane, hull, (0,))[0]), hull.y0, hull.x0)
+
+
+def _hull(runs: Runs) -> PixelBox:
+    return PixelBox(int(runs.y.min()), int(runs.x0.min()), int(runs.y.max()) + 1, int(runs.x1.max()))
 
 
 def _look(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -82,6 +82,11 @@ class Series:
             consolidate(ConsolidateConfig(run=str(store.root), previous=before, **config))
         return Result.of(store)
 
+    def of(self, dates: list[int], stored: np.ndarray, tile_px: int, previous: Result | None = None) -> Result:
+        """Return a run of some dates, of planes that may be others than the series'."""
+        mine = replace(self, stored=stored, days=[self.days[date] for date in dates])
+        return mine.run(0, len(dates), tile_px, previous)
+
     def opened(self, run: str, digest: str) -> SimpleNamespace:
         """Stand in for the heatmaps of runs: the planes that they were tracked on."""
         return SimpleNamespace(planes=defaultdict(lambda: self.scores[run]))
@@ -93,6 +98,32 @@ class Series:
             start = max(0, first - overlaps[step]) if step else 0
             made.append(self.run(start, after, tile_px[step], made[-1] if made else None))
         return made
+
+
+def same_as_whole(whole: Result, runs: list[Result]) -> None:
+    """Compare. What was two sites in an earlier run, and is one from the beginning in the whole, stays two.
+
+    A site keeps its name where a place joins it that was none in the earlier run, and would have named it.
+    """
+    last = runs[-1]
+    named = {key: key if key in last.sites else same_place(whole.pixels[key], runs) for key in whole.sites}
+    merged = {key for key in last.sites.keys() - named.values() if "merge" in (last.sites[key]["events"] or "")}
+    apart = set().union(*(last.pixels[key] for key in merged))
+    for key, name in named.items():
+        if whole.pixels[key].isdisjoint(apart):
+            without = () if key == name else ("key",)
+            assert last.content(name, without=without) == whole.content(key, without=without)
+    if not merged:
+        assert last.sites.keys() == set(named.values())
+    for one, other in itertools.pairwise(runs):
+        for key in one.sites.keys() & other.sites.keys():
+            assert one.sites[key]["number"] == other.sites[key]["number"]
+
+
+def same_place(pixels: set, runs: list[Result]) -> str | None:
+    """Return the name of a site that goes on with one of an earlier run, and has just these pixels."""
+    before = set().union(*(run.sites for run in runs[:-1]))
+    return next((key for key in sorted(before & runs[-1].sites.keys()) if runs[-1].pixels[key] == pixels), None)
 
 
 PHASES = ("No Activity", "Site Preparation", "Active Construction", "Post Construction")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -11,14 +11,19 @@ from geowatch.consolidate.meeting import Pixels, both
 from geowatch.errors import InputError, PlanMismatchError, StoreError
 from geowatch.grid.runs import Runs
 from geowatch.stages.tracking.session import opened
-from geowatch.track.observed import Outlined, Series, observe
+from geowatch.track.observed import Outlined, Series, observe, seen_near
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from geowatch.grid.areas import Areas, Ints
     from geowatch.stages.tracking.tracked import TrackedRun
     from geowatch.stages.working.events import Events
+    from geowatch.track.search import Planes
 
 __all__ = ["ScoreLooks"]
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,25 @@ class ScoreLooks:
         found = Series.join(self._series(grid, areas, planes) if len(areas) else [], classes)
         return found.piece.astype(np.int64), found.plane.astype(np.int64), found.px, found.sums
 
+    def seen(self, grid: int, areas: Areas, plane: int) -> Pixels:
+        """Return where a plane of the run's axis has scores: of these pixels at least, and of others near them."""
+        found = self._by_tile_of(grid, areas, lambda scores, outlined: [seen_near(scores, plane, outlined.runs)])
+        runs = Runs.join(found)
+        return Pixels(np.zeros(len(runs), dtype=np.int64), runs.y, runs.x0, runs.x1)
+
     def _series(self, grid: int, areas: Areas, planes: Ints) -> list[Series]:
+        def look(scores: Planes, outlined: Outlined) -> list[Series]:
+            return observe(scores, planes.tolist(), outlined, lambda: None)
+
+        return self._by_tile_of(grid, areas, look)
+
+    def _by_tile_of(self, grid: int, areas: Areas, look: Callable[[Planes, Outlined], list[_Found]]) -> list[_Found]:
         name = self.tracked.plan.grids[grid].id
         try:
             scores = opened(self.tracked.store.url, self.tracked.tracking.digest).planes[name]
-            parts: list[Series] = []
+            parts: list[_Found] = []
             for done, outlined in enumerate(self._by_tile(grid, areas)):
-                parts += observe(scores, planes.tolist(), outlined, lambda: None)
+                parts += look(scores, outlined)
                 self.events.progress("look", done + 1, len(self.tracked.tables[grid]))
         except (PlanMismatchError, StoreError) as error:
             raise InputError(

@@ -63,6 +63,7 @@ class TrackedRun:
             connectivity=tracking.connectivity,
             split_days=tracking.split_days,
             link_days=tracking.link_days,
+            coarse=tracking.coarse,
         )
 
     def seams(self, grid: int) -> Seams:

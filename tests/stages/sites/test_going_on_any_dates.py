@@ -1,0 +1,101 @@
+"""gw consolidate --previous: runs that look at some dates again, and not at all of them, or at other scores."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from support.consolidated import blinks, blobs
+from support.going_on import Result, Series, day, rows_of, same_as_whole
+
+calm = settings(deadline=None, max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+
+
+@dataclass
+class Look:
+    """What one run looks at."""
+
+    dates: list[int]
+    stored: np.ndarray
+    tile_px: int
+
+
+@st.composite
+def looks(draw, *, revised):
+    """Return days, and runs that each look at some dates up to one that no run before looked at."""
+    times, seed = draw(st.integers(3, 7)), draw(st.integers(0, 10_000))
+    shape, made = (times, 1, 14, 16), draw(st.sampled_from([blinks, lambda *a: blobs(*a, 0.6)]))
+    stored, other = made(seed, shape), made(seed + 1, shape)
+    for time, half in draw(st.lists(st.tuples(st.integers(0, times - 1), st.integers(0, 1)), max_size=3)):
+        stored[time, :, :, 8 * half : 8 * half + 8] = 255
+    steps = draw(st.lists(st.sampled_from([5, 16, 33]), min_size=times, max_size=times))
+    runs, after = [], 0
+    for end in [*sorted(draw(st.sets(st.integers(1, times - 1), min_size=1, max_size=2))), times]:
+        left_out = draw(st.sets(st.integers(0, end - 2))) if end > 1 else set()
+        dates = [date for date in range(draw(st.integers(0, after)), end) if date not in left_out]
+        values = stored.copy()
+        if revised:
+            part = np.random.default_rng(seed + end).random(shape[2:]) < 0.3
+            values[:after] = np.where(part, other, stored)[:after]
+        runs.append(Look(dates, values, draw(st.sampled_from([5, 7, 64]))))
+        after = end
+    return 17000 + np.cumsum(steps), runs
+
+
+def run_of(days, looks: list[Look], asked: dict, rules: dict) -> tuple[Result, list[Result]]:
+    """Return one run of what counts (of each date the first look, none before what was known), and the runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        series = Series(looks[0].stored, {"mode": "linked", **asked}, rules, Path(folder), days.tolist())
+        known, counted, runs = -1, [], []
+        for look in looks:
+            counted += [(date, look.stored[date]) for date in look.dates if date > known]
+            known = counted[-1][0]
+            runs.append(series.of(look.dates, look.stored[look.dates], look.tile_px, runs[-1] if runs else None))
+        whole = series.of([date for date, _ in counted], np.array([plane for _, plane in counted]), 64)
+    return whole, runs
+
+
+rules = st.fixed_dictionaries({"link_overlap": st.sampled_from([0, 0.3])})
+asked = st.fixed_dictionaries({"link_days": st.sampled_from([None, 20, 60])})
+
+
+@calm
+@given(looks(revised=False), asked, rules)
+def test_runs_that_look_again_at_some_dates_only_are_as_one_run_of_all(made, asked, rules):
+    same_as_whole(*run_of(*made, asked, rules))
+
+
+@calm
+@given(looks(revised=True), asked, rules)
+def test_dates_that_were_computed_anew_change_nothing_that_was_known(made, asked, rules):
+    same_as_whole(*run_of(*made, asked, rules))
+
+
+def test_a_part_of_a_site_that_only_the_earlier_run_saw_end_does_not_lead_on(tmp_path):
+    stored = rows_of(".######.", ".###....", "....###.")
+    series = Series(stored, {"mode": "linked"}, {}, tmp_path)
+    last = series.of([0, 2], stored[[0, 2]], 7, series.of([0, 1], stored[[0, 1]], 5))
+    same_as_whole(series.run(0, 3, 64), [last])
+    assert sorted((day(s["start"]), s["end"] and day(s["end"])) for s in last.sites.values()) == [
+        (17000, 17032), (17032, None),
+    ]  # fmt: skip
+
+
+def test_a_site_that_was_computed_away_from_a_known_date_goes_on_all_the_same(tmp_path):
+    stored, revised = rows_of("..###...", "..###...", "..###..."), rows_of("........", "........", "..###...")
+    series = Series(stored, {"mode": "linked"}, {}, tmp_path)
+    last = series.of([0, 1, 2], revised, 7, series.of([0, 1], stored[:2], 5))
+    same_as_whole(series.run(0, 3, 64), [last])
+
+
+@pytest.mark.parametrize("cuts", [[1, 2]])
+def test_where_the_coarse_pass_saw_nothing_worth_a_look_a_site_ends_all_the_same(tmp_path, cuts):
+    stored = np.zeros((3, 1, 14, 16), np.uint8)
+    stored[[0, 2], 0, :8, :8] = stored[:, 0, 10:, 12:] = 230
+    series = Series(stored, {"mode": "linked", "coarse": 4}, {}, tmp_path)
+    same_as_whole(series.run(0, 3, 64), series.chain(cuts, [0] * 3, [64, 64, 7]))
