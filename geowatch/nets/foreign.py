@@ -42,9 +42,14 @@ def build_foreign(where: str, options: Mapping[str, object]) -> nn.Module:
         inspect.signature(found).bind(**options)
         net = found(**options)
     except TypeError as error:
-        raise PackageError(f"{where} does not take {dict(options)}: {error}", hint="see --net-option") from error
+        raise PackageError(
+            f"{where} does not take {dict(options)}: {error}", hint="give what it takes, each with --option NAME=VALUE"
+        ) from error
     if not isinstance(net, nn.Module):
-        raise PackageError(f"{where} made a {type(net).__name__}, which is no torch module")
+        raise PackageError(
+            f"{where} made a {type(net).__name__}, which is no torch module",
+            hint="name a class, or a function that returns a torch.nn.Module",
+        )
     return net.eval()
 
 
@@ -63,13 +68,16 @@ def _import(place: str) -> ModuleType:
 def _import_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise PackageError(f"no Python file at {path}")
+        raise PackageError(f"no Python file at {path}", hint="write path/to/file.py:Class")
     module = importlib.util.module_from_spec(spec)
     with _searching(path.resolve().parent):
         try:
             spec.loader.exec_module(module)
         except ImportError as error:
-            raise PackageError(f"cannot import {path}: {error}") from error
+            raise PackageError(
+                f"cannot import {path}: {error}",
+                hint="install what it imports beside gw, or put it in the file's folder",
+            ) from error
     return module
 
 

@@ -20,6 +20,7 @@ from geowatch.errors import PackageError
 
 __all__ = ["dump_weights", "fill_weights", "parse_weights", "read_weights"]
 
+_FILE = "give a .safetensors file, or what torch.save(model.state_dict(), path) wrote"
 #: Keys under which trainers keep the weights of a checkpoint.
 _NESTS = ("state_dict", "model_state_dict", "model")
 #: What trainers put before each weight's name.
@@ -47,7 +48,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise PackageError(f"cannot read weights {path} ({error.strerror})") from error
+        raise PackageError(f"cannot read weights {path} ({error.strerror})", hint=_FILE) from error
     except _LOAD_ERRORS as error:
         reason = " ".join(str(error).split())[:200]
         raise PackageError(
@@ -61,7 +62,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise PackageError(f"cannot read weights {path} ({error.strerror})") from error
+        raise PackageError(f"cannot read weights {path} ({error.strerror})", hint=_FILE) from error
 
 
 def _state(found: object, path: Path) -> dict[str, Tensor]:
@@ -80,7 +81,7 @@ def parse_weights(content: bytes, name: str) -> dict[str, Tensor]:
     try:
         found: dict[str, Tensor] = load_safetensors(content)
     except SafetensorError as error:
-        raise PackageError(f"{name} is no safetensors file: {error}") from error
+        raise PackageError(f"{name} is no safetensors file: {error}", hint=_FILE) from error
     return found
 
 

@@ -92,7 +92,10 @@ def _quantised(package: Package, model: ModelProto, windows: Mapping[str, NDArra
                 calibrate_method=CalibrationMethod.MinMax,
             )
         except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, BackendError) as error:
-            raise PackageError(f"{package.manifest.name} cannot be quantised: {_line(error)}") from error
+            raise PackageError(
+                f"{package.manifest.name} cannot be quantised: {_line(error)}",
+                hint="run it in fp32 or bf16: gw predict --precision",
+            ) from error
         made = parse_graph(target.read_bytes(), INT8_FILE)
     strip_notes(made)
     content: bytes = made.SerializeToString()

@@ -121,7 +121,9 @@ def _build(source: NetSource, spec: ImportSpec) -> tuple[nn.Module, tuple[NetSpe
     try:
         kept = NetSpec(name=source.net, kwargs=options)
     except ValidationError as error:
-        raise PackageError(f"the options of {source.net} are no plain numbers: {complaint(error)}") from error
+        raise PackageError(
+            f"the options of {source.net} are no plain numbers: {complaint(error)}", hint="give --option NAME=NUMBER"
+        ) from error
     return net, (kept, {WEIGHTS_FILE: dump_weights(net)})
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 
+import geowatch
+import gw_cli
 from gw_cli.configuration import field_paths, fields_of
 from gw_cli.lazy import GwCommand, LazyGroup
 from gw_cli.main import cli
@@ -133,3 +137,17 @@ def test_a_bare_jit_takes_no_argument_for_its_value(args, jit, rest):
         """Act."""
 
     assert act.make_context("act", list(args)).params == {"rest": rest, "jit": jit}
+
+
+def test_messages_name_options_that_there_are():
+    """A hint that leads to an option of another name, or of an earlier day, leads nowhere."""
+    known = {name for _, command, _ in commands() for p in command.params for name in (*p.opts, *p.secondary_opts)}
+    named = {
+        (option, path.name)
+        for path in [*Path(geowatch.__file__).parent.rglob("*.py"), *Path(gw_cli.__file__).parent.rglob("*.py")]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "pip install" not in node.value
+        for option in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", node.value)
+    }
+    assert len(named) > 100
+    assert {each for each in named if each[0] not in known | {"--help"}} == set()

@@ -109,7 +109,10 @@ def compile_model(config: CompileConfig, events: Events | None = None) -> tuple[
             _compiled(replace(proving, fused=False), each.spec)
     if all(each.refused for each in found):
         reasons = "; ".join(f"{each.spec.name} {each.spec.precision}: {each.refused}" for each in found)
-        raise BackendError(f"no backend runs {config.package}: {reasons or 'there is none'}")
+        raise BackendError(
+            f"no backend runs {config.package}: {reasons or 'there is none'}",
+            hint="gw doctor shows what this machine has, gw model show what runs the package",
+        )
     return found
 
 

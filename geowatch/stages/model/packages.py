@@ -141,7 +141,10 @@ def verify_model(path: Path, *, threads: int = 1) -> ModelVerdict:
         except BackendError as error:
             refused[name] = error.fact
     if not gates:
-        raise BackendError(f"no backend runs {path}: {'; '.join(refused.values())}")
+        raise BackendError(
+            f"no backend runs {path}: {'; '.join(refused.values()) or 'there is none'}",
+            hint="gw doctor shows what this machine has, gw model show what runs the package",
+        )
     return ModelVerdict(package.path, package.digest, gates, refused)
 
 

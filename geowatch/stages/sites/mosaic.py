@@ -110,7 +110,10 @@ def joined_place(plan: Plan, mosaic_crs: str | None) -> tuple[Lattice, PixelBox]
     """
     region, finest = plan.region, min(grid.lattice.resolution for grid in plan.grids)
     if region is None or any(grid.lattice.crs is None for grid in plan.grids):
-        raise ConfigError("the run has no region on the globe, so its map cannot be put into another CRS")
+        raise ConfigError(
+            "the run has no region on the globe, so its map cannot be put into another CRS",
+            hint="plan with a region, or leave out mosaic and --mosaic-crs",
+        )
     crs = canonical_crs(mosaic_crs or "EPSG:4326")
     lattice = Lattice.at(crs, _resolution(crs, str(plan.grids[0].lattice.crs), finest))
     box = lattice.box_covering(project(region.geometry, crs, lattice.resolution).bounds)
