@@ -40,6 +40,11 @@ class Choice:
     channels: tuple[str, ...] = ()
     """Files that hold one of these are kept, and those that hold masks; all if none is given."""
 
+    @property
+    def sensor_names(self) -> frozenset[str]:
+        """The sensors in lower case, as they were written and as gw calls them: ``S2`` is sentinel-2, too."""
+        return frozenset(name.lower() for said in self.sensors for name in (said, sensor_of({"sensor_coarse": said})))
+
 
 def moment_of(bundle: Bundle, image: Json, options: SceneOptions) -> datetime | None:
     """Return when an image was taken (UTC); of a date alone noon by the sun."""
@@ -84,7 +89,7 @@ def _steps(bundle: Bundle, choice: Choice, options: SceneOptions) -> Iterator[_S
     """Yield what is asked in words, and as a condition on an image; those that open files come last."""
     wanted = choice.selection
     if choice.sensors:
-        names = {name.lower() for name in choice.sensors}
+        names = choice.sensor_names
         yield f"is of sensor {', '.join(choice.sensors)}", lambda image: sensor_of(image).lower() in names
     if wanted.max_cloud is not None:
         limit = wanted.max_cloud

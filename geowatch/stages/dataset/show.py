@@ -42,6 +42,8 @@ __all__ = ["ShowConfig", "Shown", "show_dataset"]
 _CACHE_BYTES = 64 << 20
 #: Pixels of an image without overviews, along one side, that a pixel of a thumbnail may take in.
 _COARSEST = 256
+#: Share of its thumbnail below which an image is hardly seen.
+_SPECK = 0.1
 _REGION, _SITE = (255, 255, 255), (255, 214, 10)
 #: Indices, whose values are shown from 0 to 1 whatever the series holds.
 _INDICES = {"ndvi", "evi", "savi", "ndwi"}
@@ -104,6 +106,8 @@ def show_dataset(config: ShowConfig, events: Events | None = None) -> Shown:
     for number, frame in enumerate(frames, 1):
         looks.append(sheet.look(frame, remote))
         events.progress("show", number, len(frames))
+    if choice.selection.region is None and max(look.seen.mean() for look in looks) < _SPECK:
+        events.note("images lie far apart and look small: one place is shown with --video NAME, --region or --bbox")
     picture = draw_contact_sheet(sheet.drawn(frames, looks, choice.selection.region))
     path = Path(config.output)
     open_store(path.parent).put(path.name, picture)

@@ -100,7 +100,7 @@ def find_chosen(
     catalog = find_series(config.images, options, config.video, choice.selection)
     for note in catalog.notes:
         events.note(note)
-    names = {name.lower() for name in choice.sensors}
+    names = choice.sensor_names
     of_sensors = [s for s in catalog.scenes if not names or s.sensor.lower() in names]
     return select_scenes(of_sensors, choice.selection), catalog
 

@@ -75,6 +75,7 @@ def mixed(tmp_path):
     [
         (ChoiceConfig(only_sensor=("sentinel-2",)), ["here"]),
         (ChoiceConfig(only_sensor=("Landsat-8",)), ["there", "when"]),
+        (ChoiceConfig(only_sensor=("S2",)), ["here"]),
         (ChoiceConfig(channels=("red",)), ["here"]),
         (ChoiceConfig(start="2020-06-15"), ["there", "when"]),
         (ChoiceConfig(date=("2020-06-01",)), ["here"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from datetime import date
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from geowatch.stages.binding.source import SourceConfig
 from geowatch.stages.dataset.sheet import ContactSheet, Thumbnail, draw_contact_sheet, spread
 from geowatch.stages.dataset.show import ShowConfig, show_dataset
 from geowatch.stages.dataset.sources import ChoiceConfig
+from geowatch.stages.working.events import Silent
 
 MASK = np.array([236, 72, 110])
 
@@ -123,6 +125,24 @@ def test_places_far_apart_make_no_sheet(tmp_path):
     with pytest.raises(ConfigError, match="so far apart") as caught:
         show_dataset(ShowConfig(SourceConfig((str(tmp_path),)), output=str(tmp_path / "x.png")))
     assert "--bbox" in caught.value.hint
+
+
+def test_places_that_are_hardly_seen_are_told_to_be_shown_one_by_one(tmp_path):
+    class Heard(Silent):
+        notes: ClassVar[list[str]] = []
+
+        def note(self, text: str) -> None:
+            self.notes.append(text)
+
+    write_tiff(tmp_path / "here_2020-06-01.tif", ramp(6, 8))
+    write_tiff(tmp_path / "there_2020-06-02.tif", ramp(6, 8), CORNER @ Affine.translation(60, 0))
+    source = SourceConfig((str(tmp_path),))
+    assert show_dataset(ShowConfig(source, output=str(tmp_path / "x.png")), Heard()).images == 2
+    assert any("--video" in note for note in Heard.notes)
+    Heard.notes.clear()
+    choice = ChoiceConfig(date=("2020-06-01",))
+    show_dataset(ShowConfig(source, choice, output=str(tmp_path / "x.png")), Heard())
+    assert Heard.notes == []
 
 
 def test_a_long_title_and_a_long_legend_stay_on_the_page(tmp_path):
