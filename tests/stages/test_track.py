@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from hashlib import sha256
@@ -232,7 +233,8 @@ def test_a_damaged_document_is_told(copy):
     ("options", "error", "said"),
     [
         ({"classes": ("Water",)}, ConfigError, "there is no class 'Water'"),
-        ({"low": 0.7, "high": 0.4}, ConfigError, "thresholds 0.7 and 0.4"),
+        ({"low": 0.7, "high": 0.4}, ConfigError, "--low is 0.7 and --high is 0.4"),
+        ({"aggregate": "max", "mode": "linked"}, ConfigError, "--aggregate means nothing in the mode linked"),
         ({"aggregate": "norm:9"}, ConfigError, "aggregated by 'norm:9'"),
         ({"smooth_time": "3 weeks"}, ConfigError, "a window of '3 weeks'"),
         ({"open_px": -1}, ConfigError, "open_px is -1"),
@@ -251,6 +253,12 @@ def test_what_cannot_be_looked_for_is_refused_before_anything_is_written(copy, o
         track(TrackConfig(run=str(copy), **options))
     assert not (copy / "track.json").exists()
     assert not (copy / "fragments").exists()
+
+
+def test_days_that_no_plane_lies_on_are_told_with_those_that_there_are(copy):
+    with pytest.raises(InputError) as caught:
+        track(TrackConfig(run=str(copy), end="1999-12-31"))
+    assert re.fullmatch(r"choose from 20\d\d-\d\d-\d\d to 20\d\d-\d\d-\d\d", caught.value.hint)
 
 
 def test_all_classes_that_a_pixel_has_one_of_are_not_looked_for_together_unasked(made, tmp_path):

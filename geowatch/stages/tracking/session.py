@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -111,7 +111,7 @@ def open_tracking(config: TrackConfig, events: Events) -> TrackSession:
     if not any(grid.planes for grid in grids):
         raise InputError(
             f"no plane lies between {config.start or 'the first'} and {config.end or 'the last'}",
-            hint="give other --start and --end days",
+            hint=_days_there_are(scores.grids),
         )
     tables = {grid.grid: read_tiles(store, plan, grid.grid) for grid in grids}
     gaps = {} if config.objects else _missing(store, scores, grids, tables)
@@ -177,6 +177,12 @@ def _within(grid: GridPlanes, config: TrackConfig) -> GridPlanes:
     return grid.model_copy(update={"planes": tuple(plane for plane in grid.planes if wanted(plane))})
 
 
+def _days_there_are(grids: tuple[GridPlanes, ...]) -> str:
+    times = [grid.times[plane] for grid in grids for plane in grid.planes]
+    days = sorted(time.date().isoformat() for time in times if time is not None)
+    return f"choose from {days[0]} to {days[-1]}" if days else "leave out --start and --end"
+
+
 def _day_number(text: str) -> int:
     try:
         return datetime.fromisoformat(text).date().toordinal() - datetime(1970, 1, 1).date().toordinal()  # noqa: DTZ001
@@ -217,7 +223,7 @@ def _tracking(
     low = config.low if config.low is not None else _usual_low(mode, scores)
     same = mode == "polygons" or scores.least is not None
     high = config.high if config.high is not None else (low if same else max(low, _HIGH))
-    _check(config, low, high)
+    _check(config, mode, (low, high))
     _check_days("--split-days", config.split_days, (mode, "footprint"), grids)
     _check_days("--link-days", config.link_days, (mode, "linked"), grids)
     return Tracking(
@@ -265,16 +271,21 @@ def _check_whole(config: TrackConfig, scores: _Scores, salient: tuple[str, ...],
         )
 
 
-def _check(config: TrackConfig, low: float, high: float) -> None:
+def _check(config: TrackConfig, mode: Mode, thresholds: tuple[float, float]) -> None:
     """Refuse what cannot be computed, before anything is read."""
+    low, high = thresholds
     if not 0 <= low <= high <= 1:
-        raise ConfigError(f"thresholds {low:g} and {high:g}", hint="give scores from 0 to 1, --low at most --high")
+        raise ConfigError(
+            f"--low is {low:g} and --high is {high:g}", hint="give scores from 0 to 1, --low at most --high"
+        )
     for name in ("smooth_px", "open_px", "close_px"):
         if getattr(config, name) < 0:
             raise ConfigError(f"{name} is {getattr(config, name):g}", hint="give pixels from 0")
     if config.coarse < 1:
         raise ConfigError(f"cells of {config.coarse} px", hint="give --coarse from 1")
     Aggregate.parse(config.aggregate)
+    if config.aggregate != "mean" and mode != "footprint":
+        _refuse_mode("--aggregate", mode, "footprint")
     if config.smooth_time is not None:
         MovingMean.parse(config.smooth_time)
 
@@ -286,11 +297,13 @@ def _check_days(option: str, days: int | None, mode: tuple[Mode, Mode], grids: t
     if days < 1:
         raise ConfigError(f"{option} is {days} days", hint=f"give {option} from 1")
     if mode[0] != mode[1]:
-        raise ConfigError(
-            f"{option} means nothing in the mode {mode[0]}", hint=f"give --mode {mode[1]}, or leave out {option}"
-        )
+        _refuse_mode(option, *mode)
     if any(grid.days[plane] is None for grid in grids for plane in grid.planes):
         raise ConfigError(f"{option} is given for imagery without dates", hint=f"leave out {option}")
+
+
+def _refuse_mode(option: str, mode: Mode, right: Mode) -> NoReturn:
+    raise ConfigError(f"{option} means nothing in the mode {mode}", hint=f"give --mode {right}, or leave out {option}")
 
 
 @dataclass(frozen=True, slots=True)
