@@ -135,7 +135,7 @@ def test_places_that_are_hardly_seen_are_told_to_be_shown_one_by_one(tmp_path):
             self.notes.append(text)
 
     write_tiff(tmp_path / "here_2020-06-01.tif", ramp(6, 8))
-    write_tiff(tmp_path / "there_2020-06-02.tif", ramp(6, 8), CORNER @ Affine.translation(60, 0))
+    write_tiff(tmp_path / "there_2020-06-02.tif", ramp(6, 8), CORNER @ Affine.translation(200, 0))
     source = SourceConfig((str(tmp_path),))
     assert show_dataset(ShowConfig(source, output=str(tmp_path / "x.png")), Heard()).images == 2
     assert any("--video" in note for note in Heard.notes)
