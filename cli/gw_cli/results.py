@@ -25,7 +25,9 @@ def maps_made(done: Stitched) -> Iterator[str]:
     """Yield lines on maps; those of several dates, zones or heads are named by their folder."""
     where = "" if done.maps == 1 else ", over all of them"
     missing = f"; {counted(done.missing, 'tile')} missing" if done.missing else ""
-    yield f"{counted(done.maps, 'map')}, {_share(done.coverage)} of the region has scores{where}{missing}"
+    # A network that gives boxes alone makes pictures of them, and no map.
+    kind = "map" if any(name.startswith("map") for name in done.files) else "picture"
+    yield f"{counted(done.maps, kind)}, {_share(done.coverage)} of the region has scores{where}{missing}"
     yield from (f"{done.run}/{name}" for name in _OF_A_MAP if name in done.files)
     if done.maps > 1:
         yield f"{done.run}/"

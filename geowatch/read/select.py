@@ -62,7 +62,8 @@ def select_scenes(scenes: Iterable[Scene], selection: Selection) -> tuple[Scene,
     for what, hint, keep in _choices(selection):
         kept = tuple(s for s in left if keep(s))
         if not kept:
-            raise ImageryError(f"of {len(left)} scenes none {what}; there are {_days(left)}", hint=hint)
+            count = f"{len(left)} scene{'' if len(left) == 1 else 's'}"
+            raise ImageryError(f"of {count} none {what}; there are {_days(left)}{_clearest(left)}", hint=hint)
         left = kept
     return _latest(left) if selection.latest else left
 
@@ -78,13 +79,21 @@ def _choices(selection: Selection) -> Iterable[_Choice]:
     if selection.start or selection.end:
         first, last = selection.start or date.min, selection.end or date.max
         what = f"is of {selection.start or 'any day'} to {selection.end or 'now'}"
-        yield what, "widen the time range", lambda s: s.solar_day is None or first <= s.solar_day <= last
+        yield (
+            what,
+            "widen the region's start_date and end_date, or give images of its days",
+            lambda s: s.solar_day is None or first <= s.solar_day <= last,
+        )
     if selection.dates:
         what = f"is of {', '.join(d.isoformat() for d in selection.dates)}"
         yield what, "give one of the days that there are", lambda s: s.solar_day in selection.dates
     if limit is not None:
         what = f"has at most {limit:g}% cloud"
-        yield what, "raise the cloud limit", lambda s: s.cloud_cover is None or s.cloud_cover <= limit
+        yield (
+            what,
+            "raise --max-cloud, or leave it out and hide what is cloud with --mask",
+            lambda s: s.cloud_cover is None or s.cloud_cover <= limit,
+        )
 
 
 def _latest(scenes: tuple[Scene, ...]) -> tuple[Scene, ...]:
@@ -132,6 +141,11 @@ def _days(scenes: Sequence[Scene]) -> str:
         return "scenes without a date"
     shown = [d.isoformat() for d in days]
     return f"scenes of {', '.join(shown)}" if len(shown) < 6 else f"{len(shown)} days, {shown[0]} to {shown[-1]}"
+
+
+def _clearest(scenes: Sequence[Scene]) -> str:
+    known = [s.cloud_cover for s in scenes if s.cloud_cover is not None]
+    return f", the clearest with {min(known):.0f}% cloud" if known else ""
 
 
 def _overlaps(scene: Scene, region: BaseGeometry) -> bool:

@@ -56,3 +56,11 @@ def test_what_was_not_asked_for_is_not_named():
 def test_long_lists_are_counted_by_folder():
     paths = [f"fragments/ab/{n}.arrow" for n in range(500)] + ["sites/report.html", "/run/.unfinished-1"]
     assert list(folded(paths)) == ["fragments/ab/: 500 objects", "sites/report.html", "/run/.unfinished-1"]
+
+
+def test_a_network_of_boxes_alone_has_pictures():
+    files = ("quicklook-a.png", "quicklook-b.png", "objects.parquet", "coverage.json")
+    assert list(maps_made(stitched(files, 2))) == [
+        "2 pictures, 100% of the region has scores, over all of them", "gw-run/objects.parquet", "gw-run/coverage.json",
+        "gw-run/",
+    ]  # fmt: skip

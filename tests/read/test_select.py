@@ -48,7 +48,10 @@ def test_the_day_is_the_suns_day():
     [
         ({"dates": (date(2021, 1, 1),)}, "2021-01-01.*2020-06-01, 2020-06-11, 2020-06-21"),
         ({"region": box(10, 10, 11, 11)}, "none overlaps the region"),
-        ({"dates": (date(2020, 6, 1),), "max_cloud": 5}, "of 1 scenes none has at most 5% cloud"),
+        (
+            {"dates": (date(2020, 6, 1),), "max_cloud": 5},
+            "of 1 scene none has at most 5% cloud; .* the clearest with 80% cloud",
+        ),
     ],
 )
 def test_nothing_left_is_an_error_that_says_what_there_was(wanted, what):
