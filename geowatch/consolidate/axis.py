@@ -39,9 +39,14 @@ class Axis:
     """Of each grid: places that were looked at, of either run."""
     cut: int
     """First day on which this run counts."""
+    after: tuple[NDArray[np.bool_], ...]
+    """Of each grid: which places are this run's and of a later time than all of the earlier one's; they count, too."""
 
     @classmethod
-    def of(cls, terms: Terms, days: tuple[Ints, ...], planes: tuple[Ints, ...], frozen: int) -> Axis:
+    def of(
+        cls, terms: Terms, days: tuple[Ints, ...], planes: tuple[Ints, ...], frozen: int,
+        last: tuple[int | None, ...] = (),
+    ) -> Axis:  # fmt: skip
         """Return the axis.
 
         Args:
@@ -49,13 +54,20 @@ class Axis:
             days: Of each grid: the earlier run's days.
             planes: Of each grid: places of these that were looked at.
             frozen: First day of the earlier run that this one can have changed.
+            last: Of each grid: the second of the earlier run's last image; None where it is not known.
         """
+        last = last or (None,) * len(days)
+        after = [
+            np.concatenate([np.zeros(len(d), dtype=bool), np.zeros(len(own), dtype=bool) if s is None else at > s])
+            for d, own, at, s in zip(days, terms.days, terms.seconds, last, strict=True)
+        ]
         first = min(int(own[at].min()) for own, at in zip(terms.days, terms.planes, strict=True) if len(at))
         return cls(
             tuple(np.concatenate(both) for both in zip(days, terms.days, strict=True)),
             tuple(len(each) for each in days),
             tuple(np.concatenate([a, b + len(d)]) for a, b, d in zip(planes, terms.planes, days, strict=True)),
             max(frozen, first),
+            tuple(after),
         )
 
     def is_late(self, grid: int, plane: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -63,8 +75,16 @@ class Axis:
         return np.asarray(plane >= self.earlier[grid])
 
     def counts(self, grid: int, plane: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Return which places count: the earlier run's before the cut, this run's from then on."""
-        return np.asarray((self.days[grid][plane] >= self.cut) == self.is_late(grid, plane))
+        """Return which places count: the earlier run's before the cut, this run's from then on.
+
+        An image of the earlier run's last day that came after its last one is of this run alone.
+        """
+        return np.asarray(((self.days[grid][plane] >= self.cut) == self.is_late(grid, plane)) | self.after[grid][plane])
+
+    def too_late(self, grid: int) -> Ints:
+        """Return the places of this run before the cut that the earlier one did not look at."""
+        planes = self.planes[grid]
+        return planes[self.is_late(grid, planes) & ~self.counts(grid, planes) & (self.twin(grid)[planes] < 0)]
 
     def looks_back(self, grid: int) -> bool:
         """Return whether this run looked at dates before the cut."""
@@ -86,7 +106,7 @@ class Axis:
         planes = self.planes[grid]
         out = np.full(len(self.days[grid]), _NONE)
         late = self.is_late(grid, planes)
-        one, other = planes[~late], planes[late]
+        one, other = planes[~late], planes[late & ~self.after[grid][planes]]
         codes = [_coded(self.days[grid][each]) for each in (one, other)]
         _, a, b = np.intersect1d(codes[0], codes[1], return_indices=True)
         out[one[a]], out[other[b]] = other[b], one[a]

@@ -54,6 +54,8 @@ class Earlier:
     """Of each grid: places on it that were looked at."""
     frozen: int
     """First day that a later run can change."""
+    last: tuple[int | None, ...]
+    """Of each grid: the time of its last image in seconds since 1970-01-01 UTC, where it is known."""
     next_number: int
     """Number of the next site."""
     phases: tuple[str, ...] = ()
@@ -78,7 +80,8 @@ class Succession:
     @cached_property
     def axis(self) -> Axis:
         """The dates of both runs."""
-        return Axis.of(self.tracked, self.earlier.days, self.earlier.planes, self.earlier.frozen)
+        before = self.earlier
+        return Axis.of(self.tracked, before.days, before.planes, before.frozen, before.last)
 
     @cached_property
     def anew(self) -> bool:
@@ -91,9 +94,14 @@ class Succession:
         planes = self.axis.planes
         if self.tracked.mode == "linked":
             planes = tuple(each[self.axis.counts(grid, each)] for grid, each in enumerate(planes))
+        seconds = [
+            np.concatenate([np.full(n, NO_DAY if last is None else last), own])  # none of them is later
+            for n, last, own in zip(self.axis.earlier, self.earlier.last, self.tracked.seconds, strict=True)
+        ]
         return replace(
-            self.tracked, days=self.axis.days, planes=planes, since=self.axis.since, earlier=self.axis.earlier
-        )
+            self.tracked, days=self.axis.days, planes=planes, seconds=tuple(seconds), since=self.axis.since,
+            earlier=self.axis.earlier,
+        )  # fmt: skip
 
     @cached_property
     def going(self) -> NDArray[np.intp]:

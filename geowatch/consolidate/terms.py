@@ -58,6 +58,9 @@ class Terms:
     """Days over which components are linked although times between saw none there."""
     coarse: int = 1
     """Side of the cells in pixels in which pieces were looked for; beyond them fragments say that nothing was seen."""
+    seconds: tuple[NDArray[np.int64], ...] = ()
+    """Of each grid: the time of each place of the run's own axis in seconds since 1970-01-01 UTC; `NO_DAY` where none
+    is known."""
     since: int = NO_DAY
     """With an earlier run: the first day that is new."""
     earlier: tuple[int, ...] = ()

@@ -81,7 +81,8 @@ class _Clock:
     @classmethod
     def of(cls, terms: Terms) -> _Clock:
         day = [days[planes] for days, planes in zip(terms.days, terms.planes, strict=True)]
-        earlier = terms.earlier or (0,) * len(day)
+        # Linked dates count in one run only, so that images of a day are several even where two runs saw them.
+        earlier = (terms.mode != "linked" and terms.earlier) or (0,) * len(day)
         order = [_orders(days, planes < n) for days, planes, n in zip(day, terms.planes, earlier, strict=True)]
         every = np.concatenate(
             [np.zeros((2, 0), np.int64), *(np.stack(both) for both in zip(day, order, strict=True))], 1

@@ -73,6 +73,10 @@ class GridPlanes(_Document):
         """Day of each place on the time axis: days since 1970-01-01 (UTC), or None."""
         return tuple(None if time is None else _day(time) for time in self.times)
 
+    def seconds(self, unknown: int) -> tuple[int, ...]:
+        """Return the time of each place in seconds since 1970-01-01 (UTC)."""
+        return tuple(unknown if time is None else _second(time) for time in self.times)
+
 
 class Tracking(_Document):
     """What tracking was asked for: everything that decides what is in fragments."""
@@ -195,6 +199,10 @@ class Tracking(_Document):
             raise DamagedError(
                 f"{TRACKING} is damaged: {error.errors()[0]['msg']}", hint="make it again with gw track"
             ) from error
+
+
+def _second(time: datetime) -> int:
+    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
 
 
 def _day(time: datetime) -> int:

@@ -17,12 +17,23 @@ from geowatch.grid.lattice import PixelBox
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
 from geowatch.stages.sites import looks as site_looks
 from geowatch.stages.sites.tables import FOOTPRINTS, OBSERVATIONS, SITES
+from geowatch.stages.working.events import Silent
 from geowatch.store import LocalStore
 from support.tracked import ArrayPlanes
 from support.tracked_run import tracked_run
 
 Y, X = -3000, 40000
 EPOCH = date(1970, 1, 1)
+
+
+class Noting(Silent):
+    """Keeps what is told."""
+
+    def __init__(self, notes: list[str] | None) -> None:
+        self.notes = [] if notes is None else notes
+
+    def note(self, text: str, **_: object) -> None:
+        self.notes.append(text)
 
 
 @dataclass
@@ -75,17 +86,21 @@ class Series:
         folder = self.folder / f"{len(list(self.folder.iterdir()))}"
         store = tracked_run(folder, planes, self.days[first:after], tile_px, **self.asked)
         self.scores[store.url] = planes
+        notes = more.pop("notes", None)
         config = {"deliver": False, "region_id": "ZZ_R001", **self.rules, **more}
         before = None if previous is None else str(previous.store.root)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(site_looks, "opened", self.opened)
-            consolidate(ConsolidateConfig(run=str(store.root), previous=before, **config))
+            consolidate(ConsolidateConfig(run=str(store.root), previous=before, **config), Noting(notes))
         return Result.of(store)
 
-    def of(self, dates: list[int], stored: np.ndarray, tile_px: int, previous: Result | None = None) -> Result:
+    def of(
+        self, dates: list[int], stored: np.ndarray, tile_px: int, previous: Result | None = None,
+        notes: list[str] | None = None,
+    ) -> Result:  # fmt: skip
         """Return a run of some dates, of planes that may be others than the series'."""
         mine = replace(self, stored=stored, days=[self.days[date] for date in dates])
-        return mine.run(0, len(dates), tile_px, previous)
+        return mine.run(0, len(dates), tile_px, previous, notes=notes)
 
     def opened(self, run: str, digest: str) -> SimpleNamespace:
         """Stand in for the heatmaps of runs: the planes that they were tracked on."""

@@ -61,7 +61,12 @@ def succession_of(
         earlier = read_earlier(before, naming, tracked.tracking)
     except StoreError as error:  # what was named cannot be used; this run is well
         raise InputError(error.fact, hint=error.hint or AGAIN) from error
-    return Succession(earlier, tracked.terms, rules, ScoreLooks(tracked, events))
+    succession = Succession(earlier, tracked.terms, rules, ScoreLooks(tracked, events))
+    late = max(len(succession.axis.too_late(grid)) for grid in range(len(tracked.plan.grids)))
+    if late and tracked.tracking.mode == "linked":
+        came, them = ("image came", "it; it changes") if late == 1 else ("images came", "them; they change")
+        events.note(f"{late} {came} too late: before the end of the previous run, which did not look at {them} nothing")
+    return succession
 
 
 def decided_and_written(

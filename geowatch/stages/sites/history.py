@@ -60,7 +60,8 @@ def read_earlier(store: Store, naming: Naming, tracking: Tracking) -> Earlier:
     except (pa.ArrowException, ValueError, KeyError, IndexError, OSError) as error:
         raise DamagedError(f"the sites in {store.url} cannot be read: {error}", hint=AGAIN) from error
     days, planes = history.axes(naming.terms.grids)
-    return Earlier(decided, number, found, site, days, planes, history.frozen or 0, history.next_number, phases)
+    last = tuple(history.last.get(name) for name in naming.terms.grids)
+    return Earlier(decided, number, found, site, days, planes, history.frozen or 0, last, history.next_number, phases)
 
 
 def _phases(seen: pa.Table, naming: Naming) -> tuple[str, ...]:

@@ -65,6 +65,8 @@ class History(BaseModel):
     """By grid: places on it that were looked at."""
     frozen: int | None
     """First day that a later run can change; None where sites cannot go on."""
+    last: dict[str, int] = {}
+    """By grid: the time of the last image in seconds since 1970-01-01 UTC; what is later is new on its day, too."""
     next_number: int
     """Number of the next site."""
     files: dict[str, str]
@@ -81,6 +83,7 @@ class History(BaseModel):
             days=dict(zip(terms.grids, days, strict=True)),
             planes=dict(zip(terms.grids, planes, strict=True)),
             frozen=frozen,
+            last=_last(terms),
             next_number=next_number,
             files=files,
         )
@@ -121,6 +124,12 @@ class History(BaseModel):
             for name in grids
         )
         return days, tuple(np.array(self.planes.get(name, ()), dtype=np.int64) for name in grids)
+
+
+def _last(terms: Terms) -> dict[str, int]:
+    """Return the time of the last image of each grid that has one, in seconds."""
+    ends = [int(each[looked].max(initial=NO_DAY)) for each, looked in zip(terms.seconds, terms.planes, strict=True)]
+    return {name: end for name, end in zip(terms.grids, ends, strict=True) if end != NO_DAY}
 
 
 def earlier_sources(store: Store) -> list[Source]:

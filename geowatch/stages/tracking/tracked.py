@@ -56,6 +56,9 @@ class TrackedRun:
             lattices=tuple(grid.lattice for grid in plan.grids),
             days=tuple(np.array(each, dtype=np.int64) for each in days),
             planes=tuple(np.array(() if each is None else each.planes, dtype=np.int64) for each in looked),
+            seconds=tuple(
+                np.array(() if each is None else each.seconds(unknown=NO_DAY), dtype=np.int64) for each in looked
+            ),
             classes=tracking.classes,
             salient=tracking.salient_places,
             kinds=tracking.kinds,

@@ -93,6 +93,36 @@ def test_a_site_that_was_computed_away_from_a_known_date_goes_on_all_the_same(tm
     same_as_whole(series.run(0, 3, 64), [last])
 
 
+#: Three images of one day, then one of the next, and two of a later one.
+HOURS = [17000.1, 17000.4, 17000.6, 17001.2, 17017.1, 17017.3]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("cuts", "overlap"), [([1, 5], 0), ([2, 3], 0), ([1, 2], 1), ([5], 99)])
+def test_images_of_one_day_that_two_runs_look_at_count_once_each(tmp_path, seed, cuts, overlap):
+    series = Series(blobs(seed, (6, 1, 14, 16), 0.6), {"mode": "linked"}, {}, tmp_path, HOURS)
+    same_as_whole(series.run(0, 6, 64), series.chain(cuts, [overlap] * 3, [64, 7, 64]))
+
+
+def test_a_footprint_has_the_scores_of_the_last_images_of_a_day_too(tmp_path):
+    series = Series(np.full((4, 1, 4, 4), 230, np.uint8), {}, {}, tmp_path, HOURS[:4])
+    last = series.chain([1, 2], [0] * 3, [5, 64, 7])[-1]
+    (site,) = last.sites.values()
+    assert (day(site["start"]), site["end"], site["n_observations"]) == (17000, None, 4)
+
+
+def test_images_that_come_too_late_are_told(tmp_path):
+    stored = rows_of("..###...", "..####..", "..###...", "..###...")
+    series = Series(stored, {"mode": "linked"}, {}, tmp_path, HOURS[:4])
+    first = series.of([0, 2], stored[[0, 2]], 7)
+    noted: list[str] = []
+    last = series.of([0, 1, 2, 3], stored, 7, first, noted)
+    assert [note for note in noted if "too late" in note] == [
+        "1 image came too late: before the end of the previous run, which did not look at it; it changes nothing"
+    ]
+    assert [site["n_observations"] for site in last.sites.values()] == [3]
+
+
 @pytest.mark.parametrize("cuts", [[1, 2]])
 def test_where_the_coarse_pass_saw_nothing_worth_a_look_a_site_ends_all_the_same(tmp_path, cuts):
     stored = np.zeros((3, 1, 14, 16), np.uint8)
