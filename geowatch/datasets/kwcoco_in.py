@@ -30,7 +30,7 @@ from geowatch.errors import ConfigError, ImageryError
 from geowatch.read.build import Draft, Found, Refused, band_source, finish, tolerant
 from geowatch.read.files import declared_names
 from geowatch.read.hrefs import place_of
-from geowatch.read.names import common_name
+from geowatch.read.names import sensor_band
 from geowatch.read.probe import Raster, probe_all
 from geowatch.read.remote import RemotePath, is_remote
 from geowatch.read.scene import BandSource, MaskSource, RasterGrid
@@ -294,16 +294,9 @@ def _grid(raster: Raster, world: tuple[Affine, str | None]) -> RasterGrid:
 
 def _bands(asset: _Asset, raster: Raster, channels: Sequence[str], sensor: str) -> list[BandSource]:
     return [
-        numbered(asset.content, band_source((_common(native, sensor), native), raster, band))
+        numbered(asset.content, band_source((_SHORT.get(native) or sensor_band(native, sensor), native), raster, band))
         for native, band in zip(channels, raster.bands, strict=True)
     ]
-
-
-def _common(native: str, sensor: str) -> str:
-    family = next((f for f in ("sentinel-2", "landsat") if sensor.startswith(f)), None)
-    # Landsat 4 to 7 number their bands in another way; products say which by the first letters of their names.
-    key = "LT" if sensor.startswith(("landsat-4", "landsat-5", "landsat-7")) else ""
-    return _SHORT.get(native) or common_name(native, family, key)
 
 
 def _channels(asset: _Asset, raster: Raster) -> list[str]:

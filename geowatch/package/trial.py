@@ -209,7 +209,7 @@ def _batch(trial: _Trial, declared: set[int | None], size: tuple[int, int]) -> i
             reason = f"it gives other than {n} answers to {n} windows"
     raise PackageError(
         f"the network does not run on zeros of {size[0]} x {size[1]} px: {reason}",
-        hint="check --window, --bands and --layout",
+        hint="check --window, --layout, and the --bands or the bands in --spec",
     )
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import PurePath
 
 __all__ = ["COMMON_NAMES", "LANDSAT_OLI", "LANDSAT_TM", "SENTINEL_2", "common_name", "family_of",
-    "split_name", "time_in", "time_of_file"]  # fmt: skip
+    "sensor_band", "split_name", "time_in", "time_of_file"]  # fmt: skip
 
 SENTINEL_2 = {
     "B01": "coastal", "B02": "blue", "B03": "green", "B04": "red", "B05": "rededge071", "B06": "rededge075",
@@ -88,6 +88,18 @@ def common_name(native: str, family: str | None, key: str = "") -> str:
     if family == "landsat":
         return _LANDSAT_BANDS.get(key[:2].upper(), LANDSAT_OLI).get(name, native.lower())
     return native.lower()
+
+
+def sensor_band(native: str, sensor: str) -> str:
+    """Return the common name of a band of ``sensor``, as gw calls sensors; the name itself where there is none.
+
+    >>> sensor_band("B8A", "sentinel-2-l2a"), sensor_band("B4", "landsat-8"), sensor_band("B4", "landsat-5-l2")
+    ('nir08', 'red', 'nir08')
+    """
+    family = next((f for f in ("sentinel-2", "landsat") if sensor.startswith(f)), None)
+    # Landsat 4 to 7 number their bands in another way; products say which by the first letters of their names.
+    older = sensor.startswith(("landsat-4", "landsat-5", "landsat-7"))
+    return common_name(native, family, "LT" if older else "")
 
 
 def time_in(name: str) -> datetime | date | None:

@@ -21,7 +21,7 @@ from geowatch.errors import ImageryError
 from geowatch.read.build import Draft, Found, Refused, band_source, finish, tolerant
 from geowatch.read.hrefs import Place, documents, place_of, shown
 from geowatch.read.metadata import parse_time
-from geowatch.read.names import split_name
+from geowatch.read.names import sensor_band, split_name
 from geowatch.read.options import SceneOptions
 from geowatch.read.probe import Raster, probe_all
 from geowatch.read.remote import RemotePath, is_remote, public
@@ -253,6 +253,8 @@ def _names(asset: _Asset, raster: Raster, spectral: Sequence[Json]) -> list[tupl
         return [_name(asset, band, several=len(raster.bands) > 1) for band in spectral]
     if len(raster.bands) == 1:
         return [_name(asset, {}, several=False)]
+    if len(asset.item.options.bands) == len(raster.bands):
+        return [(band, band) for band in asset.item.options.bands]
     return [(f"{asset.key}_{b.index}", f"{asset.key}_{b.index}") for b in raster.bands]
 
 
@@ -265,7 +267,7 @@ def _name(asset: _Asset, band: Json, *, several: bool) -> tuple[str, str]:
     # Three red-edge bands share one common name in STAC 1.0, and the asset's key then tells them apart.
     if common == "rededge" and not several:
         return asset.key.lower(), native
-    return str(common or (native if several else _tidy(asset.key))).lower(), native
+    return str(common or sensor_band(native if several else _tidy(asset.key), _sensor(asset.item))).lower(), native
 
 
 def _tidy(key: str) -> str:

@@ -128,6 +128,17 @@ def test_landsat_level_2_items_know_their_numbers(folder):
     assert (scene.sensor, scene.bands[0].scale, scene.bands[0].offset) == ("landsat-8-l2", 0.0000275, -0.2)
 
 
+def test_bands_that_no_item_names_are_called_as_the_sensor_or_the_user_says(folder):
+    assert [b.name for b in scene_of(folder, item({"B04": asset("data/red.tif")})).bands] == ["red"]
+    older = item({"B4": asset("data/nir.tif")}, collection="other", platform="landsat-5")
+    assert [b.name for b in scene_of(folder, older).bands] == ["nir08"]
+    both = item({"image": asset("data/both.tif")})
+    assert [b.name for b in scene_of(folder, both).bands] == ["image_1", "image_2"]
+    assert [b.name for b in scene_of(folder, both, bands=("red", "nir")).bands] == ["red", "nir"]
+    named = item({"image": asset("data/both.tif", **{"eo:bands": [{"name": "B02"}, {"name": "B08"}]})})
+    assert [b.name for b in scene_of(folder, named, bands=("red", "nir")).bands] == ["blue", "nir"]
+
+
 def test_a_folder_of_items_is_read_by_its_items_alone(folder):
     put(folder, item({"red": asset("./data/red.tif")}))
     assert [s.id for s in find_scenes([folder]).scenes] == ["S2A_18SUG_20200601_0_L2A"]
