@@ -1,5 +1,7 @@
 """Figures against cases small enough to be worked out by hand, and against their own definitions."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -77,6 +79,18 @@ def test_calibration_of_two_bins():
     assert np.nansum(found.pixels) == 20
     assert found.share_right[int(np.ceil(0.9 * BINS)) - 1] == pytest.approx(0.6)
     assert found.mean_score[int(np.ceil(0.5 * BINS)) - 1] == pytest.approx(0.5)
+
+
+@given(CASES)
+def test_each_bin_has_the_mean_score_and_the_share_of_its_own_pixels(case):
+    scores, right = (np.array(column) for column in zip(*case, strict=True))
+    found = Calibration.of(scores / 20, right)
+    edges = np.arange(BINS + 1) * 20 / BINS
+    for number, (low, high) in enumerate(pairwise(edges.tolist())):
+        mine = ((low < scores) | ((number == 0) & (scores == 0))) & (scores <= high)
+        assert found.pixels[number] == mine.sum()
+        for figure, values in ((found.mean_score, scores[mine] / 20), (found.share_right, right[mine])):
+            assert np.isnan(figure[number]) if not mine.any() else figure[number] == pytest.approx(values.mean())
 
 
 def test_scores_at_the_ends_and_on_the_edge_of_a_bin_have_a_place():

@@ -313,3 +313,15 @@ def test_a_gap_that_two_classes_would_close_over_is_the_first_ones_alone():
     )
     found, _ = put_together(track_tiles(search, ArrayPlanes(stored, PixelBox(0, 0, 3, 3)), 4), 4)
     assert sorted((each.kind, len(each.pixels)) for each in found) == [(0, 3), (1, 1), (1, 1)]
+
+
+def test_what_opening_takes_from_a_class_no_other_class_closes_over():
+    best = np.ones((9, 9), int)
+    best[:, 4] = 0
+    stored = (200 * (best == np.arange(2)[:, None, None])).astype(np.uint8)[np.newaxis]
+    search = Search(
+        mode="polygons", salient=(0, 1), planes=(0,), days=(0,), low=0, high=0, aggregate=Aggregate("mean"), open_px=1,
+        close_px=1,
+    )  # fmt: skip
+    found, _ = put_together(track_tiles(search, ArrayPlanes(stored, PixelBox(0, 0, 9, 9)), 16), 4)
+    assert sorted((each.kind, len(each.pixels)) for each in found) == [(1, 36), (1, 36)]

@@ -129,6 +129,7 @@ def test_images_name_themselves_simulations_wherever_one_looks(short):
         assert "simulation" in image.tags()["TITLE"]
         assert image.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert image.descriptions == ("blue", "green", "red", "nir", "swir16", "swir22")
+        assert image.scales == pytest.approx((1e-4,) * 6)
     assert tif.name.startswith("simulated_")
     assert "simulation" in json.loads(bundle.images.read_text())["title"]
     assert "simulation" in json.loads(bundle.region.read_text())["features"][0]["properties"]["comments"]
@@ -158,6 +159,8 @@ def test_a_second_call_changes_nothing_and_a_broken_off_one_goes_on(short, tmp_p
     files = sorted(p.relative_to(bundle.folder) for p in bundle.folder.rglob("*") if p.is_file())
     assert files == sorted(p.relative_to(copy) for p in copy.rglob("*") if p.is_file())
     assert [p for p in files if (copy / p).read_bytes() != (bundle.folder / p).read_bytes()] == []
+    kept = [p for p in files if p.parent.name == "images"][10:]
+    assert [p for p in kept if (copy / p).stat().st_mtime_ns != (bundle.folder / p).stat().st_mtime_ns] == []
 
 
 def test_another_simulation_does_not_land_in_the_same_folder(short):

@@ -136,6 +136,7 @@ def test_coco_of_others_becomes_kwcoco_and_goes_back(tmp_path):
     back = json.loads((tmp_path / "back.json").read_text())
     assert back["images"][0] == {"id": 1, "file_name": "p.png", "width": 8, "height": 8}
     assert [a["area"] for a in back["annotations"]] == [16, 3]
+    assert [a["bbox"] for a in back["annotations"]] == [[1, 1, 4, 4], [0, 0, 1, 3]]
     assert len(back["annotations"][0]["segmentation"][0]) == 8
 
 

@@ -110,6 +110,13 @@ def test_a_wait_can_be_stopped(region, tmp_path, clock):
     assert clock.now == 0
 
 
+def test_an_item_that_does_not_say_where_it_is_keeps_its_addresses(region, tmp_path):
+    with serve_stac([item(1) | {"links": []}, item(2)]) as server:
+        searched(region, server, tmp_path)
+    found = json.loads((tmp_path / "items.json").read_text())["features"]
+    assert [each["assets"]["red"]["href"] for each in found] == ["../red.tif", "https://host/red.tif"]
+
+
 def test_what_is_asked_reaches_the_service(region, tmp_path):
     items = [item(day, **{"eo:cloud_cover": 10.0 * day}) for day in range(1, 10)]
     with serve_stac(items) as server:
