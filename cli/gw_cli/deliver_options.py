@@ -22,6 +22,12 @@ deliver = combine(
         metavar="CRS",
         help="CRS of the joined maps. Left out: EPSG:4326 where the region spans several zones, else none is made.",
     ),
+    option(
+        "--mosaic-aggregate",
+        metavar="HOW",
+        help="How a series becomes one joined map: latest (date), latest-valid (each pixel's latest score), or mean, "
+        "max, median or norm:P of all dates that were tracked.  [default: latest]",
+    ),
     option("--report-sites", type=COUNT, help="Sites that the report shows with a time line.  [default: 60]"),
 )
 """Which files, and how."""

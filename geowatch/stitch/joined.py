@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from pyproj import Transformer
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from geowatch.stitch.heatmap import HeadLayout
     from geowatch.stitch.mosaic import Mosaic
 
-__all__ = ["Joined", "Layer", "owner_of", "salience"]
+__all__ = ["Core", "Form", "Joined", "Layer", "OfPlane", "owner_of", "salience"]
 
 #: Tiles of a grid that are kept in memory.
 _KEPT = 4
@@ -41,15 +41,61 @@ _AROUND = sorted(
 )
 
 
-class Layer:
-    """A grid's plane of the heatmap, as classes and salient score, read pixel by pixel."""
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How salient scores are stored."""
 
-    def __init__(
-        self, mosaic: Mosaic, head: HeadLayout, time: int, tiles: Iterable[Tile], salient: Sequence[int]
-    ) -> None:
-        self.grid: Grid = mosaic.layout.grid
+    stored: str
+    """NumPy type."""
+    none: float
+    """What stands where there is none."""
+    scale: float
+    """Score that one stored unit stands for."""
+
+
+class Core(Protocol):
+    """What a tile shows."""
+
+    @property
+    def form(self) -> Form:
+        """How its salient scores are stored."""
+
+    def __call__(self, tile: Tile) -> tuple[NDArray[np.uint8], NDArray[np.generic]]:
+        """Return class and salient score of a tile's core, (side, side) each."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfPlane:
+    """Shows one plane of a heatmap."""
+
+    mosaic: Mosaic
+    """The heatmap."""
+    head: HeadLayout
+    """Which head."""
+    time: int
+    """Place on the time axis."""
+    salient: tuple[int, ...]
+    """Classes whose scores are added."""
+
+    @property
+    def form(self) -> Form:
+        """How its salient scores are stored: as those of classes."""
+        stored = self.head.quantiser
+        return Form(stored.stored, stored.fill, stored.scale)
+
+    def __call__(self, tile: Tile) -> tuple[NDArray[np.uint8], NDArray[np.generic]]:
+        """Return class and salient score of a tile's core."""
+        values = self.mosaic.core(tile, self.time, self.head)
+        return class_map(self.head, values), salience(self.head, values, self.salient)
+
+
+class Layer:
+    """What a grid's tiles show, as classes and salient score, read pixel by pixel."""
+
+    def __init__(self, grid: Grid, head: HeadLayout, tiles: Iterable[Tile], core: Core) -> None:
+        self.grid = grid
         self.head = head
-        self._mosaic, self._time, self._salient = mosaic, time, tuple(salient)
+        self.shows = core
         self._tiles = {(tile.iy, tile.ix): tile for tile in tiles}
         self._side = self.grid.tile_px // head.reduction
         self._held: OrderedDict[tuple[int, int], tuple[NDArray[np.uint8], NDArray[np.generic]]] = OrderedDict()
@@ -57,7 +103,7 @@ class Layer:
     def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.generic]]:
         """Return class and salient score (as stored) of lattice pixels (n,); `NO_CLASS` and fill for none."""
         classes = np.full(len(rows), NO_CLASS, np.uint8)
-        scores = self.head.quantiser.empty((len(rows),))
+        scores = self.no_scores(len(rows))
         rows, columns = rows // self.head.reduction, columns // self.head.reduction
         tiles = np.stack([rows // self._side, columns // self._side], axis=1)
         for iy, ix in np.unique(tiles, axis=0).tolist():
@@ -68,10 +114,14 @@ class Layer:
                 classes[here], scores[here] = kinds[place], values[place]
         return classes, scores
 
+    def no_scores(self, count: int) -> NDArray[np.generic]:
+        """Return salient scores of pixels that have none, (count,)."""
+        form = self.shows.form
+        return np.full(count, form.none, form.stored)
+
     def _core(self, iy: int, ix: int) -> tuple[NDArray[np.uint8], NDArray[np.generic]]:
         if (iy, ix) not in self._held:
-            stored = self._mosaic.core(self._tiles[iy, ix], self._time, self.head)
-            self._held[iy, ix] = class_map(self.head, stored), salience(self.head, stored, self._salient)
+            self._held[iy, ix] = self.shows(self._tiles[iy, ix])
         self._held.move_to_end((iy, ix))
         while len(self._held) > _KEPT:
             self._held.popitem(last=False)
@@ -109,7 +159,7 @@ class Joined:
         lonlat = to_lonlat(xy, str(self.lattice.crs))
         owner = owner_of([layer.grid for layer in self.layers], lonlat)
         classes = np.full(len(xy), NO_CLASS, np.uint8)
-        scores = self.layers[0].head.quantiser.empty((len(xy),))
+        scores = self.layers[0].no_scores(len(xy))
         for place in range(len(self.layers)):
             here = np.flatnonzero(owner == place)
             if len(here):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from geowatch.consolidate.output.smart import check_programme
 from geowatch.errors import ConfigError
 from geowatch.stages.sites.mosaic import joined_place
+from geowatch.stages.sites.over_time import LATEST, check_words
 
 if TYPE_CHECKING:
     from geowatch.stages.sites.deliver_config import DeliverConfig
@@ -32,7 +33,8 @@ def check_outputs(tracked: TrackedRun, wanted: DeliverConfig) -> None:
     if wanted.asks("smart"):
         check_programme(wanted.region_id or (region.id if region is not None else "region"))
         check_dates(tracked)
-    if wanted.asks("mosaic") or wanted.mosaic_crs is not None:
+    check_words(wanted.mosaic_aggregate)
+    if wanted.asks("mosaic") or wanted.mosaic_crs is not None or wanted.mosaic_aggregate != LATEST:
         joined_place(tracked.plan, wanted.mosaic_crs)
 
 

@@ -28,6 +28,9 @@ class DeliverConfig:
     """Largest GeoJSON that is written; other files have no limit."""
     mosaic_crs: str | None = None
     """CRS of the joined maps; None for EPSG:4326 where the region spans several zones, else none is made."""
+    mosaic_aggregate: str = "latest"
+    """How a series becomes one joined map: latest (date), latest-valid (each pixel's latest score), mean, max, median
+    or norm:P of all dates that were tracked."""
     report_sites: int = 60
     """Sites that the report shows with a time line, largest first."""
 

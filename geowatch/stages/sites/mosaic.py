@@ -1,4 +1,7 @@
-"""Joined maps of a region that spans several zones: classes and salient score, each as one cloud-optimised GeoTIFF."""
+"""Joined maps of a region that spans several zones: classes and salient score, each as one cloud-optimised GeoTIFF.
+
+A series becomes one map by a stated rule, pixel by pixel; the latest date unless told.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from geowatch.grid.lattice import Lattice
 from geowatch.predict.recipe import read_recipe
 from geowatch.stages.binding.imagery import read_bound
 from geowatch.stages.mapping.deliverables import file_digest, writable
+from geowatch.stages.sites.over_time import LATEST, Dates, shown
 from geowatch.stages.stitch import planes_of
 from geowatch.stitch.cog import CogSpec, cog_writer
 from geowatch.stitch.joined import Joined, Layer
@@ -47,30 +51,55 @@ def write_mosaic(order: Order) -> None:
     if not wants_mosaic(order.plan, order.wanted):
         return
     try:
-        planes = _latest(order.store, order.plan)
+        planes = _planes(order.store, order.plan)
         lattice, box = joined_place(order.plan, order.wanted.mosaic_crs)
     except ConfigError as error:
         order.leave_out("mosaic", MAP, error)
         return
-    salient = _salient(order, planes[0].head)
-    layers = [Layer(p.mosaic, p.head, p.time, p.tiles, salient) for p in planes]
+    layers = [_layer(order, each) for each in planes]
     _write(order, Joined(lattice, tuple(layers)), box, planes)
 
 
+def _layer(order: Order, planes: list[Plane]) -> Layer:
+    """Return what is shown of a grid."""
+    newest = planes[-1]
+    times = tuple(plane.time for plane in _looked_at(order, planes))
+    dates = Dates(newest.mosaic, newest.head, times, _salient(order, newest.head))
+    return Layer(newest.grid, newest.head, newest.tiles, shown(dates, order.wanted.mosaic_aggregate))
+
+
+def _looked_at(order: Order, planes: list[Plane]) -> list[Plane]:
+    """Return the planes of a grid that a map of all dates is made of: those that were tracked, if any were.
+
+    A map of the latest date alone shows the heatmap's, tracked or not.
+    """
+    tracking, grid = order.tracking, planes[0].grid.id
+    tracked = tracking.of_grid(grid) if tracking and tracking.head == planes[0].head.name else None
+    if order.wanted.mosaic_aggregate == LATEST or tracked is None:
+        return planes
+    return [plane for plane in planes if plane.time in tracked.planes] or planes
+
+
 def wants_mosaic(plan: Plan, wanted: DeliverConfig) -> bool:
-    """Whether there is something to join, or another CRS is asked for."""
-    return len(plan.grids) > 1 or wanted.mosaic_crs is not None or wanted.asks("mosaic")
+    """Whether there is something to join, or another CRS or another rule is asked for."""
+    return (
+        len(plan.grids) > 1
+        or wanted.mosaic_crs is not None
+        or wanted.mosaic_aggregate != LATEST
+        or wanted.asks("mosaic")
+    )
 
 
 def check_mosaic(store: Store, plan: Plan, wanted: DeliverConfig) -> None:
     """Raise ConfigError where joined maps cannot be made."""
-    _latest(store, plan)
+    _planes(store, plan)
     joined_place(plan, wanted.mosaic_crs)
 
 
 def joined_item(order: Order) -> bytes:
     """Return the joined maps as a STAC item whose files lie beside it."""
-    planes, (lattice, box) = _latest(order.store, order.plan), joined_place(order.plan, order.wanted.mosaic_crs)
+    every, (lattice, box) = _planes(order.store, order.plan), joined_place(order.plan, order.wanted.mosaic_crs)
+    planes, how = [each[-1] for each in every], order.wanted.mosaic_aggregate
     legend = legend_of(planes[0].head)
     item = MapItem(
         id=f"{order.region_id}-joined".replace(" ", "-"),
@@ -79,7 +108,7 @@ def joined_item(order: Order) -> bytes:
         time=max((t for p in planes if (t := p.mosaic.layout.times[p.time]) is not None), default=None),
         assets={"map": ("map.tif", _COG), "score": ("score.tif", _COG)},
         classes=tuple(zip(legend.names, legend.colors, strict=True)),
-        properties={"gw:recipe": planes[0].mosaic.recipe},
+        properties={"gw:recipe": planes[0].mosaic.recipe, **({} if how == LATEST else {"gw:aggregate": how})},
     )
     return stac_item(item)
 
@@ -91,15 +120,15 @@ def _salient(order: Order, head: HeadLayout) -> tuple[int, ...]:
     return places or tuple(range(len(head.classes)))
 
 
-def _latest(store: Store, plan: Plan) -> list[Plane]:
-    """Return each grid's latest plane of the first head of scores."""
+def _planes(store: Store, plan: Plan) -> list[list[Plane]]:
+    """Return each grid's planes of the first head of scores, the oldest first."""
     recipe = read_recipe(store)
     if recipe is None or read_bound(store) is None:
         raise ConfigError("the run has no heatmap to join", hint="gw predict makes it")
     planes = [plane for plane in planes_of(store, recipe) if plane.head.kind == "scores"]
-    first = planes[0].head.name
-    latest = {plane.grid.id: plane for plane in planes if plane.head.name == first}
-    return [latest[grid.id] for grid in plan.grids if grid.id in latest]
+    mine = [plane for plane in planes if plane.head.name == planes[0].head.name]
+    every = ([plane for plane in mine if plane.grid.id == grid.id] for grid in plan.grids)
+    return [each for each in every if each]
 
 
 def joined_place(plan: Plan, mosaic_crs: str | None) -> tuple[Lattice, PixelBox]:
@@ -137,8 +166,8 @@ def _metres(crs: CRS) -> float:
     return _METRES_PER_DEGREE if crs.is_geographic else float(crs.axis_info[0].unit_conversion_factor)
 
 
-def _write(order: Order, joined: Joined, box: PixelBox, planes: list[Plane]) -> None:
-    specs = dict(zip((MAP, SCORE), _specs(joined, box, planes), strict=True))
+def _write(order: Order, joined: Joined, box: PixelBox, planes: list[list[Plane]]) -> None:
+    specs = dict(zip((MAP, SCORE), _specs(joined, box, _tags(order, planes)), strict=True))
     with ExitStack() as stack:
         files = {key: stack.enter_context(order.store.stage(key)) for key in specs}
         with ExitStack() as writing:
@@ -152,14 +181,21 @@ def _write(order: Order, joined: Joined, box: PixelBox, planes: list[Plane]) -> 
         order.digests |= {key: file_digest(path) for key, path in files.items()}
 
 
-def _specs(joined: Joined, box: PixelBox, planes: list[Plane]) -> tuple[CogSpec, CogSpec]:
-    head, lattice = planes[0].head, joined.lattice
-    stored = head.quantiser
-    kind = "float32" if stored.stored == "float16" else stored.stored
-    frames = ",".join(f"{plane.grid.id}:{plane.frame.frame_id}" for plane in planes)
-    tags = (("GW_RECIPE", planes[0].mosaic.recipe), ("GW_FRAMES", frames))
+def _tags(order: Order, planes: list[list[Plane]]) -> tuple[tuple[str, str], ...]:
+    """Return what a map says of its making: of the latest date its frames, else the rule, and frames by grid."""
+    how, recipe = order.wanted.mosaic_aggregate, planes[0][0].mosaic.recipe
+    used = [each[-1:] if how == LATEST else _looked_at(order, each) for each in planes]
+    frames = ",".join(f"{plane.grid.id}:{plane.frame.frame_id}" for each in used for plane in each)
+    told = () if how == LATEST else (("GW_AGGREGATE", how),)
+    return ("GW_RECIPE", recipe), ("GW_FRAMES", frames), *told
+
+
+def _specs(joined: Joined, box: PixelBox, tags: tuple[tuple[str, str], ...]) -> tuple[CogSpec, CogSpec]:
+    layer, lattice = joined.layers[0], joined.lattice
+    form = layer.shows.form
+    kind = "float32" if form.stored == "float16" else form.stored
     place = box, lattice.affine_of(box), lattice.crs
     return (
-        CogSpec(*place, (head.name,), "uint8", NO_CLASS, legend=legend_of(head), tags=tags),
-        CogSpec(*place, ("salient score",), kind, stored.fill, stored.scale, tags=tags),
+        CogSpec(*place, (layer.head.name,), "uint8", NO_CLASS, legend=legend_of(layer.head), tags=tags),
+        CogSpec(*place, ("salient score",), kind, form.none, form.scale, tags=tags),
     )

@@ -19,6 +19,7 @@ from geowatch.errors import ConfigError
 from geowatch.grid.lattice import Lattice, PixelBox
 from geowatch.grid.plan import Grid
 from geowatch.stages.predict import predict
+from geowatch.stages.sites import over_time
 from geowatch.stages.sites.deliver_config import DeliverConfig
 from geowatch.stages.sites.deliverables import deliver_sites
 from geowatch.stages.stitch import StitchConfig, stitch
@@ -192,3 +193,78 @@ def test_a_place_has_one_owner_at_most_and_meridians_belong_to_the_east(lon, lat
         assert west <= lon < west + 6 or (owner == 2 and lon == 180)
     else:
         assert not any(west <= lon < west + 6 for west in (-180, 0, 174))
+
+
+@pytest.fixture(scope="module")
+def series(tiny_package, tmp_path_factory):
+    """Return runs of three dates, each with its own gap, in tiles of 32 and of 64 pixels."""
+    folder = tmp_path_factory.mktemp("series")
+    lonlat = Affine(0.0001, 0, -78.004, 0, -0.0001, 36.004)
+    for number in range(3):
+        values = np.maximum(speckled(80, 80, seed=number), 1)
+        values[:, 20 * number : 20 * number + 30, 10:50] = 0
+        write_raster(folder / f"images/scene_2020-0{number + 1}-01.tif", values, lonlat, "EPSG:4326")
+    region = folder / "region.geojson"
+    region.write_text(json.dumps({"type": "Polygon", "coordinates": [CORNERS]}))
+    for side in (32, 64):
+        run = folder / f"run-{side}"
+        tile(TileConfig(region=str(region), run=str(run), resolution=10, tile_size=side))
+        predict(config_of(run, folder / "images", tiny_package))
+        stitch(StitchConfig(run=str(run), quicklook=False))
+    return folder
+
+
+def joined_maps(folder, side: int, how: str) -> dict[str, np.ndarray]:
+    run = folder / f"run-{side}"
+    deliver(run, outputs=("mosaic",), mosaic_aggregate=how, mosaic_crs="EPSG:32617")
+    out = {}
+    for name in ("map", "score"):
+        with rasterio.open(run / f"sites/{name}.tif") as joined:
+            out[name] = joined.read(1)
+            assert joined.tags().get("GW_AGGREGATE") == (None if how == "latest" else how)
+            assert len(joined.tags()["GW_FRAMES"].split(",")) == (2 if how == "latest" else 6)
+    return out
+
+
+def plainly(stack: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return class and score of pixels from bytes of all dates (T, K, H, W), 255 for none, one pixel at a time."""
+    best, score = np.full(stack.shape[2:], 255, int), np.full(stack.shape[2:], np.nan)
+    for y, x in np.ndindex(best.shape):
+        seen = [each for each in stack[:, :, y, x].astype(float) if each[0] != 255]
+        if seen and how.startswith("latest"):
+            best[y, x], score[y, x] = np.argmax(seen[-1]), min(sum(seen[-1][1:]), 254) / 254
+        elif seen:
+            rule = {"mean": np.mean, "max": np.max, "median": np.median}[how]
+            every = np.rint(np.array(seen) / 254 * 32768)
+            best[y, x] = np.argmax(np.floor(rule(every, axis=0) + 0.5))
+            salient = np.rint(np.minimum(np.array(seen)[:, 1:].sum(axis=1), 254) / 254 * 32768)
+            score[y, x] = np.floor(rule(salient) + 0.5) / 32768
+    return best, score
+
+
+@pytest.mark.parametrize("how", ["latest", "latest-valid", "mean", "max", "median"])
+def test_a_series_becomes_one_map_by_the_rule_that_is_asked_for_in_any_tiling(series, how, monkeypatch):
+    maps = joined_maps(series, 64, how)
+    monkeypatch.setattr(over_time, "_STACK_BYTES", 2000)
+    again = joined_maps(series, 32, how)
+    assert all(np.array_equal(maps[name], again[name]) for name in maps)
+    dates = [rasterio.open(path) for path in sorted((series / "run-64").glob("probability-utm17n-*.tif"))]
+    stack = np.stack([date.read() for date in (dates if how != "latest" else dates[-1:])])
+    best, score = plainly(stack, how)
+    with rasterio.open(series / "run-64/sites/map.tif") as joined:
+        across, down = ~joined.transform @ (dates[0].transform @ (0, 0))
+    rows, columns = (slice(round(at) + 4, round(at) + end) for at, end in ((down, 44), (across, 24)))
+    of = {"map": best, "score": score}
+    scale = 254 if how.startswith("latest") else 32768
+    for name, values in maps.items():
+        mine, plain = values[rows, columns], of[name][4:44, 4:24]
+        assert mine.shape == plain.shape == (40, 20)
+        none = np.isnan(plain) if name == "score" else plain == 255
+        assert np.array_equal(mine[~none], np.rint(plain[~none] * (scale if name == "score" else 1)))
+        assert (mine[none] == np.iinfo(mine.dtype).max).all()
+
+
+def test_what_is_no_rule_for_a_series_is_refused_with_the_words_that_are():
+    with pytest.raises(ConfigError, match="no map of a series is made by 'newest'") as refused:
+        over_time.check_words("newest")
+    assert "latest-valid, mean, max, median, or norm:P" in str(refused.value.hint)
