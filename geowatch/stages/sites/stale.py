@@ -27,7 +27,7 @@ _FILES = {
 _FOLDERS = {
     "sites/site_models": SITE_ID,
     "sites/region_models": REGION_ID,
-    "sites/stac": re.compile(r"^(collection|.+-(sites|joined|map(-.+)?))$"),
+    "sites/stac": re.compile(r"^(collection|.+-(sites|joined)|(.+-)?map(-.+)?)$"),
 }
 
 
