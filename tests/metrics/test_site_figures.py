@@ -23,6 +23,7 @@ from geowatch.metrics.sites import Sweep, Thresholds
 from geowatch.metrics.sites.activity import SCORED_PHASES, Pair, f1_of
 from geowatch.metrics.sites.bas import f_score, scores_of
 from geowatch.metrics.sites.reading import read_site
+from geowatch.metrics.sites.rollup import together
 from geowatch.metrics.sites.tables import bas_tables, figures_of, site_tables
 
 R0, R1 = day("2015-01-01"), day("2020-12-31")
@@ -189,3 +190,34 @@ def test_onsets_that_lie_in_the_gap_are_perfect_at_best():
     assert error("2016-01-31") == (-30, 0, -30)
     assert error("2016-03-01") == (0, 0, 60)
     assert error("2016-03-11") == (10, 10, 70)
+
+
+def long_and_short():
+    """A true site, a proposal that is right and one that runs for six years: together they fail in time."""
+    place, months = cells(10, 10, 2, 2), ("2016-03-01", "2016-06-30")
+    found = [proposal(9001, place, "2015-01-01", "2020-12-31"), proposal(9002, place, *months)]
+    return [truth(1, place, *months)], found
+
+
+def test_a_group_that_fails_in_time_is_listed_with_the_days_of_both():
+    tables = bas_tables(scores(*long_and_short()).subsets["overall"])
+    (row,) = next(table for name, table in tables.items() if name.startswith("failAssoc")).rows
+    assert (row["truth start"], row["truth end"]) == ("2016-03-01", "2016-06-30")
+    assert (row["site model start"], row["site model end"]) == ("2015-01-01", "2020-12-31")
+    assert (row["spatial overlap"], row["temporal iot"]) == (1, 1)
+
+
+def test_a_proposal_as_sure_as_the_threshold_counts():
+    place, days = cells(10, 10, 2, 2), ("2016-01-01", "2017-01-01")
+    found = [proposal(9001 + n, place, *days, score=score) for n, score in enumerate((0.5, 0.49))]
+    figures = figures_of(overall([truth(1, place, *days)], found, sweep=Sweep(min_score=(0.5,))))
+    assert (figures["confident proposals"], figures["tp exact"], figures["fp sites"]) == (1, 1, 0)
+
+
+def test_a_region_together_with_none_has_its_own_figures():
+    true, found = long_and_short()
+    best = overall([*true, truth(2, cells(20, 20), "2016-01-01", "2017-01-01")], found)
+    figures = together([best])
+    assert figures.pop("mean F1") == figures["F1"]
+    assert figures["images FAR"] == 0.5
+    assert figures == figures_of(best)
