@@ -208,11 +208,14 @@ def linking() -> Drawing:
     for time, top, high, _ in BLOBS:
         colour = BLUE if top < 150 else GREEN
         drawing.box(left + time * step, top, wide, high, rx=6, fill=PALE[colour], stroke=colour, stroke_width=2)
-    events = ((0, 136, "birth"), (1, 142, "split"), (4, 166, "merge"), (0, 258, "birth"), (2, 264, "end"))
+    gone = left + 3 * step, 190, wide, 52  # where site 2 was last, seen again
+    drawing.box(*gone, rx=6, fill="none", stroke=GREEN, stroke_width=1.5, stroke_dasharray="4 4")
+    drawing.say(gone[0] + wide / 2, 221, "nothing", font_size=13, fill=GREY)
+    events = ((0, 136, "birth"), (2, 154, "split"), (4, 166, "merge"), (0, 258, "birth"), (3, 264, "end"))
     for time, y, text in events:
         drawing.say(left + time * step + wide / 2, y, text, font_size=13, fill=RED)
     drawing.say(left + 4 * step + wide + 8, 100, "site 1", anchor="start", fill=BLUE, font_weight="bold")
-    drawing.say(left + 2 * step + wide + 8, 221, "site 2", anchor="start", fill=GREEN, font_weight="bold")
+    drawing.say(left + 3 * step + wide + 8, 221, "site 2", anchor="start", fill=GREEN, font_weight="bold")
     text = "Overlaps are counted in pixels tile by tile and added up; the oldest piece gives the site its name."
     drawing.say(450, 308, text, font_size=13, fill=GREY)
     return drawing

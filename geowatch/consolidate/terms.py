@@ -110,15 +110,18 @@ class Rules:
     def __post_init__(self) -> None:
         for name in ("min_area_m2", "fill_holes_m2", "min_days", "min_score", "link_overlap"):
             if not getattr(self, name) >= 0:  # what is no number is neither
-                raise ConfigError(f"{name.replace('_', ' ')} is {getattr(self, name)}", hint="give 0 or more")
+                raise ConfigError(f"{_option(name)} is {getattr(self, name):g}", hint="give 0 or more")
         for name in ("min_score", "link_overlap", "active_score"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(
-                    f"{name.replace('_', ' ')} is {getattr(self, name):g}", hint="give a share from 0 to 1"
-                )
+                raise ConfigError(f"{_option(name)} is {getattr(self, name):g}", hint="give a share from 0 to 1")
         if self.max_area_m2 is not None and not self.max_area_m2 >= self.min_area_m2:
-            raise ConfigError(
-                f"areas from {self.min_area_m2:g} to {self.max_area_m2:g} m2", hint="give a larger largest"
-            )
+            fact = f"--min-area is {self.min_area_m2:g} m2 and --max-area {self.max_area_m2:g} m2"
+            raise ConfigError(fact, hint="give --max-area as much or more, or leave it out")
         if self.max_days is not None and self.max_days < self.min_days:
-            raise ConfigError(f"from {self.min_days} to {self.max_days} days", hint="give a larger most")
+            fact = f"--min-days is {self.min_days} and --max-days {self.max_days}"
+            raise ConfigError(fact, hint="give --max-days as many or more, or leave it out")
+
+
+def _option(field: str) -> str:
+    """Return a field as the command line names it."""
+    return f"--{field.removesuffix('_m2').replace('_', '-')}"

@@ -451,6 +451,21 @@ def test_rules_that_make_no_sense_are_refused_before_anything_is_written(tmp_pat
     assert not list(store.list("sites/"))
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"min_area": -3.0}, "--min-area is -3"),
+        ({"link_overlap": 1.5}, "--link-overlap is 1.5"),
+        ({"min_area": 5000.0, "max_area": 100.0}, "--min-area is 5000 m2 and --max-area 100 m2"),
+        ({"min_days": 40, "max_days": 4}, "--min-days is 40 and --max-days 4"),
+    ],
+)
+def test_refused_rules_are_named_as_they_were_typed(tmp_path, asked, said):
+    tracked_run(tmp_path, drawn(FIELD), [17000], 16)
+    with pytest.raises(ConfigError, match=said):
+        consolidate(ConsolidateConfig(run=str(tmp_path), **asked))
+
+
 class _Notes(Silent):
     def __init__(self) -> None:
         self.notes: list[str] = []
