@@ -13,7 +13,8 @@ import pytest
 from support.bright import write_network, write_scene
 
 GW = [sys.executable, "-m", "gw_cli"]
-RUN = ["run", "--images", "scenes", "--model", "pkg", "--tile-size", "128", "--workers", "1"]
+RUN = ["run", "--images", "scenes", "--model", "pkg", "--tile-size", "128", "--window", "64", "--workers", "1"]
+"""Windows have a size, as else the fastest here is taken, which a busy machine may find another."""
 WAITS = """
 import os, sys, time
 from pathlib import Path
