@@ -7,7 +7,7 @@ file of rates (`read_rates`), which says where its figures are from; nothing her
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,7 +21,9 @@ __all__ = [
     "Machine",
     "MemoryEstimate",
     "Rates",
+    "Reach",
     "Workload",
+    "cut_batch",
     "cut_to_memory",
     "estimate",
     "memory_per_worker",
@@ -33,8 +35,12 @@ __all__ = [
 GDAL_CACHE_BYTES, DATE_CACHE_BYTES = 64 << 20, 128 << 20
 #: Rows of pixels in the stored blocks that a strip ends in and the next begins in.
 _BLOCK_ROWS_PX = 2 * 512
-#: Interpreter and libraries of a worker with a network runtime, before any work.
-PROCESS_BYTES = 350 << 20
+#: Interpreter and libraries of a worker before any work, without those that run networks. Measured: 230 MB.
+PROCESS_BYTES = 240 << 20
+#: Side of the largest chunks that tiles are stored in; of a tile in part within the region whole chunks are held.
+_CHUNK_PX = 512
+#: Windows of scores that are on their way at a time, in batches: in the network, waiting, and being added up.
+_BATCHES = 5
 #: Sweeps without a memory limit are at most this large, in pixels (rows, columns): height costs no memory.
 DEFAULT_SWEEP_PX = (8192, 4096)
 
@@ -66,7 +72,45 @@ class Workload:
     gflop_per_window: float | None = None
     """Cost of one window in 1e9 operations."""
     network_bytes: int = 0
-    """Weights."""
+    """What the network takes whatever runs: weights, library, compiled forms."""
+    window_bytes: int = 0
+    """What each window takes in the network while it is computed."""
+    lanes: int = 1
+    """Windows that are computed side by side."""
+    at_once: int | None = None
+    """Windows that are computed at once, whatever the batch; None: as batch and lanes make it."""
+    answer_bytes: int = 0
+    """What the answers to a window take beside the network: output, augmented copies, how unsure they are, boxes."""
+    gate_bytes: int = 0
+    """What is held while the backend is compared with the reference, before the first sweep."""
+
+    @property
+    def windows_at_once(self) -> int:
+        """Most windows that are computed at once.
+
+        Two batches are scored at a time, each cut into one part a lane; while backends are compared, one window more
+        than there are lanes.
+        """
+        if self.at_once is not None:
+            return self.at_once
+        a_part = -(-self.batch // self.lanes)
+        parts = -(-self.batch // a_part)
+        return max(self.lanes + 1, min(self.lanes, 2 * parts) * a_part)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Pixels of a region that a sweep can have at most; its windows reach beyond."""
+
+    high_px: int
+    """Rows."""
+    wide_px: int
+    """Columns."""
+
+    @classmethod
+    def of(cls, shapes: Sequence[tuple[int, int]]) -> Reach:
+        """Return the reach of grids with bounds of such (height, width)."""
+        return cls(max((high for high, _ in shapes), default=0), max((wide for _, wide in shapes), default=0))
 
 
 @dataclass(frozen=True)
@@ -171,35 +215,56 @@ def packaged_rates() -> Rates:
     return read_rates(resources.files("geowatch.grid").joinpath("rates.json").read_text("utf-8"))
 
 
-def memory_per_worker(load: Workload, tile_px: int, sweep_cols: int) -> MemoryEstimate | None:
+def memory_per_worker(
+    load: Workload, tile_px: int, sweep_cols: int, reach: Reach | None = None
+) -> MemoryEstimate | None:
     """Return the peak memory of one worker, or None while windows, bands or classes are unknown.
 
     With P planes computed in one pass, W the pixels of a sweep's windows from west to east, h and s the height and
     stride of a window, B bands of all their frames and K classes: ``4 P K W h`` for the bands of rows in which scores
     add up; ``4 B W (h + 3 s)`` for the rows of input under a row of windows, those ready for the next, and those being
     read and prepared; ``2 P K`` rows of cores in their stored form, one of them being written (three with several
-    planes, where the next row opens before the last is full); two encoded cores; batches of windows, one in the
-    network, one before or behind it, and one being added up; and the stored blocks that reads share.
+    planes, where the next row opens before the last is full); two encoded cores; batches of windows: input of two,
+    and the answers on their way; the network, and each window that it computes at once; and the stored blocks that
+    reads share. What is held while backends are compared counts as far as it is more than all that a sweep holds.
+
+    Args:
+        load: What is done at each place.
+        tile_px: Side of a tile.
+        sweep_cols: Tiles side by side.
+        reach: Pixels of the region; None: as many as the tiles have.
     """
     if load.windows is None or load.bands is None or load.classes is None:
         return None
     height, width = load.windows.size
-    wide = sweep_cols * tile_px + 2 * (width - 1)
+    core_high, core_wide = _cores(tile_px, sweep_cols, reach)
+    wide = (sweep_cols * tile_px if reach is None else min(reach.wide_px, sweep_cols * tile_px)) + 2 * (width - 1)
     stored = load.planes * load.classes * load.write_itemsize
     held = load.bands if load.held_bands is None else load.held_bands
     rows = 2 if load.planes == 1 else 3
-    return MemoryEstimate(
-        (
-            ("band", 4 * load.planes * load.classes * wide * height),
-            ("input rows", wide * (height + 3 * load.windows.stride[0]) * (4 * held + load.planes)),
-            ("core rows", rows * sweep_cols * tile_px * tile_px * stored),
-            ("encoded cores", 2 * tile_px * tile_px * stored),
-            ("batches", 4 * load.batch * height * width * (3 * load.bands + 4 * load.classes)),
-            ("network", load.network_bytes),
-            ("read cache", GDAL_CACHE_BYTES + _own_cache(held * load.read_itemsize, load.dates, wide)),
-            ("process", PROCESS_BYTES),
-        )
+    sweep = (
+        ("band", 4 * load.planes * load.classes * wide * height),
+        ("input rows", wide * (height + 3 * load.windows.stride[0]) * (4 * held + load.planes)),
+        ("core rows", rows * core_wide * core_high * stored),
+        ("encoded cores", 2 * min(core_wide, tile_px) * core_high * stored),
+        ("batches", load.batch * (4 * height * width * (2 * load.bands + _BATCHES * load.classes) + load.answer_bytes)),
+        ("read cache", GDAL_CACHE_BYTES + _own_cache(held * load.read_itemsize, load.dates, wide)),
     )
+    network = (
+        ("network", load.network_bytes),
+        ("windows in the network", load.window_bytes * load.windows_at_once),
+        ("process", PROCESS_BYTES),
+    )
+    more = max(0, load.gate_bytes - sum(size for _, size in sweep))
+    return MemoryEstimate((*sweep, *network, *((("comparing backends", more),) if more else ())))
+
+
+def _cores(tile_px: int, sweep_cols: int, reach: Reach | None) -> tuple[int, int]:
+    """Return the (rows, columns) of a row of cores that are held: the chunks that the region meets."""
+    high, wide = tile_px, sweep_cols * tile_px
+    if reach is None:
+        return high, wide
+    return min(high, reach.high_px + 2 * _CHUNK_PX), min(wide, reach.wide_px + 2 * _CHUNK_PX)
 
 
 def _own_cache(pixel_bytes: int, dates: int, wide: int) -> int:
@@ -207,36 +272,53 @@ def _own_cache(pixel_bytes: int, dates: int, wide: int) -> int:
     return min(dates * DATE_CACHE_BYTES, _BLOCK_ROWS_PX * wide * pixel_bytes)
 
 
-def cut_to_memory(load: Workload, tile_px: int, memory_bytes: int | None) -> tuple[int, int]:
+def cut_to_memory(
+    load: Workload, tile_px: int, memory_bytes: int | None, reach: Reach | None = None
+) -> tuple[int, int]:
     """Return the (rows, columns) of tiles of the largest sweep that fits the memory of a worker.
 
+    Windows run in smaller batches before sweeps become narrower: see `cut_batch`.
+
     Raises:
-        MemoryBudgetError: If not even a single tile fits.
+        MemoryBudgetError: If not even a single tile fits, one window after the other.
     """
     rows, cols = (_power_below(side_px // tile_px) for side_px in DEFAULT_SWEEP_PX)
     if memory_bytes is None:
         return rows, cols
-    while cols > 1 and _needs(load, tile_px, cols) > memory_bytes:
+    load = cut_batch(load, tile_px, memory_bytes, reach)
+    while cols > 1 and _needs(load, tile_px, cols, reach) > memory_bytes:
         cols //= 2
-    if (least := _needs(load, tile_px, cols)) > memory_bytes:
+    if (least := _needs(load, tile_px, cols, reach)) > memory_bytes:
         raise MemoryBudgetError(
             f"a worker needs {least / 1e6:,.0f} MB for one tile of {tile_px} px, "
             f"and may take {memory_bytes / 1e6:,.0f} MB",
-            hint=_memory_hint(load, tile_px, memory_bytes),
+            hint=_memory_hint(load, tile_px, memory_bytes, reach),
         )
     return rows, cols
 
 
-def _needs(load: Workload, tile_px: int, sweep_cols: int) -> int:
-    memory = memory_per_worker(load, tile_px, sweep_cols)
+def cut_batch(load: Workload, tile_px: int, memory_bytes: int | None, reach: Reach | None = None) -> Workload:
+    """Return the workload with as many windows at once as fit beside the widest sweep: half of them, a quarter ... 1.
+
+    Where not even one fits there, the sweep has to be narrower.
+    """
+    cols = _power_below(DEFAULT_SWEEP_PX[1] // tile_px)
+    while memory_bytes is not None and load.batch > 1 and _needs(load, tile_px, cols, reach) > memory_bytes:
+        load = replace(load, batch=load.batch // 2)
+    return load
+
+
+def _needs(load: Workload, tile_px: int, sweep_cols: int, reach: Reach | None) -> int:
+    memory = memory_per_worker(load, tile_px, sweep_cols, reach)
     return 0 if memory is None else memory.total_bytes
 
 
-def _memory_hint(load: Workload, tile_px: int, memory_bytes: int) -> str:
-    fits = [px for px in (1 << n for n in range(11, 7, -1)) if px < tile_px and _needs(load, px, 1) <= memory_bytes]
-    least = _needs(load, fits[0] if fits else tile_px, 1)
-    instead = f"--tile-size {fits[0]}, or " if fits else ""
-    return f"give {instead}--memory {-(-least // 10**6)}MB" if not fits else f"give {instead}more --memory"
+def _memory_hint(load: Workload, tile_px: int, memory_bytes: int, reach: Reach | None) -> str:
+    smaller = [px for px in (1 << n for n in range(11, 7, -1)) if px < tile_px]
+    fits = [px for px in smaller if _needs(load, px, 1, reach) <= memory_bytes]
+    if fits:
+        return f"give --tile-size {fits[0]}, or more --memory"
+    return f"give --memory {-(-_needs(load, tile_px, 1, reach) // 10**6)}MB"
 
 
 def _power_below(count: int) -> int:

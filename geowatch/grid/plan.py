@@ -19,7 +19,9 @@ from geowatch.grid.crs import Area, grid_id, project, utm_zones
 from geowatch.grid.estimate import (
     Estimate,
     Rates,
+    Reach,
     Workload,
+    cut_batch,
     cut_to_memory,
     estimate,
     memory_per_worker,
@@ -105,6 +107,11 @@ class Plan:
         raise PlanError(f"the plan has no grid '{name}', only {', '.join(g.id for g in self.grids)}")
 
     @property
+    def reach(self) -> Reach:
+        """Pixels that a sweep can have at most."""
+        return Reach.of([grid.bounds.shape for grid in self.grids])
+
+    @property
     def tile_count(self) -> int:
         """Tiles of all grids."""
         return sum(each.count for each in self.tiles)
@@ -152,8 +159,9 @@ def make_plan(request: PlanRequest) -> tuple[Plan, dict[str, TileTable]]:
         ConfigError, PlanError: If the choices do not fit each other.
         MemoryBudgetError: If not even one tile fits the memory.
     """
-    sweep_tiles = cut_to_memory(request.load, request.tile_px, request.memory_bytes)
     grids = _grids(request)
+    reach = Reach.of([grid.bounds.shape for grid in grids])
+    sweep_tiles = cut_to_memory(request.load, request.tile_px, request.memory_bytes, reach)
     refuse_too_many(sum(_least_tiles(grid) for grid in grids), request.tile_px)
     tables = {grid.id: _table(grid, sweep_tiles) for grid in grids}
     tables = {name: table for name, table in tables.items() if len(table)}
@@ -243,7 +251,8 @@ def _cost(request: PlanRequest, plan: Plan, tables: Mapping[str, TileTable]) -> 
     figures = [
         sweep_figures(tables[grid.id], grid.bounds, grid.tile_px, plan.sweep_tiles, load.windows) for grid in plan.grids
     ]
-    memory = memory_per_worker(load, plan.tile_px, plan.sweep_tiles[1])
+    given = cut_batch(load, plan.tile_px, request.memory_bytes, plan.reach)
+    memory = memory_per_worker(given, plan.tile_px, plan.sweep_tiles[1], plan.reach)
     return estimate(figures, load, memory, request.rates or packaged_rates(), request.machine)
 
 

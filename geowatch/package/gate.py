@@ -14,6 +14,7 @@ import numpy as np
 
 from geowatch.errors import BackendError
 from geowatch.package.activate import activate
+from geowatch.package.backends.lanes import SideBySide
 from geowatch.package.box_gate import compare_boxes, kinds_seen
 
 if TYPE_CHECKING:
@@ -25,7 +26,15 @@ if TYPE_CHECKING:
     from geowatch.package.backends.base import Backend, BackendIdentity
     from geowatch.package.manifest import GateSpec, HeadSpec, Manifest
 
-__all__ = ["Evidence", "GateReport", "compare_outputs", "decisions", "gather_evidence", "pass_gate"]
+__all__ = [
+    "Evidence",
+    "GateReport",
+    "compare_outputs",
+    "decisions",
+    "gather_evidence",
+    "pass_gate",
+    "run_in_parts",
+]
 
 #: Fewest windows that backends are compared on, where there are so many.
 LOOKED_AT = 2
@@ -154,7 +163,7 @@ def pass_gate(
     Raises BackendError with the figures where they differ too much.
     """
     precision = backend.identity.precision
-    outputs = backend.run(evidence.windows)
+    outputs = run_in_parts(backend, evidence.windows)
     report = compare_outputs(manifest, outputs, evidence.outputs, precision=precision, given=given)
     if not report.passed:
         raise BackendError(
@@ -163,6 +172,22 @@ def pass_gate(
             + ("" if precision == "fp32" else ", or --precision fp32"),
         )
     return report
+
+
+def run_in_parts(backend: Backend, windows: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+    """Return a backend's raw output for windows, a few of which run at once: memory is planned for no more.
+
+    They are one more than it runs side by side, so that at least two are one batch; the last batch is filled up with
+    windows of the one before.
+    """
+    count = len(next(iter(windows.values())))
+    step = backend.identity.fixed_batch or (backend.lanes if isinstance(backend, SideBySide) else 1) + 1
+    found = []
+    for at in range(0, count, step):
+        first = max(0, min(at, count - step))
+        outputs = backend.run({name: x[first : first + step] for name, x in windows.items()})
+        found.append({name: x[at - first :] for name, x in outputs.items()})
+    return found[0] if len(found) == 1 else {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
 
 def _who(identity: BackendIdentity) -> str:

@@ -20,7 +20,7 @@ from geowatch.package.backends import LIBRARIES, BackendIdentity, open_backend
 from geowatch.package.backends.base import cpu_class
 from geowatch.package.cache import ArtifactKey
 from geowatch.package.fused import FUSING, fuse
-from geowatch.package.gate import Evidence, GateReport, decisions, pass_gate
+from geowatch.package.gate import Evidence, GateReport, decisions, pass_gate, run_in_parts
 from geowatch.version import __version__
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def check_window(proving: Proving, spec: BackendSpec, own: Size) -> None:
     }
     backend = open_backend(proving.form(spec), spec, cache=proving.cache)
     try:
-        whole, alone = backend.run(windows), backend.run(inner)
+        whole, alone = run_in_parts(backend, windows), run_in_parts(backend, inner)
     finally:
         backend.close()
     for head, given in zip(manifest.heads, proving.form(spec).manifest.heads, strict=True):
@@ -210,7 +210,7 @@ def fixed_batch_of(backend: Backend, windows: Mapping[str, NDArray[np.float32]])
         return backend.identity.fixed_batch
     if len(next(iter(windows.values()))) == 1:
         windows = {name: np.concatenate([x, x[..., ::-1]]) for name, x in windows.items()}
-    together = backend.run(windows)
+    together = run_in_parts(backend, windows)
     for i in range(len(next(iter(windows.values())))):
         alone = backend.run({name: x[i : i + 1] for name, x in windows.items()})
         for head, x in together.items():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from geowatch.errors import MemoryBudgetError
 from geowatch.grid.sweeps import cut_sweeps
 from geowatch.predict.scoring import Looks
 from geowatch.stages.predicting.choosing import threads_of
@@ -53,6 +54,8 @@ class Predicted:
     """Tiles of this share, finished before or now."""
     done_before: int
     """Tiles of them that were finished before."""
+    memory_bytes: int = 0
+    """Most memory that a worker is planned to take; 0 where nothing is left."""
     figures: dict[str, float] = field(default_factory=dict)
     """Sums over the work of this call: tiles, windows, seen_px, skipped, valid_px, read_bytes, write_bytes, seconds."""
 
@@ -82,7 +85,7 @@ def predict(config: PredictConfig, events: Events | None = None) -> Predicted:
     work = _work(config, session)
     result = Predicted(
         heatmap=f"{session.store.url}/{HEATMAP}", backend=session.recipe.backend.name, reason=session.reason,
-        tiles=work.total, done_before=work.before,
+        tiles=work.total, done_before=work.before, memory_bytes=work.memory_bytes,
     )  # fmt: skip
     if config.dry_run:
         return result
@@ -123,6 +126,8 @@ class _Work:
     """Tiles of the share."""
     before: int
     """Tiles of it that are done."""
+    memory_bytes: int
+    """Memory of the job that takes the most."""
 
 
 def _work(config: PredictConfig, session: Session) -> _Work:
@@ -143,8 +148,20 @@ def _work(config: PredictConfig, session: Session) -> _Work:
             cuts = [tiles for sweep in rest for tiles in _narrowed(sweep.tiles, columns)]
         for tiles in filter(None, cuts):
             wanted[block.grid.id, tiles].append(block)
-    jobs = [session.job(each, cut) for (_, cut), blocks in wanted.items() for each in session.passes(blocks, cut)]
-    return _Work(jobs, total, total - left)
+    passes = [(each, cut) for (_, cut), blocks in wanted.items() for each in session.passes(blocks, cut)]
+    need = max((session.need_bytes(*each) for each in passes), default=0)
+    _refuse(config, need)
+    return _Work([session.job(*each) for each in passes], total, total - left, need)
+
+
+def _refuse(config: PredictConfig, need_bytes: int) -> None:
+    """Refuse what is stitched in memory and does not fit; in bands, sweeps were cut to fit before."""
+    if config.in_memory and config.memory_bytes is not None and need_bytes > config.memory_bytes:
+        raise MemoryBudgetError(
+            f"all scores in memory take {need_bytes / 1e6:,.0f} MB, and a worker may take "
+            f"{config.memory_bytes / 1e6:,.0f} MB",
+            hint="leave out --in-memory: in bands of rows the values are the same",
+        )
 
 
 def _narrowed(tiles: tuple[Tile, ...], columns: int) -> list[tuple[Tile, ...]]:

@@ -24,6 +24,7 @@ from geowatch.stages.binding.asked import Asked, claim, merged, read_asked
 from geowatch.stages.binding.imagery import ImageryConfig, asked_imagery, bind, choose_scenes, reading_of, usable
 from geowatch.stages.binding.regions import read_region_file
 from geowatch.stages.working.events import Events, Silent
+from geowatch.stages.working.process import cores
 from geowatch.stages.working.provenance import made, record
 from geowatch.store import open_store
 from geowatch.store.plans import PLAN, check_geojson, has_plan, read_plan, write_geojson, write_plan
@@ -67,8 +68,8 @@ class TileConfig:
     """Side of a window in pixels, for networks that take several."""
     overlap: float | None = None
     """Overlap of windows: pixels, or a share of the window below 1."""
-    batch: int = 4
-    """Most windows at once, for the memory that a worker needs."""
+    batch: int | None = None
+    """Most windows at once, for the memory that a worker needs; None: as predict, 4 or fewer large ones."""
     memory_bytes: int | None = None
     """Memory that one worker may take."""
     rates: str | None = None
@@ -233,7 +234,7 @@ def _footprint(scenes: Sequence[Scene], lattice: Lattice) -> PixelBox:
 
 
 def _load(config: TileConfig, asked: Asked, given: _Given) -> Workload:
-    load = Workload(windows=_windows(asked, given.package), batch=config.batch)
+    load = Workload(windows=_windows(asked, given.package))
     if given.scenes:
         stored = max(np.dtype(band.dtype).itemsize for scene in given.scenes for band in scene.bands)
         load = replace(load, read_itemsize=stored)
@@ -250,9 +251,21 @@ def _load(config: TileConfig, asked: Asked, given: _Given) -> Workload:
         write_itemsize=max((4 if head.activation == "none" else 1 for head in manifest.heads), default=1),
         times=max(1, _frame_count(config, given.scenes) - dates + 1),
         gflop_per_window=None if manifest.gflop_per_window is None else manifest.gflop_per_window * area,
-        network_bytes=sum(file.bytes for file in manifest.files.values()),
     )
+    load = _with_network(config, load, given.package)
     return _load_in_time(config, load, manifest, given.scenes, asked.tile_size or DEFAULT_TILE_PX)
+
+
+def _with_network(config: TileConfig, load: Workload, package: Package) -> Workload:
+    """Return the workload with what the network takes that predict runs where nobody says how."""
+    from geowatch.package.choose import usual_batch
+    from geowatch.package.footprint import Running
+    from geowatch.predict.scoring import Looks
+    from geowatch.stages.predicting.needing import with_network
+
+    size = load.windows.size if load.windows is not None else package.manifest.window.size
+    load = replace(load, batch=config.batch or usual_batch(size))
+    return with_network(load, [package], Looks(), [Running(threads=cores())])
 
 
 def _load_in_time(

@@ -8,7 +8,9 @@ import pytest
 from geowatch.errors import ConfigError, MemoryBudgetError
 from geowatch.grid.counts import SweepFigures
 from geowatch.grid.estimate import (
+    Reach,
     Workload,
+    cut_batch,
     cut_to_memory,
     estimate,
     memory_per_worker,
@@ -38,11 +40,53 @@ def test_memory_is_unknown_without_a_model():
 
 
 def test_a_sweep_is_cut_to_the_memory_by_its_columns_alone():
-    assert cut_to_memory(LOAD, 512, None) == (16, 8)
-    sizes = [memory_per_worker(LOAD, 512, cols).total_bytes for cols in (1, 2, 4, 8)]
+    one_by_one = replace(LOAD, batch=1)
+    assert cut_to_memory(one_by_one, 512, None) == (16, 8)
+    sizes = [memory_per_worker(one_by_one, 512, cols).total_bytes for cols in (1, 2, 4, 8)]
     for cols, size in zip((1, 2, 4, 8), sizes, strict=True):
-        assert cut_to_memory(LOAD, 512, size) == (16, cols)
-    assert cut_to_memory(LOAD, 512, sizes[3] - 1) == (16, 4)
+        assert cut_to_memory(one_by_one, 512, size) == (16, cols)
+    assert cut_to_memory(one_by_one, 512, sizes[3] - 1) == (16, 4)
+
+
+def test_fewer_windows_run_at_once_before_sweeps_become_narrower():
+    load = replace(LOAD, window_bytes=100_000_000)
+    sizes = [memory_per_worker(replace(load, batch=n), 512, 8).total_bytes for n in (4, 2, 1)]
+    assert sizes == sorted(sizes, reverse=True)
+    for batch, size in zip((4, 2), sizes, strict=False):
+        assert cut_batch(load, 512, size).batch == batch
+        assert cut_to_memory(load, 512, size) == (16, 8)
+    assert cut_batch(load, 512, sizes[0] - 1).batch == 2
+    assert cut_batch(load, 512, sizes[2] - 1).batch == 1
+    assert cut_to_memory(load, 512, sizes[2] - 1) == (16, 4)
+    assert cut_batch(load, 512, None) == load
+
+
+@pytest.mark.parametrize(
+    ("batch", "lanes", "count"), [(4, 1, 4), (4, 2, 4), (4, 3, 6), (4, 8, 9), (1, 1, 2), (1, 2, 3), (5, 2, 6)]
+)
+def test_windows_that_are_computed_at_once_follow_batch_and_lanes(batch, lanes, count):
+    load = replace(LOAD, batch=batch, lanes=lanes, window_bytes=10)
+    assert load.windows_at_once == count
+    assert dict(memory_per_worker(load, 256, 1).parts)["windows in the network"] == 10 * count
+    assert replace(load, at_once=1).windows_at_once == 1
+
+
+def test_a_region_counts_as_wide_and_high_as_it_is():
+    narrow = memory_per_worker(LOAD, 2048, 2, Reach(300, 500))
+    parts = dict(narrow.parts)
+    assert parts["band"] == 4 * 3 * (500 + 2 * 255) * 256
+    assert parts["core rows"] == 2 * (500 + 1024) * (300 + 1024) * 3
+    assert narrow.total_bytes < memory_per_worker(LOAD, 2048, 1).total_bytes
+    assert memory_per_worker(LOAD, 2048, 2, Reach(10**6, 10**6)) == memory_per_worker(LOAD, 2048, 2)
+    assert cut_to_memory(LOAD, 2048, narrow.total_bytes, Reach(300, 500)) == (4, 2)
+
+
+def test_comparing_backends_counts_where_it_holds_more_than_a_sweep():
+    usual = memory_per_worker(LOAD, 512, 1)
+    assert memory_per_worker(replace(LOAD, gate_bytes=10**6), 512, 1) == usual
+    more = memory_per_worker(replace(LOAD, gate_bytes=10**9), 512, 1)
+    held = sum(size for name, size in usual.parts if name not in {"network", "windows in the network", "process"})
+    assert more.total_bytes == usual.total_bytes + 10**9 - held
 
 
 def test_sweeps_are_powers_of_two_for_any_tile_size():

@@ -7,6 +7,7 @@ import click
 from gw_cli import options, series_options
 from gw_cli.cache import with_cache
 from gw_cli.lazy import command as gw_command
+from gw_cli.progress import in_bytes
 from gw_cli.session import Session
 
 #: Shorter work is silent.
@@ -49,7 +50,8 @@ def command(ctx: click.Context, /, **given: object) -> None:
     if config.jit is not None:
         session.events.note(f"backend {done.backend}: {done.reason}")
     if config.dry_run:
-        session.made(f"{done.tiles - done.done_before} of {done.tiles} tiles left")
+        memory = f", {in_bytes(done.memory_bytes)} of memory a worker" if done.memory_bytes else ""
+        session.made(f"{done.tiles - done.done_before} of {done.tiles} tiles left{memory}")
         return
     if done.summary and done.figures["seconds"] > _WORTH_TELLING_S:
         session.events.note(done.summary)

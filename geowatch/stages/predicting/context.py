@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from geowatch.errors import PlanMismatchError
-from geowatch.grid.estimate import DATE_CACHE_BYTES, Workload, cut_to_memory
+from geowatch.grid.estimate import DATE_CACHE_BYTES, Workload, cut_batch, cut_to_memory
 from geowatch.grid.windows import WindowLattice
 from geowatch.lineage import Made, Source
 from geowatch.package import load_package
@@ -30,7 +30,8 @@ from geowatch.stages.binding.parts import Part, TimeBlock, blocks_of, joined, la
 from geowatch.stages.predicting.box_heads import finder_of
 from geowatch.stages.predicting.choosing import threads_of
 from geowatch.stages.predicting.looks import find_members, noisy_net, shown_package
-from geowatch.stages.predicting.passes import cut_passes
+from geowatch.stages.predicting.needing import looks_asked, running_of, with_network
+from geowatch.stages.predicting.passes import cut_passes, pass_need
 from geowatch.stages.predicting.recipes import find_package, has_package, settle_recipe
 from geowatch.stages.predicting.sweeping import Figures, Sweeper
 from geowatch.stages.predicting.timing import check_domains, dressed, loaded, settle_norm, settle_series, with_block
@@ -109,6 +110,8 @@ class Session:
     config: PredictConfig
     parts: tuple[Part, ...]
     """Every plane of the heatmap."""
+    load: Workload
+    """The workload of one plane, with as many windows at once as are asked for."""
 
     @property
     def blocks(self) -> tuple[TimeBlock, ...]:
@@ -117,8 +120,9 @@ class Session:
 
     @property
     def batch(self) -> int:
-        """Most windows that run at once."""
-        return self.config.batch or usual_batch(self.recipe.window_px)
+        """Most windows that run at once within the memory that a worker was given."""
+        load = loaded(self.load, self.blocks)
+        return cut_batch(load, self.plan.tile_px, self.config.memory_bytes, self.plan.reach).batch
 
     @property
     def sweep_columns(self) -> int:
@@ -127,29 +131,24 @@ class Session:
         Raises:
             MemoryBudgetError: where not even one fits.
         """
-        columns = cut_to_memory(loaded(self._load, self.blocks), self.plan.tile_px, self.config.memory_bytes)[1]
-        return min(columns, self.plan.sweep_tiles[1])
-
-    @property
-    def _load(self) -> Workload:
-        """The workload of one plane."""
-        heads = self.recipe.heads
-        return Workload(
-            windows=WindowLattice(self.recipe.window_px, self.recipe.stride_px),
-            bands=sum(len(spec.bands) for spec in self.package.manifest.inputs),
-            dates=self.package.manifest.dates,
-            classes=sum(-(-len(head.classes) // head.reduction**2) for head in heads),
-            write_itemsize=max(Quantiser(head.stored).dtype.itemsize for head in heads),  # type: ignore[arg-type]
-            batch=self.batch,
-            network_bytes=sum(
-                record.bytes for package in (self.package, *self.members) for record in package.manifest.files.values()
-            ),
-        )
+        load, plan = loaded(self.load, self.blocks), self.plan
+        columns = cut_to_memory(load, plan.tile_px, self.config.memory_bytes, plan.reach)[1]
+        return min(columns, plan.sweep_tiles[1])
 
     def passes(self, blocks: Sequence[TimeBlock], tiles: tuple[Tile, ...]) -> Iterator[TimeBlock]:
         """Yield the passes that compute ``tiles`` in time blocks, by what memory allows."""
-        # In memory the scores of a block are all held, which no estimate counts.
-        return cut_passes(blocks, tiles, self._load, 0 if self.config.in_memory else self.config.memory_bytes)
+        # In memory the scores of a block are all held.
+        limit = 0 if self.config.in_memory else self.config.memory_bytes
+        return cut_passes(blocks, tiles, replace(self.load, batch=self.batch), limit)
+
+    def need_bytes(self, block: TimeBlock, tiles: tuple[Tile, ...]) -> int:
+        """Return the peak memory of a worker that computes ``tiles`` in one pass over time blocks."""
+        need = pass_need(block, tiles, replace(self.load, batch=self.batch))
+        if not self.config.in_memory:
+            return need
+        # All scores, and which of them are kept.
+        plane = sum(block.grid.work(tile).area_px for tile in tiles)
+        return need + block.room * plane * (1 + 4 * (self.load.classes or 1))
 
     def tiles(self, grid: str) -> TileTable:
         """Tiles of a grid."""
@@ -207,28 +206,43 @@ def open_session(config: PredictConfig, events: Events) -> Session:
     _check_bands(bound, package)
     pinned = read_recipe(store)
     series = settle_series(config.time, pinned, package.manifest)
-    series = with_block(series, plan, bound, _planned(config, package), config.memory_bytes)
+    members = find_members(store, config.looks, package)
+    series = with_block(series, plan, bound, _planned(config, (package, *members)), config.memory_bytes)
     parts = parts_of(plan, bound, package.manifest.dates, series)
     check_domains(package.manifest, settle_norm(config.norm, pinned), parts)
-    members = find_members(store, config.looks, package)
     settled = settle_recipe(config, store, (package, *members), (bound, parts, series), events)
     config = replace(config, batch=config.batch or settled.batch)
-    return Session(store, plan, package, members, bound, settled.recipe, settled.reason, config, parts)
+    load = _load(config, settled.recipe, (package, *members))
+    return Session(store, plan, package, members, bound, settled.recipe, settled.reason, config, parts, load)
 
 
-def _planned(config: PredictConfig, package: Package) -> Workload:
+def _load(config: PredictConfig, recipe: Recipe, packages: Sequence[Package]) -> Workload:
+    """Return the workload of one plane, as the recipe says."""
+    heads, manifest = recipe.heads, packages[0].manifest
+    load = Workload(
+        windows=WindowLattice(recipe.window_px, recipe.stride_px),
+        bands=sum(len(spec.bands) for spec in manifest.inputs),
+        dates=manifest.dates,
+        classes=sum(-(-len(head.classes) // head.reduction**2) for head in heads),
+        write_itemsize=max(Quantiser(head.stored).dtype.itemsize for head in heads),  # type: ignore[arg-type]
+        batch=config.batch or usual_batch(recipe.window_px),
+    )
+    return with_network(load, packages, Looks.of(recipe), running_of(config, recipe))
+
+
+def _planned(config: PredictConfig, packages: Sequence[Package]) -> Workload:
     """Return the workload of one plane, as far as it is known before the recipe."""
-    manifest = package.manifest
+    manifest = packages[0].manifest
     size = (config.window, config.window) if config.window else manifest.window.size
     overlap = manifest.window.overlap if config.overlap is None else config.overlap
-    return Workload(
+    load = Workload(
         windows=WindowLattice.of(size, overlap),
         bands=sum(len(spec.bands) for spec in manifest.inputs),
         dates=manifest.dates,
         classes=sum(len(head.classes) for head in manifest.heads) or 1,
         batch=config.batch or usual_batch(size),
-        network_bytes=sum(record.bytes for record in manifest.files.values()),
     )
+    return with_network(load, packages, looks_asked(config), running_of(config, None))
 
 
 def _with_asked(config: PredictConfig, store: Store) -> PredictConfig:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from geowatch.grid.estimate import Workload, memory_per_worker
+from geowatch.grid.estimate import Reach, Workload, memory_per_worker
 from geowatch.stages.binding.parts import TimeBlock, joined
 from geowatch.stages.predicting.timing import loaded
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from geowatch.grid.plan import Plan
     from geowatch.grid.tiles import Tile
 
-__all__ = ["PASS_BYTES", "cut_passes", "pass_bytes"]
+__all__ = ["PASS_BYTES", "cut_passes", "pass_bytes", "pass_need"]
 
 #: Memory of a pass over several time blocks, where nobody limits it: measured on 500 x 500 pixels of one band, predict
 #: took 660 MB for 400 dates, as for 100, and 5% more processor time than with 3 GiB, where it took 1.6 GB.
@@ -39,7 +39,7 @@ def pass_bytes(plan: Plan, frames: int, memory_bytes: int | None) -> int | None:
         return None
     bands = load.held_bands // load.dates
     every = replace(load, planes=load.times, dates=frames, held_bands=frames * bands)
-    memory = memory_per_worker(every, plan.tile_px, plan.sweep_tiles[1])
+    memory = memory_per_worker(every, plan.tile_px, plan.sweep_tiles[1], plan.reach)
     limit = PASS_BYTES if memory_bytes is None else memory_bytes
     return None if memory is None else min(limit, memory.total_bytes)
 
@@ -65,7 +65,7 @@ def cut_passes(
         if (
             block.number == held.number + held.count
             and _shares(both, (held, block))
-            and _need(both, tiles, load) <= limit
+            and pass_need(both, tiles, load) <= limit
         ):
             held = both
         else:
@@ -78,10 +78,11 @@ def _shares(both: TimeBlock, parts: tuple[TimeBlock, TimeBlock]) -> bool:
     return len(both.frames) < sum(len(part.frames) for part in parts)
 
 
-def _need(block: TimeBlock, tiles: tuple[Tile, ...], load: Workload) -> int:
-    """Return the bytes of a pass, of which only the part of the tiles within the region counts."""
+def pass_need(block: TimeBlock, tiles: tuple[Tile, ...], load: Workload) -> int:
+    """Return the bytes of a pass over tiles, of which only what lies within the region counts."""
     side, bounds = block.grid.tile_px, block.grid.bounds
-    x0, x1 = min(tile.ix for tile in tiles) * side, (max(tile.ix for tile in tiles) + 1) * side
-    wide = max(1, min(x1, bounds.x1) - max(x0, bounds.x0))
-    memory = memory_per_worker(loaded(load, [block]), wide, 1)
+    first, last = min(tile.ix for tile in tiles), max(tile.ix for tile in tiles)
+    wide = max(1, min((last + 1) * side, bounds.x1) - max(first * side, bounds.x0))
+    reach = Reach(bounds.height, wide)
+    memory = memory_per_worker(loaded(load, [block]), side, last - first + 1, reach)
     return 0 if memory is None else memory.total_bytes

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from geowatch.predict.strips import Strip
     from geowatch.stages.binding.parts import Part
 
-__all__ = ["masked_windows", "sample_windows"]
+__all__ = ["SAMPLE_CACHE_BYTES", "masked_windows", "sample_windows"]
 
 #: Windows that are looked at at least; those of most contrast, which hold several classes, are taken.
 _LOOKED_AT = 12
+#: Memory for stored blocks that these windows share, over all frames.
+SAMPLE_CACHE_BYTES = 128 << 20
 
 
 def sample_windows(
@@ -80,7 +82,8 @@ def _strips(
     places = product(down, right) if few else _spread(down, right, most or 1)
     with ExitStack() as stack:
         block = TimeBlock(part.grid, part.time, (part,), 1)
-        opened = (FrameReader(plan, cache_bytes=32 << 20, remote=part.remote) for plan in block.frames)
+        size = min(32 << 20, SAMPLE_CACHE_BYTES // max(1, len(block.frames)))
+        opened = (FrameReader(plan, cache_bytes=size, remote=part.remote) for plan in block.frames)
         readers = tuple(map(stack.enter_context, opened))
         look = block.look(readers, manifest.bands, manifest.inputs, norm)
         for ky, kx in places:

@@ -167,7 +167,7 @@ def with_block(
         pin = series.model_copy(update={"block": block})
         blocks = blocks_of(parts_of(plan, bound, load.dates, pin), block)
         try:
-            cut_to_memory(loaded(load, blocks), plan.tile_px, memory_bytes)
+            cut_to_memory(loaded(load, blocks), plan.tile_px, memory_bytes, plan.reach)
         except MemoryBudgetError:
             block //= 2
         else:
