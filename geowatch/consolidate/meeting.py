@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
     from geowatch.consolidate.found import Found
     from geowatch.grid.areas import Ints
+    from geowatch.grid.lattice import PixelBox
 
-__all__ = ["Pixels", "Shared", "beyond", "both", "shared", "without"]
+__all__ = ["Pixels", "Shared", "beyond", "both", "inside", "shared", "without"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -101,6 +103,22 @@ def beyond(one: Pixels, other: Pixels) -> Pixels:
     met = both(one, other)
     rest = without(*(unite(each.owner, each.y, each.x0, each.x1) for each in (one, met)))
     return Pixels(rest.owner, rest.y, rest.x0, rest.x1)
+
+
+def inside(boxes: Sequence[PixelBox], y: NDArray[np.integer]) -> Pixels:
+    """Return the pixels of boxes in the rows that ``y`` names; boxes of one band of rows are joined."""
+    bands: dict[tuple[int, int], list[PixelBox]] = defaultdict(list)
+    for box in boxes:
+        bands[box.y0, box.y1].append(box)
+    every = np.unique(y)
+    parts = [Pixels.join([])]
+    for (y0, y1), row in bands.items():
+        rows = every[(every >= y0) & (every < y1)]
+        zeros = np.zeros(len(row), dtype=np.int64)
+        whole = unite(zeros, zeros, *(np.array([getattr(box, side) for box in row]) for side in ("x0", "x1")))
+        x0, x1 = (np.repeat(side, len(rows)) for side in (whole.x0, whole.x1))
+        parts.append(Pixels(np.zeros(len(x0), dtype=np.int64), np.tile(rows, len(whole)), x0, x1))
+    return Pixels.join(parts)
 
 
 def without(areas: Areas, other: Areas) -> Areas:

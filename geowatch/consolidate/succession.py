@@ -17,7 +17,7 @@ import numpy as np
 from geowatch.consolidate.axis import Axis
 from geowatch.consolidate.found import ENDED, Found, collapsed
 from geowatch.consolidate.joins import Whole
-from geowatch.consolidate.meeting import Pixels, Shared, shared
+from geowatch.consolidate.meeting import Pixels, Shared, beyond, inside, shared
 from geowatch.consolidate.rejoin_linked import rejoined_links
 from geowatch.consolidate.rejoin_outlines import Looks, rejoined_outlines
 from geowatch.consolidate.terms import NO_DAY
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from geowatch.consolidate.decided import Decided
     from geowatch.consolidate.terms import Rules, Terms
     from geowatch.grid.areas import Ints
+    from geowatch.grid.lattice import PixelBox
     from geowatch.sites.fragment import Fragment
 
 __all__ = ["Earlier", "Succession"]
@@ -75,6 +76,7 @@ class Succession:
     looks: Looks
     """Looks at places in this run's scores."""
     _dark: dict[int, list[Pixels]] = field(default_factory=lambda: defaultdict(list))
+    _told: dict[int, list[PixelBox]] = field(default_factory=lambda: defaultdict(list))
     _held: dict[int, list[Whole]] = field(default_factory=lambda: defaultdict(list))
 
     @cached_property
@@ -130,6 +132,7 @@ class Succession:
     def told(self, grid: int, fragments: Iterable[tuple[int, Fragment]]) -> Iterator[tuple[int, Fragment]]:
         """Yield fragments as they come, and keep where tiles saw nothing at all."""
         for place, fragment in fragments:
+            self._told[grid].append(fragment.box)
             if len(fragment.dark_y):
                 zeros = np.zeros(len(fragment.dark_y), dtype=np.int64)
                 self._dark[grid].append(Pixels(zeros, fragment.dark_y, fragment.dark_x0, fragment.dark_x1))
@@ -154,12 +157,16 @@ class Succession:
         before = self.ongoing(grid)
         here = (self.axis, grid, self.rules.link_overlap)
         if linked:
-            dark: list[Pixels] | None = self._dark.pop(grid, [])
-            dark = None if self._asks(grid) else dark
+            dark = None if self._asks(grid) else self._unseen(grid, before)
             return rejoined_links(before, later, here, dark, self.looks, self.tracked.link_days)
         found, component, alone = rejoined_outlines(before, later, here, self.looks, anew=self.anew)
         found = self._renewed(grid, found, alone)
         return Whole(found, component, component)
+
+    def _unseen(self, grid: int, before: Found) -> list[Pixels]:
+        """Return where no tile saw anything, and what of earlier pieces no tile has: the region may have shrunk."""
+        pixels = Pixels.join([Pixels.of(before, group) for group in ("last", "left")])
+        return [*self._dark.pop(grid, []), beyond(pixels, inside(self._told.pop(grid, []), pixels.y))]
 
     def _asks(self, grid: int) -> bool:
         """Return whether scores are asked for what fragments do not tell: where only dates that count saw nothing."""

@@ -15,7 +15,7 @@ from support.made_heatmap import Made, lattice_box, make_run, of_array
 from geowatch.errors import InputError
 from geowatch.grid.lattice import PixelBox
 from geowatch.stages.consolidate import ConsolidateConfig, consolidate
-from geowatch.stages.sites.tables import FOOTPRINTS, OBSERVATIONS, SITES
+from geowatch.stages.sites.tables import FOOTPRINTS, HISTORY, OBSERVATIONS, SITES
 from geowatch.stages.track import TrackConfig, track
 from geowatch.store import LocalStore
 
@@ -61,6 +61,19 @@ def test_a_series_that_two_processes_tracked_goes_on_as_one_run(tmp_path):
     sites_of(late, early)
     assert len(rows(whole)[0]) == 6
     assert rows(late) == rows(whole)
+
+
+def test_scores_of_another_package_do_not_go_on(tmp_path):
+    made = Made((40, 40), DAYS[:1], ("thing",), lambda _, box: np.full((1, *box.shape), 200, np.uint8), 64)
+    runs = [make_run(tmp_path / name, replace(made, days=(day,))) for name, day in zip("ab", DAYS[:2], strict=True)]
+    for run in runs:
+        track(TrackConfig(run=str(run), mode="linked", workers=1))
+    sites_of(runs[0])
+    history = runs[0] / HISTORY
+    history.write_text(history.read_text().replace("0" * 64, "1" * 64))
+    with pytest.raises(InputError, match="package 111111111111 predicted, these of package 000000000000") as error:
+        sites_of(runs[1], runs[0])
+    assert "--model" in error.value.hint
 
 
 def boxes_of(folder: Path, first: int, after: int, classes: tuple[str, ...] = ("crane", "truck")) -> Path:

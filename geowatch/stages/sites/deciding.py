@@ -58,7 +58,7 @@ def succession_of(
             hint="gw track without --smooth-time or --link-days, or leave --previous out",
         )
     try:
-        earlier = read_earlier(before, naming, tracked.tracking)
+        earlier = read_earlier(before, naming, tracked)
     except StoreError as error:  # what was named cannot be used; this run is well
         raise InputError(error.fact, hint=error.hint or AGAIN) from error
     succession = Succession(earlier, tracked.terms, rules, ScoreLooks(tracked, events))
@@ -95,7 +95,7 @@ def decided_and_written(
         after = max(int(numbers.max(initial=-1)) + 1, 0 if before is None else before.earlier.next_number)
         over_days = tracked.tracking.link_days is not None
         files = written.digests | write_ongoing(tracked.store, ongoing, numbers, over_days=over_days)
-        history = History.of(tracked.tracking, work.terms, frozen, after, files)
+        history = History.of(tracked, work.terms, frozen, after, files)
         tracked.store.put(HISTORY, (history.model_dump_json(indent=1) + "\n").encode())
     return written, became
 

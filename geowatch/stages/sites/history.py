@@ -18,7 +18,7 @@ from geowatch.consolidate.tables import Naming, footprint_schema
 from geowatch.consolidate.terms import NO_DAY
 from geowatch.errors import DamagedError, InputError
 from geowatch.grid.wkb import Wkb
-from geowatch.stages.sites.ongoing import AGAIN, OPTIONS, History
+from geowatch.stages.sites.ongoing import AGAIN, OPTIONS, History, package_of
 from geowatch.stages.sites.tables import FOOTPRINTS, OBSERVATIONS, ONGOING, SITES, stored_batches
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from geowatch.consolidate.terms import Terms
     from geowatch.grid.areas import Ints
+    from geowatch.stages.tracking.tracked import TrackedRun
     from geowatch.store import Store
     from geowatch.track.document import Tracking
 
@@ -35,11 +36,11 @@ _KEY = r"^.*-(?P<birth>\d{8}|undated)-r(?P<y>-?\d+)-c(?P<x>-?\d+)(?P<kind>-k\d+)
 _MIB = 1 << 20
 
 
-def read_earlier(store: Store, naming: Naming, tracking: Tracking) -> Earlier:
+def read_earlier(store: Store, naming: Naming, tracked: TrackedRun) -> Earlier:
     """Read the sites of an earlier run.
 
     Raises:
-        InputError: where there are none, or of another region, pixel grid, other classes or another tracking.
+        InputError: where there are none, or of another region, pixel grid, other classes, another tracking or package.
         DamagedError: where they cannot be read, or are not those that belong together.
     """
     if any(store.size(key) is None for key in (SITES, OBSERVATIONS, FOOTPRINTS)):
@@ -47,8 +48,9 @@ def read_earlier(store: Store, naming: Naming, tracking: Tracking) -> Earlier:
     history = History.read(store)
     _check_digests(store, history)
     tables = {key: stored_batches(store, key) for key in (SITES, OBSERVATIONS, FOOTPRINTS)}
-    _check(tables[FOOTPRINTS].schema.metadata, footprint_schema(naming).metadata, store.url, tracking)
-    _check_options(history, tracking, store.url)
+    _check(tables[FOOTPRINTS].schema.metadata, footprint_schema(naming).metadata, store.url, tracked.tracking)
+    _check_options(history, tracked.tracking, store.url)
+    _check_package(history.package, package_of(tracked), store.url)
     try:
         sites, seen, runs = (pa.Table.from_batches(list(table), table.schema) for table in tables.values())
         found, site = read_ongoing(iter(stored_batches(store, ONGOING)), len(naming.terms.classes))
@@ -86,6 +88,14 @@ def _check_options(history: History, tracking: Tracking, where: str) -> None:
                 f"the sites in {where} were tracked {given}, these {_given(option, now[name])}",
                 hint=f"gw track {given.removeprefix('with ')}, or leave --previous out",
             )
+
+
+def _check_package(before: str | None, now: str | None, where: str) -> None:
+    if before is not None and now is not None and before != now:
+        raise InputError(
+            f"the sites in {where} are of scores that package {before[:12]} predicted, these of package {now[:12]}",
+            hint="predict with the same --model, or predict all dates anew and leave --previous out",
+        )
 
 
 def _given(option: str, value: object) -> str:

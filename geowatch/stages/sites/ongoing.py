@@ -14,6 +14,7 @@ from geowatch.consolidate.ongoing import ongoing_row, ongoing_schema
 from geowatch.consolidate.terms import NO_DAY
 from geowatch.errors import DamagedError, InputError
 from geowatch.lineage import Source
+from geowatch.predict.recipe import read_recipe
 from geowatch.read.remote import public
 from geowatch.stages.mapping.deliverables import file_digest
 from geowatch.stages.sites.tables import HISTORY, ONGOING, stored_digest
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     from geowatch.consolidate.ongoing import Ongoing
     from geowatch.consolidate.terms import Terms
     from geowatch.grid.areas import Ints
+    from geowatch.stages.tracking.tracked import TrackedRun
     from geowatch.store import Store
     from geowatch.track.document import Tracking
 
-__all__ = ["AGAIN", "OPTIONS", "History", "earlier_sources", "frozen_day", "write_ongoing"]
+__all__ = ["AGAIN", "OPTIONS", "History", "earlier_sources", "frozen_day", "package_of", "write_ongoing"]
 
 _AT_ONCE = 16_384
 _OPTIONS = {"compression": "zstd", "use_threads": False}
@@ -67,14 +69,17 @@ class History(BaseModel):
     """First day that a later run can change; None where sites cannot go on."""
     last: dict[str, int] = {}
     """By grid: the time of the last image in seconds since 1970-01-01 UTC; what is later is new on its day, too."""
+    package: str | None = None
+    """sha256 of the package that predicted the scores; None for a table of objects, or where it is not known."""
     next_number: int
     """Number of the next site."""
     files: dict[str, str]
     """sha256 of the tables, by key."""
 
     @classmethod
-    def of(cls, tracking: Tracking, terms: Terms, frozen: int | None, next_number: int, files: dict[str, str]) -> Self:
+    def of(cls, tracked: TrackedRun, terms: Terms, frozen: int | None, next_number: int, files: dict[str, str]) -> Self:
         """Return what a run leaves; ``terms`` are of all dates so far."""
+        tracking = tracked.tracking
         days = [tuple(None if day == NO_DAY else day for day in each.tolist()) for each in terms.days]
         planes = [tuple(each.tolist()) for each in terms.planes]
         return cls(
@@ -84,6 +89,7 @@ class History(BaseModel):
             planes=dict(zip(terms.grids, planes, strict=True)),
             frozen=frozen,
             last=_last(terms),
+            package=package_of(tracked),
             next_number=next_number,
             files=files,
         )
@@ -124,6 +130,12 @@ class History(BaseModel):
             for name in grids
         )
         return days, tuple(np.array(self.planes.get(name, ()), dtype=np.int64) for name in grids)
+
+
+def package_of(tracked: TrackedRun) -> str | None:
+    """Return the digest of the package that predicted what was tracked, where there is one."""
+    recipe = None if tracked.tracking.recipe is None else read_recipe(tracked.store)
+    return None if recipe is None else recipe.package
 
 
 def _last(terms: Terms) -> dict[str, int]:

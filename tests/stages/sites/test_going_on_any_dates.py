@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from support.consolidated import blinks, blobs
 from support.going_on import Result, Series, day, rows_of, same_as_whole
+
+from geowatch.stages.sites.tables import ONGOING
 
 calm = settings(deadline=None, max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
@@ -121,6 +124,39 @@ def test_images_that_come_too_late_are_told(tmp_path):
         "1 image came too late: before the end of the previous run, which did not look at it; it changes nothing"
     ]
     assert [site["n_observations"] for site in last.sites.values()] == [3]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("widths", [[16, 8, 16], [8, 16, 12], [16, 12, 8]])
+@pytest.mark.parametrize("back", [0, 1])
+def test_what_a_region_left_out_for_a_while_is_as_under_clouds(tmp_path, seed, widths, back):
+    stored = blobs(seed, (6, 1, 14, 16), 0.6)
+    hidden, series = stored.copy(), Series(stored, {"mode": "linked", "link_days": 40}, {}, tmp_path)
+    runs: list[Result] = []
+    for step, width in enumerate(widths):
+        dates = list(range(max(0, 2 * step - back), 2 * step + 2))
+        runs.append(series.of(dates, stored[dates][..., :width], [5, 64, 7][step], runs[-1] if runs else None))
+        hidden[2 * step : 2 * step + 2, ..., width:] = 255
+    same_as_whole(series.of(list(range(6)), hidden, 64), runs)
+
+
+def test_weeks_of_runs_need_the_last_one_alone_and_what_it_keeps_does_not_grow(tmp_path):
+    stored = np.zeros((9, 1, 14, 16), np.uint8)
+    for week in range(9):  # what stands for two weeks and is gone in the third
+        stored[week, 0, 2:6, 2:8] = 230 * (week % 3 < 2)
+        stored[week, 0, 9:12, 4:9] = 230 * (week % 3 > 0)
+    days = [17000 + 7 * week for week in range(9)]
+    series, last, kept = Series(stored, {"mode": "linked"}, {}, tmp_path, days), None, []
+    for week in range(9):
+        dates, before = [*range(max(0, week - 2), week + 1)], last
+        last = series.of(dates, stored[dates], 64, last)
+        pieces = pa.ipc.open_file(last.store.get(ONGOING)).read_all()["plane"].to_pylist()
+        kept.append(sum(map(len, pieces)))
+        if before is not None:
+            for key in list(before.store.list("")):
+                before.store.delete(key)
+    assert kept[5] == kept[8]
+    same_as_whole(series.run(0, 9, 64), [last])
 
 
 @pytest.mark.parametrize("cuts", [[1, 2]])
