@@ -166,3 +166,19 @@ def test_what_has_nothing_to_do_with_the_disk_stays_what_it_is(tmp_path):
 def test_an_unknown_kind_of_address_is_refused():
     with pytest.raises(ConfigError, match="no store for 'ftp://'"):
         open_store("ftp://host/run")
+
+
+def test_folders_in_which_nothing_is_left_go_and_others_stay(tmp_path):
+    store = LocalStore(tmp_path)
+    for key in ("a/b/c/1", "a/d/2", "other/3"):
+        store.put(key, b"x")
+    store.delete("a/b/c/1")
+    store.delete("other/3")
+    store.prune("a")
+    store.prune("nowhere")
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == [
+        "a",
+        "a/d",
+        "a/d/2",
+        "other",
+    ]
