@@ -185,6 +185,7 @@ def describe_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[In
                 f"inputs are described for {sorted(wanted)}; the graph takes {sorted(known)}",
                 hint="describe each of the graph's inputs, by `tensor`",
             )
+        _check_axes(graph, spec.inputs)
         return tuple(_with_statistics(part, spec) for part in spec.inputs)
     if not spec.bands:
         raise PackageError(
@@ -195,6 +196,18 @@ def describe_inputs(graph: tuple[TensorInfo, ...], spec: ImportSpec) -> tuple[In
         return _plain_inputs(graph, spec)
     except (ValidationError, ValueError) as error:
         raise PackageError(f"the inputs do not fit: {complaint(error)}") from error
+
+
+def _check_axes(graph: tuple[TensorInfo, ...], inputs: tuple[InputSpec, ...]) -> None:
+    """Raise PackageError where a layout has more or fewer axes than its tensor, as far as that declares any."""
+    layouts = {part.tensor: part.layout for part in inputs}
+    for tensor in graph:
+        layout = layouts[tensor.name]
+        if tensor.dims and len(tensor.dims) != len(layout):
+            raise PackageError(
+                f"input {tensor.name!r} is {_shape(tensor)}, and its layout is {layout}",
+                hint="give each input of --spec the layout of its tensor: N window, T date, C channel",
+            )
 
 
 def _with_statistics(part: InputSpec, spec: ImportSpec) -> InputSpec:

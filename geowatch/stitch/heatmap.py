@@ -52,6 +52,11 @@ class HeadLayout:
     """Pixels of the lattice along a side of one of its own."""
 
     @property
+    def independent(self) -> bool:
+        """Whether a pixel may be of no class: classes do not exclude each other, or there is one that may be absent."""
+        return self.activation == "sigmoid" or (self.activation == "none" and len(self.classes) == 1)
+
+    @property
     def suffix(self) -> str:
         """What the names of its axes y and x end with."""
         return "" if self.reduction == 1 else f"_{self.reduction}"

@@ -17,7 +17,7 @@ __all__ = ["NO_CLASS", "Legend", "class_map", "legend_of", "rgba"]
 #: Value of a map's pixel that has no scores.
 NO_CLASS = 255
 
-#: Score from which on a class of a multi-label head counts as present.
+#: Score from which on a class of a head of independent ones counts as present.
 PRESENT = 0.5
 
 
@@ -30,13 +30,13 @@ class Legend:
 
 
 def legend_of(head: HeadLayout) -> Legend:
-    """Return the legend of a head's map; multi-label heads get a first entry for no class at all.
+    """Return the legend of a head's map; heads of independent classes get a first entry for none of them.
 
     What was merely seen has none.
     """
     if head.kind == "seen":
         return Legend((), ())
-    if head.activation == "sigmoid":
+    if head.independent:
         return Legend(("none", *head.classes), ("#00000000", *head.colors))
     return Legend(head.classes, head.colors)
 
@@ -44,11 +44,11 @@ def legend_of(head: HeadLayout) -> Legend:
 def class_map(head: HeadLayout, stored: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Return the class of each pixel, shape (H, W), from stored values (K, H, W).
 
-    The largest score wins, among equals the first class. Of a multi-label head it must reach one half.
+    The largest score wins, among equals the first class. Of independent classes it must reach one half.
     """
     empty = head.quantiser.is_fill(stored[0])
     best: NDArray[np.uint8] = np.argmax(stored, axis=0).astype(np.uint8)
-    if head.activation == "sigmoid":
+    if head.independent:
         highest = head.quantiser.decode(stored).max(axis=0, where=~empty, initial=0.0)
         best = np.where(highest >= PRESENT, best + 1, 0).astype(np.uint8)
     best[empty] = NO_CLASS

@@ -316,6 +316,15 @@ def test_two_sensors_are_described_in_full(imported):
     assert package.manifest.dates == 1
 
 
+def test_a_layout_of_other_axes_than_the_tensors_is_named(imported):
+    inputs = tuple(
+        InputSpec(name=name, tensor=name, bands=("red", "nir"), layout=layout, date=date)
+        for date, (name, layout) in enumerate((("before", "NCHW"), ("after", "NTCHW")))
+    )
+    with pytest.raises(PackageError, match=r"'after' is .*, and its layout is NTCHW"):
+        imported(two_dates_net(), replace(SPEC, bands=(), classes=("change",), inputs=inputs))
+
+
 def test_a_fixed_size_and_batch_are_kept_to(imported):
     package = imported(conv_net(dims=(2, 2, 32, 32)), replace(SPEC, window=None))
     assert (package.manifest.window.size, package.manifest.window.fixed) == ((32, 32), True)

@@ -71,6 +71,12 @@ def test_a_multi_label_map_has_a_value_for_no_class():
     assert legend_of(head).names == ("none", "road", "roof")
 
 
+def test_one_probability_is_a_class_only_where_it_reaches_one_half():
+    head = HeadLayout("change", ("changed",), Quantiser("uint8"), "none", ("#ff0000",))
+    assert class_map(head, np.array([[[10, 200, 128, 255]]], np.uint8)).tolist() == [[0, 1, 1, NO_CLASS]]
+    assert legend_of(head).names == ("none", "changed")
+
+
 @pytest.mark.parametrize("imagery", [True, False])
 def test_a_quicklook_shows_every_class_colour(imagery):
     classes = np.zeros((120, 160), np.uint8)

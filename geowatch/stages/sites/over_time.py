@@ -129,7 +129,7 @@ class _Together:
 def _classes(head: HeadLayout, fields: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """Return the class of each pixel as maps of one date have it, from units (K, H, W)."""
     best: NDArray[np.uint8] = fields.argmax(axis=0).astype(np.uint8)
-    if head.activation == "sigmoid":
+    if head.independent:
         best = np.where(fields.max(axis=0) >= PRESENT * FULL_SCORE, best + 1, 0).astype(np.uint8)
     best[fields[0] == NONE] = NO_CLASS
     return best

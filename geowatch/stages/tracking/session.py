@@ -138,7 +138,7 @@ def _heatmap(config: TrackConfig, store: Store, plan: Plan) -> _Scores:
         source = f"objects:{own.digest}:{recipe.digest}"
         return _Scores(source, pin.name, pin.classes, True, grids, recipe.time_block, own, pin.min_score)
     head = _head(config, recipe)
-    independent = head.activation == "sigmoid"
+    independent = head.activation == "sigmoid" or (head.activation == "none" and len(head.classes) == 1)
     return _Scores(f"recipe:{recipe.digest}", head.name, head.classes, independent, grids, recipe.time_block)
 
 
