@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from geowatch.metrics import BINS, STEPS, Calibration, Confusion, ErrorCurve, ScoreCurves
@@ -91,6 +91,16 @@ def test_each_bin_has_the_mean_score_and_the_share_of_its_own_pixels(case):
         assert found.pixels[number] == mine.sum()
         for figure, values in ((found.mean_score, scores[mine] / 20), (found.share_right, right[mine])):
             assert np.isnan(figure[number]) if not mine.any() else figure[number] == pytest.approx(values.mean())
+
+
+@given(st.lists(st.tuples(st.integers(0, STEPS), st.booleans()), min_size=1, max_size=40))
+@example([(3700, True), (4000, False)])  # beside each other in the last bins
+@example([(0, True), (300, True), (50, False)])
+def test_the_calibration_of_a_class_is_that_of_its_scores_on_all_pixels(case):
+    steps, inside = (np.array(column) for column in zip(*case, strict=True))
+    scores = steps / STEPS
+    error = ScoreCurves.of(scores, inside).calibration_error
+    assert error == pytest.approx(Calibration.of(scores, inside).error)
 
 
 def test_scores_at_the_ends_and_on_the_edge_of_a_bin_have_a_place():
