@@ -93,9 +93,7 @@ class Succession:
     @cached_property
     def terms(self) -> Terms:
         """What was tracked by both runs."""
-        planes = self.axis.planes
-        if self.tracked.mode == "linked":
-            planes = tuple(each[self.axis.counts(grid, each)] for grid, each in enumerate(planes))
+        planes = self._counting if self.tracked.mode == "linked" else self.axis.planes
         seconds = [
             np.concatenate([np.full(n, NO_DAY if last is None else last), own])  # none of them is later
             for n, last, own in zip(self.axis.earlier, self.earlier.last, self.tracked.seconds, strict=True)
@@ -104,6 +102,15 @@ class Succession:
             self.tracked, days=self.axis.days, planes=planes, seconds=tuple(seconds), since=self.axis.since,
             earlier=self.axis.earlier,
         )  # fmt: skip
+
+    @cached_property
+    def counted(self) -> Terms:
+        """What was tracked by both runs, of each date the look that counts alone."""
+        return replace(self.terms, planes=self._counting)
+
+    @cached_property
+    def _counting(self) -> tuple[Ints, ...]:
+        return tuple(each[self.axis.counts(grid, each)] for grid, each in enumerate(self.axis.planes))
 
     @cached_property
     def going(self) -> NDArray[np.intp]:

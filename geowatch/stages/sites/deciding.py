@@ -81,7 +81,8 @@ def decided_and_written(
         folder: Holds sites until they are written.
         events: What is told how far it is.
     """
-    frozen, before, classes = frozen_day(tracked.tracking, work.terms), work.succession, len(tracked.tracking.classes)
+    before, classes = work.succession, len(tracked.tracking.classes)
+    frozen = frozen_day(tracked.tracking, work.terms if before is None else before.counted)
     with closing(Shelf(folder, classes)) as shelf, closing(Ongoing(folder / "ongoing", classes)) as ongoing:
         work.keeping = None if frozen is None else Keeping(ongoing, frozen)
         _fill(shelf, work, tracked, events)

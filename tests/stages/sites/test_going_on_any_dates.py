@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from support.consolidated import blinks, blobs
 from support.going_on import Result, Series, day, rows_of, same_as_whole
 
-from geowatch.stages.sites.tables import ONGOING
+from geowatch.stages.sites.tables import HISTORY, ONGOING
 
 calm = settings(deadline=None, max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
@@ -157,6 +158,13 @@ def test_weeks_of_runs_need_the_last_one_alone_and_what_it_keeps_does_not_grow(t
                 before.store.delete(key)
     assert kept[5] == kept[8]
     same_as_whole(series.run(0, 9, 64), [last])
+
+
+def test_a_window_over_dates_counts_each_date_once_however_often_it_was_looked_at(tmp_path):
+    series = Series(np.full((6, 1, 4, 4), 230, np.uint8), {"smooth_time": "7"}, {}, tmp_path)
+    runs = series.chain([4, 5], [99] * 3, [64] * 3)
+    frozen = [json.loads(run.store.get(HISTORY))["frozen"] for run in runs]
+    assert frozen == [series.days[at] for at in (1, 2, 3)]  # three dates that later ones change
 
 
 @pytest.mark.parametrize("cuts", [[1, 2]])
