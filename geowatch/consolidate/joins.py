@@ -76,10 +76,17 @@ class Whole:
     """Of each piece: its component, from 0 on: pieces of one plane, class and detected box that touch."""
     group: Ints
     """Of each piece: its group, from 0 on: components that follow each other in time."""
+    number: NDArray[np.int32] | None = None
+    """Of each piece: its detected box, 0 for none; None where there are no boxes."""
+
+    @property
+    def boxes(self) -> NDArray[np.int32]:
+        """Of each piece: its detected box, 0 for none."""
+        return np.zeros(len(self.found), np.int32) if self.number is None else self.number
 
     def take(self, kept: NDArray[np.bool_]) -> Whole:
         """Return the pieces of some groups, numbered anew."""
-        return Whole(self.found.take(kept), dense(self.component[kept]), dense(self.group[kept]))
+        return Whole(self.found.take(kept), dense(self.component[kept]), dense(self.group[kept]), self.boxes[kept])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -176,13 +183,16 @@ def _take_in(
     joined = components(held.components + len(found), one[0], other[0]).astype(np.int64)
     follows = (np.concatenate(both) for both in zip((one[1], other[1]), links, strict=True))
     groups = components(held.groups + len(found), *follows).astype(np.int64)
-    held.blocks.append(Whole(found, component, group))
+    number = np.concatenate([fragment.box_number for _, fragment in chunk])
+    held.blocks.append(Whole(found, component, group, number))
     _relabel(held, joined, groups)
     held.right, held.below = (sides.relabelled(joined, groups) for sides in (right, below))
 
 
 def _relabel(held: _Open, components: Ints, groups: Ints) -> None:
-    held.blocks = [Whole(each.found, components[each.component], groups[each.group]) for each in held.blocks]
+    held.blocks = [
+        replace(each, component=components[each.component], group=groups[each.group]) for each in held.blocks
+    ]
     held.components = int(components.max()) + 1 if len(components) else 0
     held.groups = int(groups.max()) + 1 if len(groups) else 0
 
@@ -256,11 +266,11 @@ def _let_go(held: _Open, done: int) -> Iterator[Whole]:
         found = Found.join([block.found for block in whole])
         labels = (np.concatenate([getattr(block, name) for block in whole]) for name in ("component", "group"))
         component, group = (dense(label) for label in labels)
-        yield Whole(found, component, group)
+        yield Whole(found, component, group, np.concatenate([block.boxes for block in whole]))
 
 
 def _part(block: Whole, kept: NDArray[np.bool_]) -> Whole:
-    return Whole(block.found.take(kept), block.component[kept], block.group[kept])
+    return Whole(block.found.take(kept), block.component[kept], block.group[kept], block.boxes[kept])
 
 
 def _renumber(held: _Open) -> None:
@@ -273,5 +283,5 @@ def _renumber(held: _Open) -> None:
         maps[name] = np.cumsum(used) - 1
         setattr(held, f"{name}s", int(used.sum()))
     component, group = maps["component"], maps["group"]
-    held.blocks = [Whole(each.found, component[each.component], group[each.group]) for each in held.blocks]
+    held.blocks = [replace(each, component=component[each.component], group=group[each.group]) for each in held.blocks]
     held.right, held.below = (sides.relabelled(component, group) for sides in (held.right, held.below))

@@ -29,6 +29,7 @@ from geowatch.grid.areas import dense
 from geowatch.grid.borders import boxes_of
 from geowatch.grid.crs import moved
 from geowatch.grid.runs import components
+from geowatch.sites.fragment import SHARED_NUMBERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,7 +136,7 @@ def candidates_across(waiting: Sequence[Whole], terms: Terms, rules: Rules) -> C
     shared = replace(
         terms, days=(clock.day,) * len(terms.grids), planes=tuple(np.sort(time[time >= 0]) for time in clock.time)
     )
-    same, remembered = _contacts(whole.found, terms, clock)
+    same, remembered = (_of_one_box(whole, pairs) for pairs in _contacts(whole.found, terms, clock))
     same = same[:, agree(whole, same, terms)]
     label = components(int(whole.component.max()) + 1, *(whole.component[same])).astype(np.int64)
     component = label[whole.component]
@@ -166,7 +167,18 @@ def _on(clock: _Clock, waiting: Sequence[Whole]) -> Whole:
         labels.append(np.concatenate([label + by for label, by in zip(each, shift, strict=False)]))
     series_plane = clock.times(found.grid[found.series_piece], found.series_plane)
     found = replace(found, plane=clock.times(found.grid, found.plane), series_plane=series_plane)
-    return Whole(found, labels[0], labels[1])
+    return Whole(found, labels[0], labels[1], np.concatenate([whole.boxes for whole in waiting]))
+
+
+def _of_one_box(whole: Whole, pairs: Ints) -> Ints:
+    """Return the pairs of pieces, (2, pairs), that are not of two detected objects.
+
+    Inside a zone objects that touch stay two. Here they do where both pieces have names that hold on all grids: what is
+    on both sides of the edge is one object where it is the same box.
+    """
+    one, other = whole.boxes[pairs]
+    named = (one >= SHARED_NUMBERS) & (other >= SHARED_NUMBERS)
+    return pairs[:, ~named | (one == other)]
 
 
 def _contacts(found: Found, terms: Terms, clock: _Clock) -> tuple[Ints, Ints]:

@@ -36,6 +36,7 @@ __all__ = [
     "RIGHT",
     "SCORE_UNIT",
     "SEAL_BYTES",
+    "SHARED_NUMBERS",
     "TOP",
     "Fragment",
     "fragment_key",
@@ -52,6 +53,8 @@ FULL_SCORE = 32768
 AGGREGATED = -1
 #: Day after all others: of what never comes.
 NEVER = 2**31 - 1
+#: Box numbers from here on name an object on all grids of a plan; smaller ones count the boxes of one grid's plane.
+SHARED_NUMBERS = 1 << 24
 #: Sides of a pixel, as ``edge_side`` has them.
 TOP, RIGHT, BOTTOM, LEFT = 0, 1, 2, 3
 #: ``edge_share`` of an edge that lies where pixels meet: half-way between two centres.

@@ -50,6 +50,8 @@ class Boxes:
     """Indices of classes."""
     score: NDArray[np.uint16]
     """Scores in units."""
+    number: NDArray[np.int32] | None = None
+    """What names each box on all grids, from `SHARED_NUMBERS` on; None where there is one grid: they are counted."""
     reach: NDArray[np.int32] = field(init=False, repr=False)
     """Of each box: the row after the last that it or a box before it has."""
 
@@ -65,16 +67,20 @@ class Boxes:
         return cls.ordered(np.zeros((0, 4), np.int32), np.zeros(0, np.int16), np.zeros(0, np.uint16))
 
     @classmethod
-    def ordered(cls, corners: NDArray[np.int32], kind: NDArray[np.int16], score: NDArray[np.uint16]) -> Boxes:
+    def ordered(
+        cls, corners: NDArray[np.int32], kind: NDArray[np.int16], score: NDArray[np.uint16],
+        number: NDArray[np.int32] | None = None,
+    ) -> Boxes:  # fmt: skip
         """Return boxes in their order, from corners (y0, x0, y1, x1), shape (n, 4), and the rest in any order."""
         y0, x0, y1, x1 = corners.T
         at = np.lexsort((score, kind, x1, y1, x0, y0))
-        return cls(y0[at], x0[at], y1[at], x1[at], kind[at], score[at])
+        return cls(y0[at], x0[at], y1[at], x1[at], kind[at], score[at], None if number is None else number[at])
 
     def where(self, rows: NDArray[np.bool_]) -> Boxes:
         """Return some of the boxes."""
         corners = (self.y0[rows], self.x0[rows], self.y1[rows], self.x1[rows])
-        return Boxes(*corners, self.kind[rows], self.score[rows])
+        number = None if self.number is None else self.number[rows]
+        return Boxes(*corners, self.kind[rows], self.score[rows], number)
 
     def near(self, box: PixelBox) -> NDArray[np.intp]:
         """Return the places of the boxes that have pixels in ``box``.
@@ -156,6 +162,13 @@ class BoxPlanes:
         """Return of which box each pixel is, from 1, 0 for none; None where boxes are not told apart."""
         if not self.apart:
             return None
+        of, places = self._on_top(plane, box)
+        if of.number is None:
+            return places
+        return np.concatenate([np.zeros(1, np.int32), of.number])[places]
+
+    def _on_top(self, plane: int, box: PixelBox) -> tuple[Boxes, NDArray[np.int32]]:
+        """Return the boxes of a plane, and of each pixel the place of its box among them, from 1, 0 for none."""
         of = self.boxes(plane)
         met = of.near(box)
         area = (of.y1[met] - of.y0[met]).astype(np.int64) * (of.x1[met] - of.x0[met])
@@ -163,13 +176,13 @@ class BoxPlanes:
         order = met[np.lexsort((-met, of.score[met], -area))]
         out = np.zeros(box.shape, np.int32)
         _paint(of, (box, out), order, order + 1)
-        return out
+        return of, out
 
     def _scores(self, plane: int, box: PixelBox, classes: tuple[int, ...]) -> NDArray[np.uint16]:
         """Return scores as if all of a box had been looked at, (classes, height, width)."""
         of = self.boxes(plane)
         out = np.zeros((len(classes), *box.shape), np.uint16)
-        numbers = self.box_numbers(plane, box)
+        numbers = self._on_top(plane, box)[1] if self.apart else None
         for place, kind in enumerate(classes):
             if numbers is None:
                 met = of.near(box)

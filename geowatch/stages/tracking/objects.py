@@ -21,7 +21,7 @@ from geowatch.datasets.bundle import is_bundle, read_bundle
 from geowatch.datasets.labels_out import geojson_features
 from geowatch.errors import InputError
 from geowatch.read.options import SceneOptions
-from geowatch.sites.fragment import FULL_SCORE
+from geowatch.sites.fragment import FULL_SCORE, SHARED_NUMBERS
 from geowatch.stages.tracking.stored_boxes import packed
 from geowatch.track.boxes import Boxes, snapped
 
@@ -66,13 +66,16 @@ def read_objects(path: str, grids: Sequence[Grid]) -> Objects:
     times, plane = _times(path, table)
     classes, kind = _classes(table)
     score = _scores(path, table)
+    # On several grids a box may have pixels on both sides of a zone's edge: these are one object, and no others are.
+    number = None if len(grids) == 1 else SHARED_NUMBERS + np.arange(len(table), dtype=np.int32)
     planes: list[tuple[int, int, Boxes]] = []
-    for number, grid in enumerate(grids):
+    for place, grid in enumerate(grids):
         corners = snapped(grid.lattice, _bounds(path, table, grid))
         inside = _meets(corners, grid)
         for each in np.unique(plane[inside]).tolist():
             here = inside & (plane == each)
-            planes.append((number, each, Boxes.ordered(corners[here], kind[here], score[here])))
+            name = None if number is None else number[here]
+            planes.append((place, each, Boxes.ordered(corners[here], kind[here], score[here], name)))
     return Objects(times, classes, packed(planes))
 
 

@@ -50,7 +50,8 @@ def packed(planes: Iterable[tuple[int, int, Boxes]]) -> bytes:
 
 
 def _stream(boxes: Boxes) -> bytes:
-    batch = pa.record_batch([pa.array(getattr(boxes, name)) for name in _COLUMNS], names=list(_COLUMNS))
+    names = [*_COLUMNS] if boxes.number is None else [*_COLUMNS, "number"]
+    batch = pa.record_batch([pa.array(getattr(boxes, name)) for name in names], names=names)
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
     with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
@@ -104,5 +105,7 @@ class StoredBoxes:
         with pa.ipc.open_stream(pa.py_buffer(self.store.get(self.key, *self.index[plane]))) as reader:
             batch = reader.read_next_batch()
         columns: dict[str, Any] = {name: batch.column(name).to_numpy().astype(kind) for name, kind in _COLUMNS.items()}
+        if "number" in batch.schema.names:
+            columns["number"] = batch.column("number").to_numpy().astype(np.int32)
         boxes = Boxes(**columns)
         return boxes if self.wanted is None else boxes.where(self.wanted(boxes))
