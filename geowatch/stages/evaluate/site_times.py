@@ -8,7 +8,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
+from PIL.ImageColor import getrgb
 
+from geowatch.consolidate.output.report.svg import PHASE_COLORS
 from geowatch.metrics.sites.rollup import best_together, curve_together
 from geowatch.sites.model import PHASES
 from geowatch.stages.evaluate.site_map import GRID, MARKS, Color
@@ -21,10 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_curve", "draw_times"]
 
-_PHASE_COLORS: dict[str, Color] = dict(
-    zip(PHASES, ((206, 208, 204), (236, 185, 80), (43, 108, 176), (99, 150, 120)), strict=True)
-)
-_NO_PHASE: Color = (178, 190, 202)
+_PHASE_COLORS: dict[str, Color] = {phase: getrgb(PHASE_COLORS[phase])[:3] for phase in PHASES}
+_NO_PHASE: Color = getrgb(PHASE_COLORS["Unknown"])[:3]
 _LEFT, _RIGHT, _TOP, _WIDTH, _ROW = 250, 40, 100, 760, 40
 #: Sites that are drawn at most.
 _MOST = 40

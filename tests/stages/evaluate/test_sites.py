@@ -10,12 +10,15 @@ import pytest
 import shapely
 from click.testing import CliRunner
 from PIL import Image
+from PIL.ImageColor import getrgb
 from shapely.geometry import box
 from support.shell import gw
 from support.smart_case import cells, proposal, region, seen, site, truth
 
+from geowatch.consolidate.output.report.svg import PHASE_COLORS
 from geowatch.errors import ConfigError, InputError
 from geowatch.grid.antimeridian import cut
+from geowatch.sites.model import PHASES
 from geowatch.sites.smart import dump, region_document, site_document
 from geowatch.stages.evaluate.sites import EvaluateSitesConfig, evaluate_sites
 from gw_cli.main import cli
@@ -399,6 +402,13 @@ def test_many_sites_are_drawn_up_to_a_limit_and_the_rest_is_said(smart):
     evaluate_sites(config(smart))
     with Image.open(smart / "out/times.png") as picture:
         assert picture.height < 2000
+
+
+def test_phases_have_the_colours_that_the_report_of_sites_gives_them(smart):
+    evaluate_sites(config(smart))
+    with Image.open(smart / "out/times.png") as picture:
+        drawn = {color for _, color in picture.convert("RGB").getcolors(1 << 20)}
+    assert {getrgb(PHASE_COLORS[phase]) for phase in PHASES} <= drawn
 
 
 def test_sites_without_a_kept_view_are_drawn_where_they_were_seen(smart):
