@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -58,3 +59,24 @@ def test_links_between_pages_lead_somewhere():
 def links_of(text: str) -> list[str]:
     found = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
     return [link for link in found if not link.startswith(("http://", "https://", "mailto:"))]
+
+
+def shown_commands():
+    """Lines of the pages' blocks that are shown and not run, such as those that need a network."""
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        if page.parent.name == "reference":
+            continue
+        text = page.read_text(encoding="utf-8")
+        for block in re.findall(r"^```(?:text|bash|sh)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            lines = block.replace("\\\n", " ").splitlines()
+            yield from ((page.name, line) for line in lines if re.match(r"(\$ )?gw [a-z]", line))
+
+
+@pytest.mark.parametrize(("page", "line"), [pytest.param(*each, id=": ".join(each)) for each in shown_commands()])
+def test_commands_that_pages_show_and_do_not_run_have_the_options_they_name(generate, page, line):
+    words = shlex.split(line.removeprefix("$ "), comments=True)[1:]
+    command = dict(generate.commands())
+    name = next(" ".join(words[:n]) for n in (2, 1) if f"gw {' '.join(words[:n])}" in command)
+    known = {spelt for each in command[f"gw {name}"].params for spelt in (*each.opts, *each.secondary_opts)}
+    given = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+    assert given <= known | {"--help"}
