@@ -16,6 +16,7 @@ from support.consolidated import (
     blobs,
     consolidated,
     contents,
+    left_out,
     outline_of,
     pixels_of,
     planes_of,
@@ -295,6 +296,10 @@ def test_sites_are_kept_by_area_score_and_days():
     assert areas(min_score=0.9) == [4]
     assert areas(min_days=17) == [4]
     assert areas(max_days=20) == [8]
+    assert left_out(fragments, terms, Rules()) == {}
+    assert left_out(fragments, terms, Rules(min_area_m2=401)) == {"area": 1}
+    assert left_out(fragments, terms, Rules(min_area_m2=401, min_score=0.9)) == {"area": 1, "score": 1}
+    assert left_out(fragments, terms, Rules(min_score=0.9, max_days=20)) == {"score": 1, "duration": 1}
 
 
 def test_phases_follow_each_other_and_give_the_dates():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,17 +93,27 @@ def consolidated(
     fragments: Sequence[Fragment], terms: Terms, rules: Rules, model: PhaseModel | None = None, simplify: float = 0.0
 ) -> Decided:
     """Return the sites of one grid's fragments, in the order in which they are numbered."""
-    tiles = np.array([(each.tile.iy, each.tile.ix) for each in fragments], dtype=np.int32).reshape(-1, 2)
-    seams = Seams.of(tiles[:, 0], tiles[:, 1], terms.connectivity)
-    places = np.lexsort((tiles[:, 1], tiles[:, 0]))
     with tempfile.TemporaryDirectory() as folder:
         shelf = Shelf(Path(folder), len(terms.classes))
-        ordered = ((place, fragments[at]) for place, at in enumerate(places.tolist()))
-        for sites in Consolidation(terms, rules, model, simplify).sites(0, seams, ordered):
+        for sites in _sites(Consolidation(terms, rules, model, simplify), fragments):
             shelf.add(sites)
         taken = shelf.take(order_of(shelf.rows))
         shelf.close()
     return taken
+
+
+def left_out(fragments: Sequence[Fragment], terms: Terms, rules: Rules) -> dict[str, int]:
+    """Return how many candidates are no sites, by reason."""
+    work = Consolidation(terms, rules)
+    list(_sites(work, fragments))
+    return {reason: count for reason, count in work.left_out.items() if count}
+
+
+def _sites(work: Consolidation, fragments: Sequence[Fragment]) -> Iterator[Decided]:
+    tiles = np.array([(each.tile.iy, each.tile.ix) for each in fragments], dtype=np.int32).reshape(-1, 2)
+    seams = Seams.of(tiles[:, 0], tiles[:, 1], work.terms.connectivity)
+    places = np.lexsort((tiles[:, 1], tiles[:, 0]))
+    return work.sites(0, seams, ((place, fragments[at]) for place, at in enumerate(places.tolist())))
 
 
 def contents(sites: Decided) -> list[bytes]:
@@ -124,6 +134,6 @@ def outline_of(sites: Decided, site: int) -> shapely.Geometry:
 
 
 __all__ = [
-    "NO_DAY", "TEN_METRES", "blinks", "blobs", "consolidated", "contents", "outline_of", "pixels_of", "planes_of",
-    "search_for", "terms_of",
+    "NO_DAY", "TEN_METRES", "blinks", "blobs", "consolidated", "contents", "left_out", "outline_of", "pixels_of",
+    "planes_of", "search_for", "terms_of",
 ]  # fmt: skip
