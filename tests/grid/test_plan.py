@@ -190,8 +190,9 @@ def test_an_id_names_region_grids_and_tiles_and_nothing_else():
 
 
 def test_memory_narrows_sweeps_and_moves_no_tile():
-    wide, tables = planned(-72.5, 40, -72.0, 40.5, load=LOAD)
-    narrow, others = planned(-72.5, 40, -72.0, 40.5, load=LOAD, memory_bytes=wide.estimate.memory_bytes - 1)
+    one_by_one = replace(LOAD, batch=1)  # or fewer windows would run at once
+    wide, tables = planned(-72.5, 40, -72.0, 40.5, load=one_by_one)
+    narrow, others = planned(-72.5, 40, -72.0, 40.5, load=one_by_one, memory_bytes=wide.estimate.memory_bytes - 1)
     assert narrow.sweep_tiles == (wide.sweep_tiles[0], wide.sweep_tiles[1] // 2)
     assert narrow.estimate.memory_bytes < wide.estimate.memory_bytes
     assert narrow.estimate.windows > wide.estimate.windows
