@@ -54,7 +54,7 @@ cli = LazyGroup(
     ],
     commands_help=COMMANDS,
     package="gw_cli.commands",
-    help="Turn a region, imagery and a model into maps.",
+    help="Turn a region, imagery and a model into maps and dated sites.",
     epilog="Start with `gw demo`, or `gw run region.geojson --images scenes/ --model package/`.\n"
     "Each command has examples: `gw predict --help`.",
 )

@@ -1,7 +1,8 @@
 """The gate for boxes: does a backend find the objects that the package's reference finds?
 
-An object is found again where the other side has a box of its class that covers nearly the same place. What is just
-above the least score on one side may be just below it on the other, so the other side is asked down to half of it.
+An object is found again where the other side has a box of its class that covers nearly the same place, or whose corners
+are at most a pixel away: of two neighbouring pixels that are peaks alike, the last bit decides which one is. What is
+just above the least score on one side may be just below it on the other, so the other side is asked down to half of it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ __all__ = ["compare_boxes", "kinds_seen"]
 
 #: Share of their union that two boxes must have in common to be the same.
 _SAME = 0.9
-#: Overlap is a ratio, and the same in pixels and in shares of a window.
+#: Most that a corner may be away, in pixels of a window of the package's own size; rounding is no distance.
+_NEAR_PX = 1.001
+#: Which kinds there are is the same in pixels and in shares of a window.
 _ANY_WINDOW = (1, 1)
 
 
@@ -36,10 +39,15 @@ def kinds_seen(head: BoxesSpec, raw: Raw) -> int:
     return 1 + len(np.unique(np.concatenate([each.kind for each in found])))
 
 
-def compare_boxes(head: BoxesSpec, mine: Raw, reference: Raw) -> tuple[float, float, float, int]:
-    """Return (largest difference of scores, the same, share of objects found on both sides, kinds of answers)."""
-    sides = [objects_of(head, raw, _ANY_WINDOW) for raw in (mine, reference)]
-    wide = [objects_of(head, raw, _ANY_WINDOW, head.min_score / 2) for raw in (mine, reference)]
+def compare_boxes(
+    head: BoxesSpec, mine: Raw, reference: Raw, window: tuple[int, int]
+) -> tuple[float, float, float, int]:
+    """Return (largest difference of scores, the same, share of objects found on both sides, kinds of answers).
+
+    ``window`` is the package's own (height, width) in pixels.
+    """
+    sides = [objects_of(head, raw, window) for raw in (mine, reference)]
+    wide = [objects_of(head, raw, window, head.min_score / 2) for raw in (mine, reference)]
     gaps: list[NDArray[np.float32]] = []
     missed = 0
     for here, there in ((sides[0], wide[1]), (sides[1], wide[0])):
@@ -61,7 +69,8 @@ def _gaps(a: WindowBoxes, b: WindowBoxes) -> NDArray[np.float32]:
     high = np.minimum(a.corners[:, None, 2:], b.corners[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=2)
     union = _area(a)[:, None] + _area(b)[None] - shared
-    alike = (shared >= _SAME * union) & (a.kind[:, None] == b.kind[None])
+    away = np.abs(a.corners[:, None] - b.corners[None]).max(axis=2)
+    alike = ((shared >= _SAME * union) | (away <= _NEAR_PX)) & (a.kind[:, None] == b.kind[None])
     gap = np.where(alike, np.abs(a.score[:, None] - b.score[None]), np.float32(np.inf)).min(axis=1)
     return np.where(np.isinf(gap), np.float32(np.nan), gap)
 

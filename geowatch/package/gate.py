@@ -127,7 +127,7 @@ def compare_outputs(
         _compare(h, p, activate(h, reference[h.name]), manifest.gate.percentile)
         for h, p in zip(manifest.heads, probabilities, strict=True)
     ]
-    figures += [compare_boxes(h, outputs, reference) for h in manifest.boxes]
+    figures += [compare_boxes(h, outputs, reference, manifest.window.size) for h in manifest.boxes]
     difference = max(f[0] for f in figures)
     agreement = min(f[2] for f in figures)
     full = precision == "fp32"

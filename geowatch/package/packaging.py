@@ -223,14 +223,17 @@ def _check_answers(
     listed = {tensor for head in boxes for tensor in head.tensors.values()}
     for name in set(wanted) - listed:
         _check_same(name, found[name], wanted[name])
+    height, width = next(iter(tensors.values())).shape[-2:]
     for head in boxes:
-        _check_found(head, keyed(head, found), keyed(head, wanted))
+        _check_found(head, keyed(head, found), keyed(head, wanted), (height, width))
 
 
-def _check_found(head: BoxesSpec, found: dict[str, NDArray[Any]], wanted: dict[str, NDArray[Any]]) -> None:
+def _check_found(
+    head: BoxesSpec, found: dict[str, NDArray[Any]], wanted: dict[str, NDArray[Any]], window: tuple[int, int]
+) -> None:
     """Compare what is found, in whichever order: objects of nearly the same score may change places."""
     shares = [len(found[key]) == len(x) for key, x in wanted.items()]
-    gap, _, agreement, _ = compare_boxes(head, found, wanted) if all(shares) else (0.0, 0.0, 0.0, 0)
+    gap, _, agreement, _ = compare_boxes(head, found, wanted, window) if all(shares) else (0.0, 0.0, 0.0, 0)
     if agreement < EXPORT_AGREEMENT or gap > EXPORT_TOLERANCE:
         raise PackageError(
             f"the exported graph finds other {head.name!r} than the network: {agreement:.1%} of them are the same",
