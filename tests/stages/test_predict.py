@@ -62,7 +62,9 @@ def machine(device, threads, gflop):
     )  # fmt: skip
     manifest = SimpleNamespace(gflop_per_window=gflop)
     plan, package = SimpleNamespace(tile_px=1024), SimpleNamespace(manifest=manifest)
-    return SimpleNamespace(recipe=recipe, plan=plan, package=package, members=()), _Work([], total=100, before=0)
+    return SimpleNamespace(recipe=recipe, plan=plan, package=package, members=()), _Work(
+        [], total=100, before=0, memory_bytes=0
+    )
 
 
 @pytest.mark.parametrize(
