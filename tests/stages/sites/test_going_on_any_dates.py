@@ -97,6 +97,32 @@ def test_a_site_that_was_computed_away_from_a_known_date_goes_on_all_the_same(tm
     same_as_whole(series.run(0, 3, 64), [last])
 
 
+def test_dates_that_later_ones_changed_hand_their_sites_on_to_the_later_run(tmp_path):
+    frames = [
+        "..###...",
+        "..###...",
+        "..####..",
+        "..####..",
+        "..####..",
+        "...###..",
+        "...###..",
+        "........",
+        "........",
+    ]
+    series = Series(rows_of(*frames), {"mode": "linked", "smooth_time": "3"}, {}, tmp_path)
+    runs = series.chain([5], [0, 3], [5, 7])
+    same_as_whole(series.run(0, len(frames), 64), runs)
+    (site,) = runs[-1].sites.values()
+    assert (day(site["start"]), day(site["end"])) == (17000, 17000 + 16 * 7)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3, 4, 5])
+def test_smoothed_series_of_which_no_date_near_the_cut_joins_two_places_go_on_exactly(tmp_path, seed):
+    """Of the first six, seed 2 has such a date: two pieces that one run of all sees joined, and the later run does not."""
+    series = Series(blinks(seed, (10, 1, 14, 16)), {"mode": "linked", "smooth_time": "3"}, {}, tmp_path)
+    same_as_whole(series.run(0, 10, 64), series.chain([6], [0, 4], [64, 7]))
+
+
 #: Three images of one day, then one of the next, and two of a later one.
 HOURS = [17000.1, 17000.4, 17000.6, 17001.2, 17017.1, 17017.3]
 
