@@ -118,7 +118,7 @@ def test_dates_that_later_ones_changed_hand_their_sites_on_to_the_later_run(tmp_
 
 @pytest.mark.parametrize("seed", [0, 1, 3, 4, 5])
 def test_smoothed_series_of_which_no_date_near_the_cut_joins_two_places_go_on_exactly(tmp_path, seed):
-    """Of the first six, seed 2 has such a date: two pieces that one run of all sees joined, and the later run does not."""
+    """Seed 2 has such a date: two pieces are joined in one run of all dates, and apart in the later run."""
     series = Series(blinks(seed, (10, 1, 14, 16)), {"mode": "linked", "smooth_time": "3"}, {}, tmp_path)
     same_as_whole(series.run(0, 10, 64), series.chain([6], [0, 4], [64, 7]))
 
