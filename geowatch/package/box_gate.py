@@ -3,6 +3,8 @@
 An object is found again where the other side has a box of its class that covers nearly the same place, or whose corners
 are at most a pixel away: of two neighbouring pixels that are peaks alike, the last bit decides which one is. What is
 just above the least score on one side may be just below it on the other, so the other side is asked down to half of it.
+Where a network gives a fixed number of boxes and the other side has used them all up, what is no better than its worst
+may have had no room: a few of these are not counted.
 """
 
 from __future__ import annotations
@@ -29,6 +31,10 @@ __all__ = ["compare_boxes", "kinds_seen"]
 _SAME = 0.9
 #: Most that a corner may be away, in pixels of a window of the package's own size; rounding is no distance.
 _NEAR_PX = 1.001
+#: Scores nearer than this may change places.
+_TIE = 1e-3
+#: Share of a full side's boxes that others may have taken the place of.
+_CROWDED = 0.02
 #: Which kinds there are is the same in pixels and in shares of a window.
 _ANY_WINDOW = (1, 1)
 
@@ -50,15 +56,24 @@ def compare_boxes(
     wide = [objects_of(head, raw, window, head.min_score / 2) for raw in (mine, reference)]
     gaps: list[NDArray[np.float32]] = []
     missed = 0
-    for here, there in ((sides[0], wide[1]), (sides[1], wide[0])):
+    for here, there, raw in ((sides[0], wide[1], reference), (sides[1], wide[0], mine)):
+        rooms = raw[f"{head.name}.boxes"].shape[1]
         for a, b in zip(here, there, strict=True):
             gap = _gaps(a, b)
-            missed += int(np.isnan(gap).sum())
-            gaps.append(gap[~np.isnan(gap)])
+            lost = np.isnan(gap)
+            missed += int(lost.sum()) - _without_room(a.score[lost], b.score, rooms)
+            gaps.append(gap[~lost])
     every = np.concatenate(gaps)
     total = len(every) + missed
     largest = float(every.max(initial=0.0))
     return largest, largest, 1.0 if not total else len(every) / total, kinds_seen(head, reference)
+
+
+def _without_room(lost: NDArray[np.float32], kept: NDArray[np.float32], rooms: int) -> int:
+    """Return how many of the scores that were ``lost`` may have had no room beside those that were ``kept``."""
+    if not 0 < len(kept) == rooms:
+        return 0
+    return min(int((lost <= kept.min() + _TIE).sum()), int(_CROWDED * rooms))
 
 
 def _gaps(a: WindowBoxes, b: WindowBoxes) -> NDArray[np.float32]:
